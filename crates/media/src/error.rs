@@ -1,0 +1,116 @@
+//! Errors of the control interface, one small enum per operation family. What the network does wrong is
+//! no error: it is dropped and counted under a [`crate::forward::DropReason`].
+
+use crate::pipeline::MediaKind;
+use std::io;
+use std::net::SocketAddr;
+
+/// Why a media server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No worker was asked for.
+    #[error("at least one worker is needed")]
+    NoWorkers,
+    /// The ports from the base upwards do not suffice for the workers.
+    #[error("{workers} workers need the UDP ports {base} to {base} + {workers} - 1, which go past 65535")]
+    PortRange {
+        /// The first port.
+        base: u16,
+        /// The number of workers.
+        workers: usize,
+    },
+    /// A media socket could not be opened.
+    #[error("cannot open the media socket {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The system's word on it.
+        source: io::Error,
+    },
+    /// No address to announce was configured or found.
+    #[error("no address to announce to peers was found; configure one")]
+    NoAddress,
+    /// A worker's thread could not be started, or the system refused something it needs.
+    #[error("cannot start a media worker: {0}")]
+    Worker(io::Error),
+    /// The DTLS certificate could not be made.
+    #[error("cannot make the DTLS certificate: {0}")]
+    Certificate(String),
+}
+
+/// Why a pipeline or an endpoint was not created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CreateError {
+    /// The limit of sessions per worker or of pipelines is reached.
+    #[error("the media server is full")]
+    Full,
+    /// The pipeline has been released.
+    #[error("the pipeline has been released")]
+    Released,
+    /// The media server has stopped.
+    #[error("the media server has stopped")]
+    Stopped,
+}
+
+/// Why two elements were not connected or disconnected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectError {
+    /// One of the two has been released.
+    #[error("the element has been released")]
+    Released,
+    /// They belong to different pipelines.
+    #[error("the elements do not share a pipeline")]
+    ForeignPipeline,
+    /// Both are negotiated and no codec is accepted by both. The connection is not made.
+    #[error("the two sides have no {0} codec in common")]
+    NoCommonCodec(MediaKind),
+    /// The media server has stopped.
+    #[error("the media server has stopped")]
+    Stopped,
+}
+
+/// Why an offer or answer was not made or not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NegotiationError {
+    /// The text is not SDP, or not SDP that a WebRTC peer sends.
+    #[error("the session description is not valid: {0}")]
+    Invalid(&'static str),
+    /// The text is longer than any peer's description may be.
+    #[error("the session description is longer than {limit} bytes")]
+    TooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The sides (this peer's and those of the elements connected to it) have no codec in common.
+    #[error("the two sides have no {0} codec in common")]
+    NoCommonCodec(MediaKind),
+    /// Already negotiated: an offer or answer came a second time.
+    #[error("the endpoint is already negotiated")]
+    AlreadyNegotiated,
+    /// An answer came without an offer, or an answer was asked for without one.
+    #[error("there is no offer to answer")]
+    NoOffer,
+    /// The endpoint has been released.
+    #[error("the endpoint has been released")]
+    Released,
+    /// The media server has stopped.
+    #[error("the media server has stopped")]
+    Stopped,
+}
+
+/// Why a remote ICE candidate was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CandidateError {
+    /// Not an `a=candidate` line (RFC 8839 §5.1).
+    #[error("the candidate is not valid")]
+    Invalid,
+    /// More candidates than any peer has.
+    #[error("too many candidates")]
+    TooMany,
+    /// The endpoint has been released.
+    #[error("the endpoint has been released")]
+    Released,
+    /// The media server has stopped.
+    #[error("the media server has stopped")]
+    Stopped,
+}

@@ -1,0 +1,148 @@
+//! Why something from the network was dropped.
+
+/// Why a datagram or packet was dropped; the label of a counter. Each variant says what an operator
+/// should conclude.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum DropReason {
+    /// First byte of no protocol that shares the port (RFC 7983 §7): scanners, misdirected traffic.
+    UnknownProtocol,
+    /// DTLS or SRTP from an address that has passed no integrity-checked binding request: late packets of
+    /// a released session, or somebody guessing.
+    UnknownAddress,
+    /// Not a STUN message, or one with a broken FINGERPRINT.
+    StunMalformed,
+    /// A binding request for a ufrag that no session has.
+    StunUnknownUfrag,
+    /// A binding request whose MESSAGE-INTEGRITY does not match the session's password.
+    StunIntegrity,
+    /// A STUN message of another method or class than a media server answers, or an unsolicited response.
+    StunUnexpected,
+    /// A DTLS record that the association refused.
+    DtlsMalformed,
+    /// DTLS before its session knows the peer's fingerprint, or beyond the handshake's buffer.
+    DtlsUnexpected,
+    /// SRTP or SRTCP before the handshake is complete.
+    SrtpTooEarly,
+    /// Shorter than its own header or authentication tag.
+    RtpMalformed,
+    /// An SRTP or SRTCP packet that fails authentication.
+    SrtpAuthentication,
+    /// A packet index that was already received (RFC 3711 §3.3.2).
+    SrtpReplay,
+    /// A packet index older than the replay window.
+    SrtpTooOld,
+    /// RTP that belongs to no negotiated m-line.
+    RtpUnknownStream,
+    /// RTP with a payload type that was not negotiated for its m-line.
+    RtpUnknownPayloadType,
+    /// More SSRCs in one session than the bound.
+    RtpTooManyStreams,
+    /// An RTCP packet that does not parse.
+    RtcpMalformed,
+    /// A packet that came again (an original after its repair, say).
+    Duplicate,
+    /// Padding-only: bandwidth probes of the publisher, swallowed.
+    PaddingOnly,
+    /// A subscriber that lacks the packet's codec.
+    NoCommonCodec,
+    /// The system refused to send (no route, buffer full).
+    SendFailed,
+    /// A retransmission was asked for that is no longer, or was never, in the ring.
+    RepairMissing,
+}
+
+impl DropReason {
+    /// Every reason, in the order of its counters.
+    pub const ALL: [Self; 22] = [
+        Self::UnknownProtocol,
+        Self::UnknownAddress,
+        Self::StunMalformed,
+        Self::StunUnknownUfrag,
+        Self::StunIntegrity,
+        Self::StunUnexpected,
+        Self::DtlsMalformed,
+        Self::DtlsUnexpected,
+        Self::SrtpTooEarly,
+        Self::RtpMalformed,
+        Self::SrtpAuthentication,
+        Self::SrtpReplay,
+        Self::SrtpTooOld,
+        Self::RtpUnknownStream,
+        Self::RtpUnknownPayloadType,
+        Self::RtpTooManyStreams,
+        Self::RtcpMalformed,
+        Self::Duplicate,
+        Self::PaddingOnly,
+        Self::NoCommonCodec,
+        Self::SendFailed,
+        Self::RepairMissing,
+    ];
+
+    /// The label in metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::UnknownProtocol => "unknown_protocol",
+            Self::UnknownAddress => "unknown_address",
+            Self::StunMalformed => "stun_malformed",
+            Self::StunUnknownUfrag => "stun_unknown_ufrag",
+            Self::StunIntegrity => "stun_integrity",
+            Self::StunUnexpected => "stun_unexpected",
+            Self::DtlsMalformed => "dtls_malformed",
+            Self::DtlsUnexpected => "dtls_unexpected",
+            Self::SrtpTooEarly => "srtp_too_early",
+            Self::RtpMalformed => "rtp_malformed",
+            Self::SrtpAuthentication => "srtp_authentication",
+            Self::SrtpReplay => "srtp_replay",
+            Self::SrtpTooOld => "srtp_too_old",
+            Self::RtpUnknownStream => "rtp_unknown_stream",
+            Self::RtpUnknownPayloadType => "rtp_unknown_payload_type",
+            Self::RtpTooManyStreams => "rtp_too_many_streams",
+            Self::RtcpMalformed => "rtcp_malformed",
+            Self::Duplicate => "duplicate",
+            Self::PaddingOnly => "padding_only",
+            Self::NoCommonCodec => "no_common_codec",
+            Self::SendFailed => "send_failed",
+            Self::RepairMissing => "repair_missing",
+        }
+    }
+}
+
+/// How often each [`DropReason`] occurred.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DropCounters([u64; DropReason::ALL.len()]);
+
+impl DropCounters {
+    /// Counts one drop.
+    pub fn count(&mut self, reason: DropReason) {
+        if let Some(counter) = self.0.get_mut(reason as usize) {
+            *counter += 1;
+        }
+    }
+
+    /// How often `reason` occurred.
+    #[must_use]
+    pub fn get(&self, reason: DropReason) -> u64 {
+        self.0.get(reason as usize).copied().unwrap_or_default()
+    }
+
+    /// Every reason with its count, zero included.
+    pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
+        DropReason::ALL.into_iter().map(|reason| (reason, self.get(reason)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_own_counter() {
+        let mut counters = DropCounters::default();
+        for (place, reason) in DropReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, place, "ALL is in declaration order");
+            counters.count(reason);
+        }
+        assert!(counters.iter().all(|(_, count)| count == 1));
+    }
+}

@@ -1,0 +1,22 @@
+//! Keel's media core: terminates WebRTC peers and forwards their audio and video without decoding.
+//!
+//! It knows packets, sessions and pipelines. It does not know JSON, WebSockets or users: that is
+//! `keel-signaling`. Start reading at [`MediaServer`] for the interface, at `worker/mod.rs` for the
+//! life of a packet.
+
+pub mod codec;
+pub mod error;
+pub mod forward;
+pub mod id;
+pub mod pipeline;
+pub mod rtp;
+pub mod session;
+pub mod srtp;
+pub mod worker;
+
+pub use error::{CandidateError, ConnectError, CreateError, NegotiationError, StartError};
+pub use pipeline::{
+    ConnectionState, DtlsState, EndpointEvent, EndpointOptions, EndpointStats, IceCandidate, IceState,
+    MediaConfig, MediaKind, MediaServer, MediaSnapshot, OfferOptions, Pipeline, PipelineEvent,
+    PipelineEvents, StreamStats, WebRtcEndpoint,
+};

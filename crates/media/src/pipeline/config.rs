@@ -1,0 +1,75 @@
+//! What a media server, an endpoint and an offer can be told.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Settings of a [`super::MediaServer`].
+#[derive(Clone, Debug)]
+pub struct MediaConfig {
+    /// Worker threads; each has its own UDP port. Default: one per core.
+    pub workers: usize,
+    /// The addresses to bind media sockets to. Default: all, IPv4 and IPv6.
+    pub bind: Vec<IpAddr>,
+    /// The first worker's UDP port; the next worker has the next one. 0 lets the system choose each.
+    pub port_base: u16,
+    /// The addresses that peers are told, instead of those of the interfaces.
+    pub announce: Vec<IpAddr>,
+    /// Whether loopback addresses are announced as well when `announce` is empty.
+    pub announce_loopback: bool,
+    /// Sessions that one worker takes at most.
+    pub sessions_per_worker_max: usize,
+    /// Pipelines in all at most.
+    pub pipelines_max: usize,
+    /// Bytes to ask for as socket receive and send buffers.
+    pub socket_buffer_bytes: usize,
+    /// Makes everything random that need not be secret repeatable, for tests.
+    pub seed: Option<u64>,
+}
+
+impl Default for MediaConfig {
+    fn default() -> Self {
+        Self {
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            bind: vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+            port_base: 10_000,
+            announce: Vec::new(),
+            announce_loopback: true,
+            sessions_per_worker_max: 5_000,
+            pipelines_max: 10_000,
+            socket_buffer_bytes: 4 << 20,
+            seed: None,
+        }
+    }
+}
+
+/// Settings of one endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct EndpointOptions {
+    /// Shows up in the endpoint's log events; not secret (a connection id, say).
+    pub label: String,
+}
+
+/// What [`super::WebRtcEndpoint::generate_offer`] offers.
+#[derive(Clone, Copy, Debug)]
+pub struct OfferOptions {
+    /// An audio m-line.
+    pub audio: bool,
+    /// A video m-line.
+    pub video: bool,
+}
+
+impl Default for OfferOptions {
+    fn default() -> Self {
+        Self { audio: true, video: true }
+    }
+}
+
+/// A trickled candidate with its place, as browsers exchange them (W3C `RTCIceCandidateInit`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IceCandidate {
+    /// `candidate:...` (RFC 8839 §5.1), or empty for the end of candidates.
+    pub candidate: String,
+    /// The m-line's tag.
+    pub sdp_mid: Option<String>,
+    /// The m-line's index.
+    pub sdp_mline_index: Option<u16>,
+}

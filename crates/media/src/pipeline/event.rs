@@ -1,0 +1,108 @@
+//! What a pipeline tells its owner.
+
+use super::{IceCandidate, MediaKind};
+use crate::id::EndpointId;
+use std::net::SocketAddr;
+use tokio::sync::mpsc;
+
+/// An endpoint's event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PipelineEvent {
+    /// Whose.
+    pub endpoint: EndpointId,
+    /// What happened.
+    pub event: EndpointEvent,
+}
+
+/// What can happen to an endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EndpointEvent {
+    /// A local candidate for the peer.
+    CandidateFound(IceCandidate),
+    /// No more candidates will come.
+    GatheringDone,
+    /// ICE changed its state.
+    Ice(IceState),
+    /// A pair of addresses is in use, first or anew.
+    PairSelected {
+        /// Keel's address.
+        local: SocketAddr,
+        /// The peer's.
+        remote: SocketAddr,
+    },
+    /// DTLS changed its state.
+    Dtls(DtlsState),
+    /// Media can flow (both ICE and DTLS are up), or no longer can.
+    Connection(ConnectionState),
+    /// Media of this kind began or ceased to arrive from the peer.
+    MediaFlowingIn {
+        /// The kind.
+        kind: MediaKind,
+        /// Began or ceased.
+        flowing: bool,
+    },
+    /// Media of this kind began or ceased to leave for the peer.
+    MediaFlowingOut {
+        /// The kind.
+        kind: MediaKind,
+        /// Began or ceased.
+        flowing: bool,
+    },
+    /// The peer closed its connection.
+    PeerClosed,
+    /// A connection cannot carry media: its source sends a codec that this peer does not accept.
+    NoCommonCodec(MediaKind),
+    /// The session failed for a reason of its own; it stays until it is released.
+    Failed(&'static str),
+}
+
+/// The state of ICE (W3C `RTCIceTransportState`, as far as a lite agent has them).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IceState {
+    /// Nothing happened yet.
+    New,
+    /// The peer's credentials are known; no valid check yet.
+    Checking,
+    /// A pair was nominated.
+    Connected,
+    /// Consent was lost: no valid check for 30 s (RFC 7675 §5.1). A new check revives it.
+    Disconnected,
+    /// Released.
+    Closed,
+}
+
+/// The state of DTLS (W3C `RTCDtlsTransportState`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DtlsState {
+    /// Nothing happened yet.
+    New,
+    /// A handshake is under way.
+    Connecting,
+    /// Keys are agreed.
+    Connected,
+    /// The handshake failed; a fingerprint that does not match is one reason.
+    Failed,
+    /// Closed by either side.
+    Closed,
+}
+
+/// Whether media can flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionState {
+    /// Not, or no longer.
+    Disconnected,
+    /// Yes.
+    Connected,
+}
+
+/// Receives the events of one pipeline in order. At most 4096 wait; past that the worker, which never
+/// waits, drops further ones and counts them in [`super::MediaSnapshot::events_dropped`].
+#[derive(Debug)]
+pub struct PipelineEvents(pub(crate) mpsc::Receiver<PipelineEvent>);
+
+impl PipelineEvents {
+    /// The next event; `None` once the pipeline is released and all events were taken.
+    pub async fn recv(&mut self) -> Option<PipelineEvent> {
+        self.0.recv().await
+    }
+}

@@ -1,0 +1,76 @@
+//! Snapshots for applications and operators.
+
+use super::{DtlsState, IceState, MediaKind};
+use crate::forward::DropReason;
+use crate::id::EndpointId;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// One endpoint's state and counters.
+#[derive(Clone, Debug)]
+pub struct EndpointStats {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// ICE's state.
+    pub ice: IceState,
+    /// DTLS's state.
+    pub dtls: DtlsState,
+    /// The pair in use: Keel's address and the peer's.
+    pub pair: Option<(SocketAddr, SocketAddr)>,
+    /// The negotiated SRTP protection profile, by its IANA name.
+    pub srtp_profile: Option<&'static str>,
+    /// Streams that the peer sends.
+    pub incoming: Vec<StreamStats>,
+    /// Streams that the peer receives.
+    pub outgoing: Vec<StreamStats>,
+}
+
+/// One stream's counters since it began.
+#[derive(Clone, Debug)]
+pub struct StreamStats {
+    /// The kind.
+    pub kind: MediaKind,
+    /// The SSRC as this peer knows it.
+    pub ssrc: u32,
+    /// Media packets (retransmissions excluded).
+    pub packets: u64,
+    /// Payload bytes of those.
+    pub bytes: u64,
+    /// Incoming: packets missing by now. Outgoing: as the peer reports; can be negative (RFC 3550 §6.4.1).
+    pub packets_lost: i64,
+    /// Interarrival jitter (RFC 3550 §6.4.1); outgoing: as the peer reports.
+    pub jitter: Duration,
+    /// Outgoing: round trip by the peer's reports, once known.
+    pub round_trip: Option<Duration>,
+    /// NACKs: sent for incoming, received for outgoing streams. Counted by packets asked for.
+    pub nacked: u64,
+    /// Retransmissions: received for incoming, sent for outgoing streams.
+    pub retransmitted: u64,
+    /// Keyframe requests: sent for incoming, received for outgoing streams.
+    pub keyframe_requests: u64,
+}
+
+/// Gauges and counters of the whole media server.
+#[derive(Clone, Debug, Default)]
+pub struct MediaSnapshot {
+    /// Pipelines that exist.
+    pub pipelines: u64,
+    /// Endpoints that exist.
+    pub endpoints: u64,
+    /// Sessions that exist.
+    pub sessions: u64,
+    /// Datagrams received.
+    pub packets_in: u64,
+    /// Datagrams sent.
+    pub packets_out: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// RTP packets forwarded, once per subscriber.
+    pub forwarded: u64,
+    /// Events that found their receiver's queue full.
+    pub events_dropped: u64,
+    /// What was dropped, by reason.
+    pub drops: Vec<(DropReason, u64)>,
+}

@@ -1,0 +1,35 @@
+//! Bitrates.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Bits per second.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Bitrate(u64);
+
+impl Bitrate {
+    /// The rate of `bits` in one second.
+    #[must_use]
+    pub const fn bps(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// Bits per second.
+    #[must_use]
+    pub const fn as_bps(self) -> u64 {
+        self.0
+    }
+
+    /// The rate at which `bytes` passed within `duration`; zero for an empty duration.
+    #[must_use]
+    pub const fn of(bytes: u64, duration: Duration) -> Self {
+        let micros = duration.as_micros();
+        if micros == 0 { Self(0) } else { Self((bytes as u128 * 8_000_000 / micros) as u64) }
+    }
+}
+
+impl fmt::Debug for Bitrate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}bit/s", self.0)
+    }
+}

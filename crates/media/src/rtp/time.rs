@@ -1,0 +1,134 @@
+//! RTP timestamps, NTP timestamps and clock rates.
+
+use std::fmt;
+use std::time::Duration;
+
+/// An RTP timestamp (RFC 3550 §5.1): 32 bits, wrapping, in units of its stream's clock.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RtpTime(u32);
+
+/// Ticks per second of an RTP clock; never zero.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ClockRate(u32);
+
+/// A wall-clock time in NTP's 32.32 fixed point format (RFC 3550 §4).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NtpTime(u64);
+
+impl RtpTime {
+    /// The timestamp with this wire value.
+    #[must_use]
+    pub const fn new(wire: u32) -> Self {
+        Self(wire)
+    }
+
+    /// The value on the wire.
+    #[must_use]
+    pub const fn wire(self) -> u32 {
+        self.0
+    }
+
+    /// Ticks from `earlier` to this one, modulo 2^32.
+    #[must_use]
+    pub const fn wrapping_since(self, earlier: Self) -> u32 {
+        self.0.wrapping_sub(earlier.0)
+    }
+
+    /// The timestamp `ticks` later.
+    #[must_use]
+    pub const fn plus(self, ticks: u32) -> Self {
+        Self(self.0.wrapping_add(ticks))
+    }
+
+    /// Whether this one lies in the half of the circle after `other`.
+    #[must_use]
+    pub const fn is_after(self, other: Self) -> bool {
+        let ticks = self.wrapping_since(other);
+        ticks != 0 && ticks < 0x8000_0000
+    }
+}
+
+impl ClockRate {
+    /// Video's clock (RFC 3551 §5).
+    pub const VIDEO: Self = Self(90_000);
+    /// Opus's clock (RFC 7587 §4.1).
+    pub const OPUS: Self = Self(48_000);
+
+    /// The clock of G.711 and G.722 (RFC 3551 §4.5).
+    pub const TELEPHONE: Self = Self(8_000);
+
+    /// The rate with this many ticks per second; `None` for zero.
+    #[must_use]
+    pub const fn new(hertz: u32) -> Option<Self> {
+        if hertz == 0 { None } else { Some(Self(hertz)) }
+    }
+
+    /// Ticks per second.
+    #[must_use]
+    pub const fn hertz(self) -> u32 {
+        self.0
+    }
+
+    /// How many ticks pass in `duration`, rounded down, modulo 2^32.
+    #[must_use]
+    pub const fn ticks(self, duration: Duration) -> u32 {
+        (duration.as_nanos() * self.0 as u128 / 1_000_000_000) as u32
+    }
+
+    /// How long `ticks` last.
+    #[must_use]
+    pub const fn duration(self, ticks: u32) -> Duration {
+        Duration::from_nanos(ticks as u64 * 1_000_000_000 / self.0 as u64)
+    }
+}
+
+impl NtpTime {
+    /// The time with this 64-bit fixed point value.
+    #[must_use]
+    pub const fn new(value: u64) -> Self {
+        Self(value)
+    }
+
+    /// The 64-bit fixed point value.
+    #[must_use]
+    pub const fn value(self) -> u64 {
+        self.0
+    }
+
+    /// The middle 32 bits: the form in which reception reports quote it (RFC 3550 §6.4.1, LSR).
+    #[must_use]
+    pub const fn middle(self) -> u32 {
+        (self.0 >> 16) as u32
+    }
+}
+
+impl fmt::Debug for RtpTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ts:{}", self.0)
+    }
+}
+
+impl fmt::Debug for NtpTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ntp:{:08x}.{:08x}", self.0 >> 32, self.0 as u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_order_across_the_wrap() {
+        let before = RtpTime::new(u32::MAX - 10);
+        assert!(before.plus(20).is_after(before));
+        assert!(!before.is_after(before.plus(20)));
+        assert_eq!(before.plus(20).wrapping_since(before), 20);
+    }
+
+    #[test]
+    fn a_clock_converts_both_ways() {
+        assert_eq!(ClockRate::VIDEO.ticks(Duration::from_millis(100)), 9_000);
+        assert_eq!(ClockRate::OPUS.duration(960), Duration::from_millis(20));
+    }
+}

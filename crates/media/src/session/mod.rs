@@ -1,0 +1,3 @@
+//! One peer's transport.
+
+pub mod sdp;

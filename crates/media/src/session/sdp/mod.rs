@@ -1,0 +1,1 @@
+//! Negotiation as pure functions.
