@@ -17,9 +17,11 @@ pub(super) const RTCP_ENCRYPTED: u32 = 1 << 31;
 pub(super) struct NotAuthentic;
 
 /// The session keys of one direction. Stateless: which index a packet has is the context's business.
+#[expect(clippy::large_enum_variant, reason = "the usual profile's keys lie in the context, a pointer less")]
 pub(super) enum Cipher {
     Gcm(Gcm),
-    CounterMode(CounterMode),
+    /// Boxed, so that contexts with GCM do not carry its larger keys.
+    CounterMode(Box<CounterMode>),
 }
 
 /// What names an SRTCP packet to its transform.
@@ -36,7 +38,7 @@ impl Cipher {
         match key.profile() {
             Profile::AeadAes128Gcm => Self::Gcm(Gcm::aes_128(key)),
             Profile::AeadAes256Gcm => Self::Gcm(Gcm::aes_256(key)),
-            Profile::Aes128CmSha1_80 => Self::CounterMode(CounterMode::new(key)),
+            Profile::Aes128CmSha1_80 => Self::CounterMode(Box::new(CounterMode::new(key))),
         }
     }
 
