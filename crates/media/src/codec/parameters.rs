@@ -1,6 +1,7 @@
 //! The `a=fmtp` parameters that decide whether two formats are the same thing.
 
-/// The parameters of one format. Formats with equal parameters can be forwarded into each other.
+/// The parameters of one format. They are equal when nothing differs; what may be forwarded into what is
+/// [`CodecParameters::is_forwardable_into`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CodecParameters {
     /// Nothing that a forwarder must compare.
@@ -33,6 +34,24 @@ pub enum CodecParameters {
         /// `level-id`, 93 when absent.
         level: u8,
     },
+}
+
+impl CodecParameters {
+    /// Whether a stream with these parameters can be decoded where `sink` was negotiated. Levels do not
+    /// count: negotiation tells each sender the lowest level of its receivers (RFC 6184 §8.2.2).
+    #[must_use]
+    pub fn is_forwardable_into(self, sink: Self) -> bool {
+        match (self, sink) {
+            (
+                Self::H264 { profile, packetization_mode, .. },
+                Self::H264 { profile: sink_profile, packetization_mode: sink_mode, .. },
+            ) => profile == sink_profile && packetization_mode == sink_mode,
+            (Self::H265 { profile, tier, .. }, Self::H265 { profile: sink_profile, tier: sink_tier, .. }) => {
+                profile == sink_profile && tier == sink_tier
+            }
+            _ => self == sink,
+        }
+    }
 }
 
 /// The profiles of H.264 that browsers name (RFC 6184 §8.1, table 5).

@@ -89,6 +89,16 @@ pub struct RtpParameters {
     pub extensions: ExtensionMap,
 }
 
+impl Format {
+    /// Whether a stream of this format can be sent as `sink`, only with another payload type.
+    #[must_use]
+    pub fn is_forwardable_into(&self, sink: &Self) -> bool {
+        self.codec == sink.codec
+            && self.clock_rate == sink.clock_rate
+            && self.parameters.is_forwardable_into(sink.parameters)
+    }
+}
+
 impl Extension {
     /// Every extension, in a fixed order.
     pub const ALL: [Self; 12] = [
