@@ -174,6 +174,20 @@ impl ExtensionMap {
     }
 }
 
+impl RtpParameters {
+    /// The format with this media payload type.
+    #[must_use]
+    pub fn format(&self, payload_type: PayloadType) -> Option<&Format> {
+        self.formats.iter().find(|format| format.payload_type == payload_type)
+    }
+
+    /// The format whose retransmissions have this payload type (`apt` of RFC 4588 §8.1).
+    #[must_use]
+    pub fn format_repaired_by(&self, payload_type: PayloadType) -> Option<&Format> {
+        self.formats.iter().find(|format| format.rtx == Some(payload_type))
+    }
+}
+
 impl Direction {
     /// Whether Keel sends on this m-line.
     #[must_use]
