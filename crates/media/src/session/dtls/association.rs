@@ -1,11 +1,13 @@
 //! One `rtc-dtls` association. The only file that talks to it.
 
 use super::certificate::{Certificate, Fingerprint};
+use super::hello::Cookie;
 use super::reassembly::Message;
 use super::record::{CHANGE_CIPHER_SPEC, write_message, write_record};
 use super::{DtlsRole, KeyingMaterial};
 use crate::session::error::SessionError;
 use bytes::BytesMut;
+use rtc_crypto::{CryptoError, RTCCrypto, RTCCryptoProvider, RTCRandom};
 use rtc_dtls::config::{ClientAuthType, ConfigBuilder, HandshakeConfig};
 use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
@@ -64,8 +66,10 @@ impl Association {
         certificate: &Certificate,
         fingerprints: &[Fingerprint],
         profile: Profile,
+        cookie: Cookie,
     ) -> Result<Self, SessionError> {
-        let config = configure(certificate, fingerprints, &[profile], DtlsRole::Server)?;
+        let provider = Arc::new(CookieProvider { provider: certificate.provider.clone(), cookie });
+        let config = configure(certificate, provider, fingerprints, &[profile], DtlsRole::Server)?;
         Ok(Self::new(DtlsRole::Server, Some(config)))
     }
 
@@ -75,7 +79,8 @@ impl Association {
         certificate: &Certificate,
         fingerprints: &[Fingerprint],
     ) -> Result<Self, SessionError> {
-        let config = configure(certificate, fingerprints, &PROFILES, DtlsRole::Client)?;
+        let provider = certificate.provider.clone();
+        let config = configure(certificate, provider, fingerprints, &PROFILES, DtlsRole::Client)?;
         let mut association = Self::new(DtlsRole::Client, None);
         association.endpoint.connect(now, PEER, config, None)?;
         Ok(association)
@@ -85,6 +90,16 @@ impl Association {
         let unspecified = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
         let endpoint = Endpoint::new(unspecified, TransportProtocol::UDP, server);
         Self { endpoint, role, plaintext_records: 0 }
+    }
+
+    /// Server: hands in the hello that returned the cookie. rtc-dtls cannot begin with it, so it gets it
+    /// as first hello too, and its own challenge is thrown away. Neither of the two counts for the
+    /// handshake's hashes (RFC 6347 §4.2.1).
+    pub(super) fn handle_second_hello(&mut self, now: Instant, hello: &Message) -> Result<(), SessionError> {
+        self.handle_message(now, &Message { number: 0, ..hello.clone() })?;
+        while self.poll_transmit().is_some() {}
+        self.handle_message(now, hello)?;
+        Ok(())
     }
 
     /// Hands in the next handshake message. Errors end the association.
@@ -151,13 +166,14 @@ impl Association {
 
 fn configure(
     certificate: &Certificate,
+    provider: Arc<dyn RTCCryptoProvider>,
     fingerprints: &[Fingerprint],
     profiles: &[Profile],
     role: DtlsRole,
 ) -> Result<Arc<HandshakeConfig>, SessionError> {
     let fingerprints = fingerprints.to_vec();
     let config = ConfigBuilder::default()
-        .with_crypto_provider(certificate.provider.clone())
+        .with_crypto_provider(provider)
         .with_certificates(vec![certificate.dtls.clone()])
         .with_srtp_protection_profiles(profiles.iter().map(|profile| profile.dtls).collect())
         // RFC 8827 §6.5: certificates are self-signed; the fingerprint in the description vouches.
@@ -171,4 +187,35 @@ fn configure(
         .with_server_name("keel".to_owned())
         .build(role == DtlsRole::Client, None)?;
     Ok(Arc::new(config))
+}
+
+/// The provider of an association that is to use a cookie of ours: rtc-dtls draws its cookie from the
+/// provider, and nothing else of that length.
+struct CookieProvider {
+    provider: Arc<dyn RTCCryptoProvider>,
+    cookie: Cookie,
+}
+
+impl RTCCryptoProvider for CookieProvider {
+    fn name(&self) -> &'static str {
+        self.provider.name()
+    }
+
+    fn crypto(&self) -> &dyn RTCCrypto {
+        self.provider.crypto()
+    }
+
+    fn random(&self) -> &dyn RTCRandom {
+        self
+    }
+}
+
+impl RTCRandom for CookieProvider {
+    fn fill(&self, output: &mut [u8]) -> Result<(), CryptoError> {
+        if output.len() == self.cookie.len() {
+            output.copy_from_slice(&self.cookie);
+            return Ok(());
+        }
+        self.provider.random().fill(output)
+    }
 }

@@ -123,7 +123,7 @@ mod tests {
     fn chromiums_hello_offers_the_gcm_profiles_after_its_favourite() {
         let first = captured([fixture!("chromium156.first.0.bin"), fixture!("chromium156.first.1.bin")]);
         let hello = ClientHello::parse(&first).expect("Chromium's hello parses");
-        assert_eq!(hello.profiles().collect::<Vec<_>>(), [1, 7, 8]);
+        assert_eq!(hello.profiles().collect::<Vec<_>>(), [1, 8, 7]);
         assert!(hello.cookie.is_empty());
 
         let second = captured([fixture!("chromium156.second.0.bin"), fixture!("chromium156.second.1.bin")]);

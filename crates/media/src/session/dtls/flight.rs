@@ -16,10 +16,10 @@ const SPACING_MIN: Duration = Duration::from_millis(40);
 
 /// What has the flight repeated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Repeat {
+enum Repeat {
     /// An unanswered flight: by timer, and when the peer repeats its own.
     Unanswered,
-    /// A HelloVerifyRequest or a last flight: only when the peer repeats its own.
+    /// A last flight: only when the peer repeats its own.
     OnRequest,
 }
 
@@ -33,8 +33,8 @@ pub(super) struct Flight {
 
 impl Flight {
     /// A flight that is being sent now for the first time.
-    pub(super) fn new(now: Instant, datagrams: Vec<Vec<u8>>, repeat: Repeat) -> Self {
-        Self { datagrams, sent: now, interval: INTERVAL_FIRST, repeat }
+    pub(super) fn new(now: Instant, datagrams: Vec<Vec<u8>>) -> Self {
+        Self { datagrams, sent: now, interval: INTERVAL_FIRST, repeat: Repeat::Unanswered }
     }
 
     /// The peer repeated its flight: ours was lost. Empty where it was sent only just now.
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn an_unanswered_flight_is_repeated_ever_more_slowly() {
         let start = Instant::now();
-        let mut flight = Flight::new(start, vec![vec![1], vec![2]], Repeat::Unanswered);
+        let mut flight = Flight::new(start, vec![vec![1], vec![2]]);
         assert!(flight.handle_timeout(start).is_empty());
         let mut now = start;
         for gap_ms in [200, 400, 800, 1600, 3200, 3200] {
@@ -89,7 +89,8 @@ mod tests {
     #[test]
     fn one_repeated_flight_of_several_datagrams_is_answered_once() {
         let start = Instant::now();
-        let mut flight = Flight::new(start, vec![vec![1]], Repeat::OnRequest);
+        let mut flight = Flight::new(start, vec![vec![1]]);
+        flight.settle();
         assert!(flight.repeat(start).is_empty());
         let later = start + SPACING_MIN;
         assert_eq!(flight.repeat(later).len(), 1);

@@ -6,7 +6,7 @@
 
 use super::DtlsRole;
 use super::association::{Association, Reaction};
-use super::flight::{Flight, Repeat};
+use super::flight::Flight;
 use super::reassembly::{Progress, Reassembly};
 use super::record::{
     ALERT, CERTIFICATE, CERTIFICATE_REQUEST, CERTIFICATE_VERIFY, CHANGE_CIPHER_SPEC, CLIENT_KEY_EXCHANGE,
@@ -73,7 +73,7 @@ impl Handshake {
             association,
             role,
             messages: Reassembly::starting_at(next_message),
-            flight: Flight::new(now, flight, Repeat::Unanswered),
+            flight: Flight::new(now, flight),
             deadline: now + HANDSHAKE_MAX,
             cipher_spec_changed: false,
             is_open: false,
@@ -208,7 +208,7 @@ impl Handshake {
             Err(_) | Ok(Reaction::PeerClosed) => Standing::Failed,
             Ok(reaction) => {
                 if !datagrams.is_empty() {
-                    self.flight = Flight::new(now, datagrams, Repeat::Unanswered);
+                    self.flight = Flight::new(now, datagrams);
                 }
                 if reaction == Reaction::HandshakeComplete { Standing::Complete } else { Standing::Pending }
             }

@@ -27,15 +27,12 @@ use association::{Association, Reaction};
 use flight::Flight;
 use handshake::{Handshake, Standing};
 use hello::{HelloExchange, HelloOutcome};
+use rand::{CryptoRng, RngExt};
 use record::{ALERT, CLIENT_HELLO, HANDSHAKE, Record, fragments, records};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// How long a session waits for a better ClientHello after one with which it has nothing in common. A
-/// forged one must not end the session before the peer has spoken.
-const REFUSED_HELLO_GRACE: Duration = Duration::from_secs(1);
+use std::time::Instant;
 
 /// Which side of the handshake Keel takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,8 +86,8 @@ pub struct DtlsTransport {
 }
 
 enum Phase {
-    /// Server: until the peer's cookie is back. With the time at which refused hellos become a failure.
-    Hello(HelloExchange, Option<Instant>),
+    /// Server: until the peer's cookie is back.
+    Hello(HelloExchange),
     /// Client: until `start`.
     Idle,
     Handshake(Box<Handshake>),
@@ -100,11 +97,11 @@ enum Phase {
 }
 
 impl DtlsTransport {
-    /// A transport that has not begun.
+    /// A transport that has not begun. `rng` gives the server's cookie.
     #[must_use]
-    pub fn new(certificate: Arc<Certificate>, role: DtlsRole) -> Self {
+    pub fn new(certificate: Arc<Certificate>, role: DtlsRole, rng: &mut impl CryptoRng) -> Self {
         let phase = match role {
-            DtlsRole::Server => Phase::Hello(HelloExchange::default(), None),
+            DtlsRole::Server => Phase::Hello(HelloExchange::new(rng.random())),
             DtlsRole::Client => Phase::Idle,
         };
         Self {
@@ -125,7 +122,7 @@ impl DtlsTransport {
             return;
         }
         self.fingerprints = fingerprints;
-        if let Phase::Hello(exchange, _) = &mut self.phase
+        if let Phase::Hello(exchange) = &mut self.phase
             && !self.fingerprints.is_empty()
         {
             let outcome = exchange.release_held(now, &self.certificate, &self.fingerprints);
@@ -177,7 +174,7 @@ impl DtlsTransport {
                 association.close(now);
                 self.transmits.extend(std::iter::from_fn(|| association.poll_transmit()));
             }
-            Phase::Hello(..) | Phase::Idle => {}
+            Phase::Hello(_) | Phase::Idle => {}
             Phase::Over => return,
         }
         self.end(DtlsState::Closed);
@@ -196,12 +193,7 @@ impl DtlsTransport {
     /// Does what is due by `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         match &mut self.phase {
-            Phase::Hello(exchange, refused) => {
-                exchange.handle_timeout(now);
-                if refused.is_some_and(|failure| failure <= now) {
-                    self.end(DtlsState::Failed);
-                }
-            }
+            Phase::Hello(exchange) => exchange.handle_timeout(now),
             Phase::Handshake(handshake) => {
                 if handshake.handle_timeout(now, &mut self.transmits) == Standing::Failed {
                     self.end(DtlsState::Failed);
@@ -215,7 +207,7 @@ impl DtlsTransport {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.phase {
-            Phase::Hello(exchange, refused) => exchange.poll_timeout().into_iter().chain(*refused).min(),
+            Phase::Hello(exchange) => exchange.poll_timeout(),
             Phase::Handshake(handshake) => Some(handshake.poll_timeout()),
             Phase::Idle | Phase::Connected(..) | Phase::Over => None,
         }
@@ -223,7 +215,7 @@ impl DtlsTransport {
 
     fn handle_record(&mut self, now: Instant, record: &Record<'_>) -> Result<(), DropReason> {
         match &mut self.phase {
-            Phase::Hello(..) => self.handle_hello(now, record),
+            Phase::Hello(_) => self.handle_hello(now, record),
             Phase::Handshake(handshake) => {
                 match handshake.handle_record(now, record, &mut self.transmits)? {
                     Standing::Pending => {}
@@ -262,7 +254,7 @@ impl DtlsTransport {
             return Err(DropReason::DtlsUnexpected);
         }
         for fragment in fragments(record.body) {
-            let Phase::Hello(exchange, _) = &mut self.phase else { return Ok(()) };
+            let Phase::Hello(exchange) = &mut self.phase else { return Ok(()) };
             let outcome = exchange.handle_fragment(now, &fragment?, &self.certificate, &self.fingerprints)?;
             self.take_hello(now, outcome);
         }
@@ -270,23 +262,16 @@ impl DtlsTransport {
     }
 
     fn take_hello(&mut self, now: Instant, outcome: HelloOutcome) {
-        let Phase::Hello(exchange, refused) = &mut self.phase else { return };
         match outcome {
-            HelloOutcome::Pending(datagrams) => {
-                if exchange.is_under_way() {
-                    *refused = None;
-                }
-                self.transmits.extend(datagrams);
-            }
-            HelloOutcome::NothingInCommon(datagrams) => {
-                self.transmits.extend(datagrams);
-                if !exchange.is_under_way() {
-                    refused.get_or_insert(now + REFUSED_HELLO_GRACE);
-                }
-            }
+            HelloOutcome::Pending => {}
+            HelloOutcome::Challenge(datagram) => self.transmits.push_back(datagram),
             HelloOutcome::Verified(association, flight) => {
                 self.transmits.extend(flight.iter().cloned());
                 self.enter_handshake(Handshake::server(now, *association, flight));
+            }
+            HelloOutcome::Refused(alerts) => {
+                self.transmits.extend(alerts);
+                self.end(DtlsState::Failed);
             }
         }
     }
@@ -325,7 +310,7 @@ impl DtlsTransport {
 impl fmt::Debug for DtlsTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let phase = match self.phase {
-            Phase::Hello(..) => "hello",
+            Phase::Hello(_) => "hello",
             Phase::Idle => "idle",
             Phase::Handshake(_) => "handshake",
             Phase::Connected(..) => "connected",
