@@ -2,6 +2,7 @@ import { byId, drawFace, setText } from './dom.js';
 
 /** More names than this are not a list to read any more; calling by name always works. */
 const SHOWN_MAX = 200;
+const EMPTY = 'Nobody else is here yet. Open this page in a second tab, or send its address to someone.';
 
 /**
  * Who is online, each with a call button; calling by name; what happened last.
@@ -49,6 +50,7 @@ export function mountLobbyView(phone) {
       if (byId('online').children[index] !== row) byId('online').insertBefore(row, byId('online').children[index] ?? null);
     });
     byId('online-empty').hidden = names.length > 0;
+    setText(byId('online-empty'), isReconnecting(phone) ? 'Waiting for the server…' : EMPTY);
   }
 
   function newRow(name) {

@@ -14,19 +14,19 @@ const ROOMY = '(min-width: 900px)';
 export function mountPanelView(phone) {
   const toggle = byId('toggle-panel');
   const panel = byId('panel');
-  let connection = null;
+  /** The connection that is measured: only while media can flow is there anything to read. */
+  let measured = null;
   let timer = null;
-  let meters = null;
 
   toggle.addEventListener('click', () => open(panel.hidden));
   phone.addEventListener('change', () => {
-    if (phone.connection === connection) return;
-    connection = phone.connection;
+    const connection = phone.connectedAt === null ? null : phone.connection;
+    if (connection === measured) return;
+    measured = connection;
     clearInterval(timer);
-    if (!connection) return;
-    open(window.matchMedia(ROOMY).matches);
-    meters = { statistics: new Statistics(), received: new Sparkline(), sent: new Sparkline() };
-    timer = setInterval(() => sample(connection, meters), PERIOD_MS);
+    toggle.disabled = !connection;
+    open(connection !== null && window.matchMedia(ROOMY).matches);
+    if (connection) measure(connection);
   });
 
   function open(visible) {
@@ -34,9 +34,15 @@ export function mountPanelView(phone) {
     toggle.setAttribute('aria-expanded', String(visible));
   }
 
-  async function sample(sampled, { statistics, received, sent }) {
-    const reading = statistics.read(await sampled.statistics());
-    if (sampled !== connection) return; // the call ended while the browser was counting
+  function measure(connection) {
+    const meters = { statistics: new Statistics(), received: new Sparkline(), sent: new Sparkline() };
+    timer = setInterval(() => sample(connection, meters), PERIOD_MS);
+    sample(connection, meters);
+  }
+
+  async function sample(connection, { statistics, received, sent }) {
+    const reading = statistics.read(await connection.statistics());
+    if (connection !== measured) return; // the call ended while the browser was counting
     received.push(reading.received.bitrate ?? 0);
     sent.push(reading.sent.bitrate ?? 0);
     renderDirection('in', reading.received);
