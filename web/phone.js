@@ -1,5 +1,6 @@
 import { Call } from './call.js';
 import { capture, stop } from './devices.js';
+import { asSentence } from './sentence.js';
 
 /**
  * Who this page is to the server and which call it is in: the call protocol seen from a browser, without any DOM.
@@ -115,24 +116,14 @@ export class Phone extends EventTarget {
   /** Calls someone by name. */
   async call(peer) {
     if (this.#phase !== 'ready') return;
-    const attempt = this.#begin('preparing', peer);
-    const sdpOffer = await this.#prepare(attempt);
-    if (!sdpOffer) return;
-    this.#enter('calling');
-    this.#signaling.send({ id: 'call', from: this.name, to: peer, sdpOffer });
-    attempt.connection.offerSent();
+    await this.#offer(this.#begin('preparing', peer));
   }
 
   /** Accepts the incoming call. */
   async accept() {
     if (this.#phase !== 'ringing') return;
-    const attempt = this.#attempt;
     this.#enter('answering');
-    const sdpOffer = await this.#prepare(attempt);
-    if (!sdpOffer) return;
-    this.#signaling.send({ id: 'incomingCallResponse', from: attempt.peer, callResponse: 'accept', sdpOffer });
-    attempt.offered = true;
-    attempt.connection.offerSent();
+    await this.#offer(this.#attempt);
   }
 
   /** Rejects the incoming call. */
@@ -209,15 +200,14 @@ export class Phone extends EventTarget {
       case 'callResponse':
         return this.#responded(message);
       case 'startCommunication':
-        if (this.#phase === 'answering') this.#answered(message.sdpAnswer);
-        return;
+        return this.#answered(message.sdpAnswer);
       case 'iceCandidate':
         return this.connection?.addCandidate(message.candidate);
       case 'stopCommunication':
-        return this.#finish(message.message || `${this.peer} ended the call.`);
+        return this.#finish(asSentence(message.message || `${this.peer} ended the call`));
       case 'error':
         // Outside a registration it is about a message that crossed the end of a call on the way.
-        if (this.#phase === 'registering') return this.#forget(message.message);
+        if (this.#phase === 'registering') return this.#forget(asSentence(message.message));
         return console.warn('keel: the server refused a message:', message.message);
       default:
         console.warn('keel: a message this page does not know', message.id);
@@ -226,7 +216,7 @@ export class Phone extends EventTarget {
 
   #registered({ response, message, resumeToken }) {
     if (this.#phase !== 'registering') return;
-    if (response !== 'accepted') return this.#forget(message || 'The server refused this name.');
+    if (response !== 'accepted') return this.#forget(asSentence(message || 'the server refused this name'));
     this.#identity.accepted = true;
     this.#identity.resumeToken = resumeToken ?? null;
     this.#enter('ready');
@@ -240,26 +230,24 @@ export class Phone extends EventTarget {
     this.#enter('absent');
   }
 
+  /** The server rings here only while it knows of no call of ours: one that we have begun has crossed theirs. */
   #called(from) {
-    switch (this.#phase) {
-      case 'ready':
-        break;
-      case 'preparing':
-      case 'calling':
-        // Two calls crossed on the way. To the server we are free, so it will refuse ours: theirs goes on.
-        this.#finish(from === this.peer ? null : `${from} called before your call to ${this.peer} was placed.`);
-        break;
-      default:
-        return this.#refuse(from, `${this.name} is busy.`);
+    const crossed = this.#phase === 'preparing' || this.#phase === 'calling';
+    if (crossed && from === this.peer) {
+      // Both want the same. Sent already, our call counts as the acceptance; otherwise the offer to come is one.
+      if (this.#phase === 'preparing') this.#enter('answering');
+      return;
     }
-    this.#begin('ringing', from);
+    if (crossed) this.#finish(`${from} called before your call to ${this.peer} was placed.`);
+    if (this.#phase === 'ready') this.#begin('ringing', from);
+    else this.#refuse(from, `${this.name} is busy.`);
   }
 
   #responded({ response, message, sdpAnswer }) {
     // Otherwise it refuses a call that has already given way to one that crossed it.
     if (this.#phase !== 'calling') return;
     if (response === 'accepted') this.#answered(sdpAnswer);
-    else this.#finish(message || `${this.peer} did not take the call.`);
+    else this.#finish(`No call with ${this.peer}. ${asSentence(message || 'it was refused')}`);
   }
 
   #refuse(from, message) {
@@ -271,6 +259,20 @@ export class Phone extends EventTarget {
     this.#attempt = { peer, stream: null, connection: null, obstacle: null, offered: false, connectedAt: null };
     this.#enter(phase);
     return this.#attempt;
+  }
+
+  /** Makes the offer and sends it: as a call, or as the acceptance of one. */
+  async #offer(attempt) {
+    const sdpOffer = await this.#prepare(attempt);
+    if (!sdpOffer) return;
+    attempt.offered = true;
+    if (this.#phase === 'answering') {
+      this.#signaling.send({ id: 'incomingCallResponse', from: attempt.peer, callResponse: 'accept', sdpOffer });
+    } else {
+      this.#enter('calling');
+      this.#signaling.send({ id: 'call', from: this.name, to: attempt.peer, sdpOffer });
+    }
+    attempt.connection.offerSent();
   }
 
   /** Devices, connection and offer. `null` if the call ended while the user or the browser took their time. */
@@ -322,6 +324,7 @@ export class Phone extends EventTarget {
 
   async #answered(sdp) {
     const attempt = this.#attempt;
+    if (!attempt?.offered || this.#phase === 'talking') return;
     this.#enter('talking');
     try {
       await attempt.connection.answer(sdp);
