@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { tell } from './stage.mjs';
 
-tell('A browser that hides its addresses behind mDNS names', { browser: { mdns: true } }, (stage) => {
+const HIDING = { browser: { devices: 'denied' }, devices: { drawn: true } };
+
+tell('A browser that hides its addresses behind mDNS names', HIDING, (stage) => {
   it('is seen and heard', () => callWithHosts(stage, /\.local$/));
 });
 

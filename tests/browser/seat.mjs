@@ -1,3 +1,4 @@
+import { drawDevices } from './drawn-devices.mjs';
 import { connectionStates, observe, offeredHosts, srtpCipher, watchPeers } from './peer-watch.mjs';
 import { until } from './waiting.mjs';
 
@@ -15,8 +16,9 @@ export class Seat {
    * @param {import('puppeteer-core').Browser} browser
    * @param {string} url
    * @param {string} name the name to give later
+   * @param {{drawn?: boolean}} devices `drawn`: see drawn-devices.mjs
    */
-  static async open(browser, url, name) {
+  static async open(browser, url, name, { drawn = false } = {}) {
     const seat = new Seat();
     seat.name = name;
     seat.#context = await browser.createBrowserContext();
@@ -25,6 +27,7 @@ export class Seat {
     seat.page.on('pageerror', (error) => seat.#problems.push(String(error)));
     await seat.page.setViewport({ width: 800, height: 600 });
     await seat.page.evaluateOnNewDocument(watchPeers);
+    if (drawn) await seat.page.evaluateOnNewDocument(drawDevices);
     await seat.page.goto(`${url}?video=${SMALL}`);
     return seat;
   }

@@ -9,6 +9,8 @@ export class Stage {
   keel = null;
   /** The browser in which seats are opened unless another is named. */
   browser = null;
+  /** What its seats have for devices: see `Seat.open`. */
+  devices = {};
   #seats = [];
   #taken = 0;
 
@@ -48,7 +50,7 @@ export class Stage {
   }
 
   async #open(name, browser) {
-    const seat = await Seat.open(browser, this.keel.url, name);
+    const seat = await Seat.open(browser, this.keel.url, name, this.devices);
     this.#seats.push(seat);
     return seat;
   }
@@ -58,15 +60,17 @@ export class Stage {
  * Tells the same stories with one worker and with two. After each of them the server must hold nothing.
  *
  * @param {string} title
- * @param {{tls?: boolean, browser?: object}} options of the server, and of `launchChromium`
+ * @param {{tls?: boolean, browser?: object, devices?: object}} options of the server, of `launchChromium`, and of
+ *   `Seat.open`
  * @param {(stage: Stage) => void} stories declares them
  */
-export function tell(title, { tls = false, browser = {} }, stories) {
+export function tell(title, { tls = false, browser = {}, devices = {} }, stories) {
   for (const workers of [1, 2]) {
     describe(`${title}, with ${workers === 1 ? 'one worker' : 'two workers'}`, () => {
       const stage = new Stage();
       before(async () => {
         stage.keel = await Keel.start({ workers, tls });
+        stage.devices = devices;
         stage.browser = await launchChromium(browser);
       });
       afterEach(() => stage.clear());
