@@ -25,6 +25,9 @@ export class Seat {
     seat.page = await seat.#context.newPage();
     // An error in the page's own code fails the story even where nothing else shows it.
     seat.page.on('pageerror', (error) => seat.#problems.push(String(error)));
+    seat.page.on('console', (message) => {
+      if (/content security policy/i.test(message.text())) seat.#problems.push(message.text());
+    });
     await seat.page.setViewport({ width: 800, height: 600 });
     await seat.page.evaluateOnNewDocument(watchPeers);
     if (drawn) await seat.page.evaluateOnNewDocument(drawDevices);
@@ -152,6 +155,11 @@ export class Seat {
   /** The states of all connections that this page has made. */
   connectionStates() {
     return this.page.evaluate(connectionStates);
+  }
+
+  /** Forgets the errors of the page so far, in a story that caused them on purpose. */
+  forgetProblems() {
+    this.#problems.length = 0;
   }
 
   /** Closes the tab without a word, as people do. */
