@@ -7,6 +7,7 @@
 //! real binary.
 
 pub mod net;
+pub mod peer;
 pub mod proxy;
 pub mod sink;
 pub mod source;
