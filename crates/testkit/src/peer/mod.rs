@@ -38,7 +38,7 @@ use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDescription};
@@ -254,12 +254,18 @@ impl Peer {
         self.shared.report.borrow().clone()
     }
 
+    /// What happens, as it happens.
+    #[must_use]
+    pub fn reports(&self) -> watch::Receiver<PeerReport> {
+        self.shared.report.subscribe()
+    }
+
     /// Waits until the report satisfies `enough`, and returns it.
     ///
     /// # Errors
     /// When that does not happen within [`PATIENCE`]; the message holds `what` and the report.
     pub async fn until(&self, what: &str, enough: impl Fn(&PeerReport) -> bool) -> Result<PeerReport> {
-        let mut reports = self.shared.report.subscribe();
+        let mut reports = self.reports();
         match tokio::time::timeout(PATIENCE, reports.wait_for(enough)).await {
             Ok(report) => Ok(report.context("the peer is gone")?.clone()),
             Err(_) => bail!("no {what} within {PATIENCE:?}: {}", self.report()),
