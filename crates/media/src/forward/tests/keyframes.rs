@@ -34,9 +34,9 @@ fn a_late_joiner_and_many_plis_are_one_request_until_the_keyframe_comes() {
         stage.feedback(CAROL, &pli(0x3000));
         stage.advance(Duration::from_millis(10));
     }
-    assert_eq!(requests(&mut stage), [request.clone()]);
+    assert_eq!(requests(&mut stage), std::slice::from_ref(&request));
     stage.advance(Duration::from_millis(450));
-    assert_eq!(requests(&mut stage), [request.clone()], "it went unanswered");
+    assert_eq!(requests(&mut stage), std::slice::from_ref(&request), "it went unanswered");
     stage.send_all(track, &publisher.frame(1, true));
     stage.advance(Duration::from_secs(3));
     assert_eq!(requests(&mut stage), [], "the keyframe ended it");
