@@ -79,6 +79,29 @@ fn a_missing_codec_is_told_once_and_never_silence() {
 }
 
 #[test]
+fn a_format_that_comes_and_goes_leaves_no_hole_and_its_absence_is_told() {
+    let mut stage = Stage::new(1);
+    let formats = vec![format(VP8, Codec::Vp8), format(98, Codec::Vp9)];
+    let track = stage.publish_with(ALICE, Arc::new(parameters("0", formats, &[])));
+    stage.subscribe(track, BOB, 0x2000);
+    let mut publisher = Publisher::new(0x1000, 500, 0);
+    stage.send_all(track, &publisher.frame(1, true));
+    for _ in 0..100 {
+        for mut packet in publisher.frame(1, true) {
+            packet.bytes[1] = 0x80 | 98;
+            stage.send(track, &packet).expect("fresh");
+        }
+        stage.advance(Duration::from_millis(33));
+    }
+    let expected = [(ALICE, true, true), (BOB, false, true), (BOB, false, false)];
+    assert_eq!(flows(&mut stage), expected, "it comes in but does not go out");
+    stage.send_all(track, &publisher.frame(1, true));
+    let [before, after] = &stage.received[..] else { panic!("two packets of VP8") };
+    assert!(after.index.follows(before.index));
+    assert_eq!(flows(&mut stage), [(BOB, false, true)]);
+}
+
+#[test]
 fn released_streams_leave_nothing_behind() {
     let mut stage = Stage::new(1);
     let track = stage.publish(ALICE);

@@ -107,6 +107,23 @@ fn what_cannot_be_repaired_is_counted_and_not_sent() {
 }
 
 #[test]
+fn a_request_does_not_survive_a_change_of_source() {
+    let mut stage = Stage::new(1);
+    let (alice, carol) = (stage.publish(ALICE), stage.publish(CAROL));
+    let sink = stage.subscribe(alice, BOB, 0x2000);
+    for (track, ssrc) in [(alice, 0x1000), (carol, 0x7000)] {
+        stage.send_all(track, &Publisher::new(ssrc, 500, 9).frame(1, true));
+    }
+    let lost = stage.received[0].header.seq;
+    stage.received.clear();
+    stage.forwarder.handle_feedback(BOB, &nack(0x2000, lost), stage.now);
+    stage.connect(carol, sink);
+    stage.send_all(carol, &Publisher::new(0x7000, 501, 9).frame(1, true));
+    let ssrcs: Vec<_> = stage.received.iter().map(|packet| packet.header.ssrc).collect();
+    assert_eq!(ssrcs, [Ssrc::new(0x2000)], "the new source's packet, and no wrong repair");
+}
+
+#[test]
 fn losses_are_asked_for_and_their_repairs_fit() {
     let mut stage = Stage::new(1);
     let track = stage.publish(ALICE);

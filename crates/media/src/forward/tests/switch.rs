@@ -92,6 +92,75 @@ fn packets_from_before_a_new_ssrc_began_do_not_fill_the_old_ones_holes() {
 }
 
 #[test]
+fn nothing_of_the_old_ssrc_is_asked_for_repaired_or_reported_after_the_change() {
+    let mut stage = Stage::new(1);
+    let track = stage.publish(ALICE);
+    stage.subscribe(track, BOB, 0x2000);
+    // The old stream's numbers are those of the new one's hole.
+    let (mut old, mut new) = (Publisher::new(0x1000, 40_000, 9), Publisher::new(0x7000, 40_000, 5));
+    let frame = old.frame(4, true);
+    stage.send(track, &frame[0]).expect("fresh");
+    stage.send(track, &frame[2]).expect("fresh");
+    let repair = old.retransmit(frame[0].index.seq()).expect("it was sent");
+    assert_eq!(stage.send(track, &repair), Err(DropReason::Duplicate));
+    stage.feedback(ALICE, &sender_report(&old, 77 << 32));
+
+    let frame = new.frame(3, true);
+    stage.send(track, &frame[0]).expect("fresh");
+    stage.send(track, &frame[2]).expect("fresh");
+    let sent = stage.received.len();
+    let stray = old.retransmit(frame[1].index.seq()).expect("it was sent");
+    assert_eq!(stage.send(track, &stray), Err(DropReason::TooLate), "another stream's packet");
+    assert_eq!(stage.received.len(), sent);
+
+    stage.subscribe(track, CAROL, 0x3000);
+    stage.send_all(track, &new.frame(1, true));
+    assert!(
+        !stage.take_reports(CAROL).iter().any(|report| matches!(report, Report::SenderReport { .. })),
+        "the old clock says nothing of the new stream"
+    );
+    stage.outputs.clear();
+    stage.advance(Duration::from_millis(15));
+    let nacks: Vec<_> = stage
+        .take_reports(ALICE)
+        .into_iter()
+        .filter_map(|report| match report {
+            Report::Nack { lost, .. } => Some(lost),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(nacks, [vec![frame[1].index.seq()]], "the new stream's loss, not the old one's");
+}
+
+#[test]
+fn a_repair_far_ahead_of_its_stream_is_refused() {
+    let mut stage = Stage::new(1);
+    let track = stage.publish(ALICE);
+    stage.subscribe(track, BOB, 0x2000);
+    let mut publisher = Publisher::new(0x1000, 700, 9);
+    let frame = publisher.frame(400, true);
+    stage.send(track, &frame[0]).expect("fresh");
+    let near = publisher.retransmit(frame[200].index.seq()).expect("it was sent");
+    let far = publisher.retransmit(frame[399].index.seq()).expect("it was sent");
+    assert_eq!(stage.send(track, &far), Err(DropReason::TooLate));
+    assert_eq!(stage.send(track, &near), Ok(()), "the tail of a burst may be repaired first");
+}
+
+#[test]
+fn a_new_ssrc_that_begins_without_a_keyframe_is_asked_for_one() {
+    for (begins_with_key, expected) in [(true, 0), (false, 1)] {
+        let mut stage = Stage::new(1);
+        let track = stage.publish(ALICE);
+        stage.subscribe(track, BOB, 0x2000);
+        stage.send_all(track, &Publisher::new(0x1000, 700, 9).frame(1, true));
+        stage.send_all(track, &Publisher::new(0x7000, 40_000, 5).frame(1, begins_with_key));
+        let reports = stage.take_reports(ALICE);
+        let requests = reports.iter().filter(|report| matches!(report, Report::Pli { .. })).count();
+        assert_eq!(requests, expected);
+    }
+}
+
+#[test]
 fn a_stream_that_was_replaced_comes_back_only_after_silence() {
     let mut stage = Stage::new(1);
     let track = stage.publish(ALICE);
