@@ -115,12 +115,16 @@ fn a_request_does_not_survive_a_change_of_source() {
         stage.send_all(track, &Publisher::new(ssrc, 500, 9).frame(1, true));
     }
     let lost = stage.received[0].header.seq;
-    stage.received.clear();
     stage.forwarder.handle_feedback(BOB, &nack(0x2000, lost), stage.now);
+    stage.disconnect(sink);
     stage.connect(carol, sink);
+    stage.received.clear();
     stage.send_all(carol, &Publisher::new(0x7000, 501, 9).frame(1, true));
-    let ssrcs: Vec<_> = stage.received.iter().map(|packet| packet.header.ssrc).collect();
-    assert_eq!(ssrcs, [Ssrc::new(0x2000)], "the new source's packet, and no wrong repair");
+    let lost = stage.received[0].clone();
+    stage.feedback(BOB, &nack(0x2000, lost.header.seq));
+    let [_, repair] = &stage.received[..] else { panic!("a packet and its repair, nothing else") };
+    assert_eq!(repair.header.ssrc, Ssrc::new(0x2001));
+    assert_eq!(repair.payload()[..2], lost.header.seq.wire().to_be_bytes());
 }
 
 #[test]

@@ -120,7 +120,8 @@ fn nothing_of_the_old_ssrc_is_asked_for_repaired_or_reported_after_the_change() 
         "the old clock says nothing of the new stream"
     );
     stage.outputs.clear();
-    stage.advance(Duration::from_millis(15));
+    // Long enough for what was asked for before the change to be due again.
+    stage.advance(Duration::from_millis(250));
     let nacks: Vec<_> = stage
         .take_reports(ALICE)
         .into_iter()
@@ -128,8 +129,10 @@ fn nothing_of_the_old_ssrc_is_asked_for_repaired_or_reported_after_the_change() 
             Report::Nack { lost, .. } => Some(lost),
             _ => None,
         })
+        .flatten()
         .collect();
-    assert_eq!(nacks, [vec![frame[1].index.seq()]], "the new stream's loss, not the old one's");
+    assert!(!nacks.is_empty(), "the new stream's loss is asked for");
+    assert!(nacks.iter().all(|lost| *lost == frame[1].index.seq()), "the old one's is not: {nacks:?}");
 }
 
 #[test]
