@@ -26,7 +26,6 @@ impl<T> Arena<T> {
             u32::try_from(self.slots.len() - 1).expect("four billion streams do not fit into memory")
         });
         let slot = &mut self.slots[place as usize];
-        // Counting from 1 keeps 0 free to mean no value in tests and logs.
         slot.generation += 1;
         let key = u64::from(slot.generation) << 32 | u64::from(place);
         slot.value = Some(make(key));
@@ -57,8 +56,9 @@ impl<T> Arena<T> {
         Some(u64::from(slot.generation) << 32 | u64::from(place))
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.slots.len() - self.slots.iter().filter(|slot| slot.value.is_none()).count()
+        self.slots.iter().filter(|slot| slot.value.is_some()).count()
     }
 }
 

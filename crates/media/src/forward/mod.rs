@@ -243,7 +243,6 @@ impl Forwarder {
         let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
         let Some(connection) = outgoing.disconnect() else { return };
         outgoing.set_flowing(false, &mut self.outputs);
-        self.repairing.retain(|waiting| *waiting != sink);
         if let Some(source) = self.sources.get_mut(connection.source.number()) {
             source.sinks.retain(|kept| *kept != sink);
             if source.sinks.is_empty() {

@@ -5,7 +5,7 @@ use super::receive_cap::ReceiveCap;
 use super::round_trip;
 use crate::id::{SessionId, SinkId, TrackId};
 use crate::rtp::rtcp::Report;
-use crate::rtp::{Extension, RtpHeader, RtpParameters, SeqNo, Ssrc};
+use crate::rtp::{Extension, Format, RtpHeader, RtpParameters, SeqNo, Ssrc};
 use std::time::{Duration, Instant};
 
 /// One session, from its first stream to its last.
@@ -45,10 +45,20 @@ impl Peer {
         now: Instant,
     ) {
         self.media_ssrc = header.ssrc;
-        if let Some(number) = transport_number(parameters, header, packet) {
-            self.arrivals.get_or_insert_with(|| ArrivalLog::new(number, now)).note(number, now);
-        } else if parameters.formats.iter().any(|format| format.remb) {
-            self.cap.get_or_insert_with(|| ReceiveCap::new(now)).note(packet.len() as u64, now);
+        let agreed = |flag: fn(&Format) -> bool| parameters.formats.iter().any(flag);
+        let number_id = parameters.extensions.id(Extension::TransportSequenceNumber);
+        match number_id.filter(|_| agreed(|format| format.transport_cc)) {
+            Some(id) => {
+                // draft-holmer §2: two bytes; a second version of the extension appends a request.
+                let number = header.extension(packet, id).and_then(|value| value.first_chunk::<2>());
+                if let Some(number) = number.map(|number| SeqNo::new(u16::from_be_bytes(*number))) {
+                    self.arrivals.get_or_insert_with(|| ArrivalLog::new(number, now)).note(number, now);
+                }
+            }
+            None if agreed(|format| format.remb) => {
+                self.cap.get_or_insert_with(|| ReceiveCap::new(now)).note(packet.len() as u64, now);
+            }
+            None => {}
         }
     }
 
@@ -79,15 +89,4 @@ impl Peer {
     pub(super) fn is_empty(&self) -> bool {
         self.sources.is_empty() && self.sinks.is_empty()
     }
-}
-
-/// The packet's transport-wide number, where it was agreed to give feedback on it.
-fn transport_number(parameters: &RtpParameters, header: &RtpHeader, packet: &[u8]) -> Option<SeqNo> {
-    if !parameters.formats.iter().any(|format| format.transport_cc) {
-        return None;
-    }
-    let id = parameters.extensions.id(Extension::TransportSequenceNumber)?;
-    // draft-holmer §2: two bytes; a second version of the extension appends a feedback request.
-    let (number, _) = header.extension(packet, id)?.split_first_chunk::<2>()?;
-    Some(SeqNo::new(u16::from_be_bytes(*number)))
 }

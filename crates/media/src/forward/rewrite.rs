@@ -203,7 +203,7 @@ mod tests {
                 .filter_map(|(place, (padding, delay))| Some((place + (*delay)?, place, *padding)))
                 .collect();
             arrivals.sort_unstable();
-            prop_assume!(arrivals.first().is_some());
+            prop_assume!(!arrivals.is_empty());
             let first = arrivals[0].1;
             let mut rewriter = Rewriter::new(seq(start + first as u64), seq(3));
             let (mut sent, mut skipped) = (BTreeMap::new(), BTreeSet::new());

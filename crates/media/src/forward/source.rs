@@ -191,10 +191,9 @@ impl Source {
         let Some(format) = self.parameters.format_repaired_by(header.payload_type).cloned() else {
             return Err(DropReason::RtpUnknownPayloadType);
         };
-        // RFC 4588 §4: the payload begins with the original's sequence number. Probes have nothing after
-        // it, or not even that.
-        let Some((number, payload)) = payload.split_first_chunk::<2>().filter(|(_, rest)| !rest.is_empty())
-        else {
+        // RFC 4588 §4: the payload begins with the original's sequence number. Probes have not even that;
+        // a repaired probe of the stream itself has nothing after it.
+        let Some((number, payload)) = payload.split_first_chunk::<2>() else {
             return Err(DropReason::PaddingOnly);
         };
         self.admit()?;

@@ -23,8 +23,10 @@ impl Bitrate {
     /// The rate at which `bytes` passed within `duration`; zero for an empty duration.
     #[must_use]
     pub const fn of(bytes: u64, duration: Duration) -> Self {
-        let micros = duration.as_micros();
-        if micros == 0 { Self(0) } else { Self((bytes as u128 * 8_000_000 / micros) as u64) }
+        match (bytes as u128 * 8_000_000).checked_div(duration.as_micros()) {
+            Some(bits) => Self(bits as u64),
+            None => Self(0),
+        }
     }
 }
 

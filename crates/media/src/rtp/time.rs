@@ -111,7 +111,7 @@ impl AbsSendTime {
     /// The value for a departure this long after an origin of the sender's choice.
     #[must_use]
     pub const fn since_origin(elapsed: Duration) -> Self {
-        Self(((elapsed.as_nanos() << 18) / 1_000_000_000 & 0xff_ffff) as u32)
+        Self((((elapsed.as_nanos() << 18) / 1_000_000_000) & 0xff_ffff) as u32)
     }
 
     /// The three bytes of the extension.

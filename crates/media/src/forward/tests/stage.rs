@@ -1,0 +1,210 @@
+//! The forwarder under test, virtual time, and the promises that hold at every step.
+
+use super::parameters::{format, parameters, pt};
+use super::publisher::{Packet, video};
+use crate::codec::Codec;
+use crate::forward::{DropReason, Forwarder, Output, SinkConfig, SourceConfig};
+use crate::id::{SessionId, SinkId, TrackId};
+use crate::pipeline::MediaKind;
+use crate::rtp::rtcp::{Feedback, Report};
+use crate::rtp::{AbsSendTime, ExtSeq, Extension, Format, RtpHeader, RtpParameters, Ssrc};
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub(super) const ALICE: SessionId = SessionId::new(1);
+pub(super) const BOB: SessionId = SessionId::new(2);
+pub(super) const CAROL: SessionId = SessionId::new(3);
+/// The numbers that subscribers gave to VP8 and its RTX.
+pub(super) const OUT_VP8: u8 = 120;
+pub(super) const OUT_RTX: u8 = 121;
+
+pub(super) struct Stage {
+    pub(super) forwarder: Forwarder,
+    pub(super) now: Instant,
+    pub(super) received: Vec<Received>,
+    pub(super) outputs: Vec<Output>,
+    start: Instant,
+    sealed: BTreeSet<(SessionId, Ssrc, ExtSeq)>,
+    subscribed: BTreeSet<SinkId>,
+    hash: DefaultHasher,
+}
+
+/// A packet as a subscriber gets it.
+#[derive(Clone, Debug)]
+pub(super) struct Received {
+    pub(super) session: SessionId,
+    pub(super) sink: SinkId,
+    pub(super) index: ExtSeq,
+    pub(super) header: RtpHeader,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// VP8 as subscribers negotiated it: other numbers than the publisher's.
+pub(super) fn subscriber_video() -> Arc<RtpParameters> {
+    let vp8 = Format { rtx: Some(pt(OUT_RTX)), ..format(OUT_VP8, Codec::Vp8) };
+    let extensions = [(1, Extension::Mid), (2, Extension::AbsSendTime), (9, Extension::VideoOrientation)];
+    Arc::new(parameters("v", vec![vp8], &extensions))
+}
+
+impl Stage {
+    pub(super) fn new(seed: u64) -> Self {
+        let start = Instant::now(); // clock: an origin, never compared with the present
+        Self {
+            forwarder: Forwarder::new(seed),
+            now: start,
+            received: Vec::new(),
+            outputs: Vec::new(),
+            start,
+            sealed: BTreeSet::new(),
+            subscribed: BTreeSet::new(),
+            hash: DefaultHasher::new(),
+        }
+    }
+
+    pub(super) fn publish(&mut self, session: SessionId) -> TrackId {
+        self.publish_with(session, video())
+    }
+
+    pub(super) fn publish_with(&mut self, session: SessionId, parameters: Arc<RtpParameters>) -> TrackId {
+        self.forwarder.add_source(SourceConfig { session, kind: MediaKind::Video, parameters })
+    }
+
+    /// Adds a sink with the SSRC `ssrc` (RTX one above) and connects it.
+    pub(super) fn subscribe(&mut self, track: TrackId, session: SessionId, ssrc: u32) -> SinkId {
+        let sink = self.add_sink(session, ssrc, subscriber_video());
+        self.connect(track, sink);
+        sink
+    }
+
+    pub(super) fn add_sink(
+        &mut self,
+        session: SessionId,
+        ssrc: u32,
+        parameters: Arc<RtpParameters>,
+    ) -> SinkId {
+        self.forwarder.add_sink(SinkConfig {
+            session,
+            kind: MediaKind::Video,
+            parameters,
+            ssrc: Ssrc::new(ssrc),
+            rtx_ssrc: Some(Ssrc::new(ssrc + 1)),
+            cname: "alice".into(),
+        })
+    }
+
+    pub(super) fn connect(&mut self, track: TrackId, sink: SinkId) {
+        assert!(self.forwarder.connect(track, sink, self.now), "both exist");
+        self.subscribed.insert(sink);
+        self.settle();
+    }
+
+    pub(super) fn disconnect(&mut self, sink: SinkId) {
+        self.forwarder.disconnect(sink);
+        self.subscribed.remove(&sink);
+        self.settle();
+    }
+
+    /// Hands one packet in and lets the batch end.
+    pub(super) fn send(&mut self, track: TrackId, packet: &Packet) -> Result<(), DropReason> {
+        let taken = self.send_in_batch(track, packet);
+        self.settle();
+        taken
+    }
+
+    pub(super) fn send_all(&mut self, track: TrackId, packets: &[Packet]) {
+        for packet in packets {
+            self.send_in_batch(track, packet).expect("a fresh packet is taken");
+        }
+        self.settle();
+    }
+
+    pub(super) fn send_in_batch(&mut self, track: TrackId, packet: &Packet) -> Result<(), DropReason> {
+        let header = packet.header();
+        if packet.is_rtx() {
+            self.forwarder.handle_rtx(track, &header, &packet.bytes, self.now)
+        } else {
+            self.forwarder.handle_rtp(track, packet.index, &header, &packet.bytes, self.now)
+        }
+    }
+
+    pub(super) fn feedback(&mut self, session: SessionId, feedback: &Feedback) {
+        self.forwarder.handle_feedback(session, feedback, self.now);
+        self.settle();
+    }
+
+    /// Lets time pass, with every timer at its own time.
+    pub(super) fn advance(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while let Some(due) = self.forwarder.poll_timeout().filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            self.settle();
+        }
+        self.now = end;
+        self.settle();
+    }
+
+    /// What a worker does at the end of a batch, and what must hold after each.
+    pub(super) fn settle(&mut self) {
+        let send_time = AbsSendTime::since_origin(self.now - self.start);
+        let (sealed, subscribed, received) = (&mut self.sealed, &self.subscribed, &mut self.received);
+        let hash = &mut self.hash;
+        let mut sinks_seen: Vec<(SinkId, Ssrc)> = Vec::new();
+        self.forwarder.fan_out(self.now, send_time, |departure| {
+            let mut bytes = vec![0; departure.packet_len()];
+            assert_eq!(departure.write(&mut bytes), bytes.len());
+            bytes.hash(hash);
+            departure.index.hash(hash);
+            let header = RtpHeader::parse(&bytes).expect("what departs parses");
+            assert_eq!(header.payload_start(), departure.header_len());
+            assert_eq!((header.ssrc, header.seq), (departure.ssrc, departure.index.seq()));
+            let (session, sink, index) = (departure.session, departure.sink, departure.index);
+            // covers: DESIGN.md "Every (key, SSRC, 48-bit packet index) is sealed exactly once"
+            assert!(sealed.insert((session, departure.ssrc, index)), "{index:?} sealed twice");
+            assert!(subscribed.contains(&sink), "{sink:?} is not subscribed");
+            if sinks_seen.last() != Some(&(sink, departure.ssrc)) {
+                assert!(!sinks_seen.contains(&(sink, departure.ssrc)), "one run for each stream");
+                sinks_seen.push((sink, departure.ssrc));
+            }
+            received.push(Received { session, sink, index, header, bytes });
+        });
+        self.forwarder.handle_timeout(self.now);
+        assert!(
+            self.forwarder.poll_timeout().is_none_or(|due| due > self.now),
+            "everything due has been done"
+        );
+        while let Some(output) = self.forwarder.poll_output() {
+            format!("{output:?}").hash(hash);
+            self.outputs.push(output);
+        }
+    }
+
+    /// Reports to one session since the last call, all else forgotten.
+    pub(super) fn take_reports(&mut self, session: SessionId) -> Vec<Report> {
+        let taken = std::mem::take(&mut self.outputs).into_iter();
+        taken
+            .filter_map(|output| match output {
+                Output::Rtcp { session: to, report } if to == session => Some(report),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Everything that left and was said so far, as one number.
+    pub(super) fn fingerprint(&self) -> u64 {
+        self.hash.finish()
+    }
+}
+
+impl Received {
+    pub(super) fn payload(&self) -> &[u8] {
+        self.header.payload(&self.bytes).expect("Keel sends no padding")
+    }
+
+    /// The publisher's number in the payload, behind `skip` bytes; `None` for an empty packet.
+    pub(super) fn number(&self, skip: usize) -> Option<u32> {
+        let number = self.payload().get(skip + 2..skip + 6)?;
+        Some(u32::from_be_bytes(number.try_into().expect("four bytes")))
+    }
+}

@@ -1,0 +1,122 @@
+//! The packet path does not allocate once it is warm.
+
+#![expect(unsafe_code, reason = "counting allocations takes a global allocator, whose trait is unsafe")]
+
+use keel_media::MediaKind;
+use keel_media::codec::{Codec, CodecParameters};
+use keel_media::forward::{Forwarder, SinkConfig, SourceConfig};
+use keel_media::id::{SessionId, TrackId};
+use keel_media::rtp::{
+    AbsSendTime, ClockRate, Direction, ExtSeq, Extension, ExtensionId, ExtensionMap, Format, Mid,
+    PayloadType, RtpHeader, RtpParameters, Ssrc,
+};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is the system allocator's, with the caller's own arguments; counting in a
+// constant-initialised thread local does not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const SUBSCRIBERS: u64 = 20;
+
+fn parameters(payload_type: u8) -> Arc<RtpParameters> {
+    let mut extensions = ExtensionMap::default();
+    for (id, extension) in
+        [(1, Extension::Mid), (2, Extension::AbsSendTime), (3, Extension::TransportSequenceNumber)]
+    {
+        extensions.insert(ExtensionId::new(id).expect("a valid id"), extension);
+    }
+    let vp8 = Format {
+        payload_type: PayloadType::new(payload_type).expect("a valid payload type"),
+        codec: Codec::Vp8,
+        parameters: CodecParameters::None,
+        clock_rate: ClockRate::VIDEO,
+        rtx: None,
+        nack: true,
+        pli: true,
+        fir: false,
+        transport_cc: true,
+        remb: false,
+    };
+    let mid = Mid::new("0").expect("a valid mid");
+    Arc::new(RtpParameters { mid, direction: Direction::SendRecv, formats: vec![vp8], extensions })
+}
+
+/// One frame of eight packets in and out; returns how many departed.
+fn tick(forwarder: &mut Forwarder, track: TrackId, frame: u64, now: Instant, arena: &mut [u8]) -> u64 {
+    let mut packet = [7; 1_100];
+    for place in 0..8 {
+        let index = 30_000 + frame * 8 + place;
+        packet[..2].copy_from_slice(&[0x90, 96]);
+        packet[2..4].copy_from_slice(&(index as u16).to_be_bytes());
+        packet[4..8].copy_from_slice(&((frame * 3_000) as u32).to_be_bytes());
+        packet[8..12].copy_from_slice(&9u32.to_be_bytes());
+        packet[12..20].copy_from_slice(&[0xbe, 0xde, 0, 1, 0x31, (index >> 8) as u8, index as u8, 0]);
+        let header = RtpHeader::parse(&packet).expect("a valid packet");
+        forwarder.handle_rtp(track, ExtSeq::new(index), &header, &packet, now).expect("a fresh packet");
+    }
+    let mut departed = 0;
+    forwarder.fan_out(now, AbsSendTime::since_origin(Duration::ZERO), |departure| {
+        departure.write(arena);
+        departed += 1;
+    });
+    departed
+}
+
+#[test]
+fn a_warm_packet_path_does_not_allocate() {
+    let mut forwarder = Forwarder::new(1);
+    let kind = MediaKind::Video;
+    let track =
+        forwarder.add_source(SourceConfig { session: SessionId::new(1), kind, parameters: parameters(96) });
+    let mut now = Instant::now(); // clock: an origin, never compared with the present
+    for subscriber in 0..SUBSCRIBERS {
+        let sink = forwarder.add_sink(SinkConfig {
+            session: SessionId::new(2 + subscriber),
+            kind,
+            parameters: parameters(120),
+            ssrc: Ssrc::new(0x2000),
+            rtx_ssrc: None,
+            cname: "publisher".into(),
+        });
+        assert!(forwarder.connect(track, sink, now));
+    }
+    let mut arena = vec![0; 1_500];
+    let mut allocated = 0;
+    for frame in 0..600 {
+        now += Duration::from_millis(33);
+        let before = ALLOCATIONS.get();
+        let departed = tick(&mut forwarder, track, frame, now, &mut arena);
+        assert_eq!(departed, 8 * SUBSCRIBERS);
+        // The ring grows for the first seconds.
+        if frame >= 300 {
+            allocated += ALLOCATIONS.get() - before;
+        }
+        forwarder.handle_timeout(now);
+        while forwarder.poll_output().is_some() {}
+    }
+    assert!(ALLOCATIONS.get() > 0, "the counter counts");
+    assert_eq!(allocated, 0);
+}
