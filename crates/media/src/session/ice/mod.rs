@@ -431,13 +431,12 @@ impl IceAgent {
         };
         if is_change {
             self.selected = Some(Selected { local, remote, nominated, consent: now });
+            self.events.push_back(IceEvent::Selected { local, remote });
+        }
+        if self.selected.is_some_and(|selected| (selected.local, selected.remote) == (local, remote)) {
             if let Mode::Full { checklist, .. } = &mut self.mode {
                 checklist.select(now, local, remote, &mut self.rng);
             }
-            self.events.push_back(IceEvent::Selected { local, remote });
-        }
-        let is_in_use = self.selected.is_some_and(|selected| selected.remote == remote);
-        if is_in_use && !is_connected {
             self.enter(IceState::Connected);
         }
     }

@@ -367,9 +367,13 @@ fn checks_get_through_a_link_that_loses_a_third() {
         for is_lite in [[false, true], [true, true]] {
             let mut pair = Pair::new(seed, is_lite);
             pair.loss = 0.33;
-            pair.run(Duration::from_secs(60));
-            let states = pair.agents.each_ref().map(IceAgent::state);
-            assert_eq!(states, [IceState::Connected; 2], "seed {seed}, lite {is_lite:?}");
+            // Asked for each second: six consent checks in a row are lost now and then on such a link,
+            // and then RFC 7675 wants the connection to count as lost for a while.
+            let connects = (0..20).any(|_| {
+                pair.run(Duration::from_secs(1));
+                pair.agents.iter().all(|agent| agent.state() == IceState::Connected)
+            });
+            assert!(connects, "seed {seed}, lite {is_lite:?}");
         }
     }
 }
@@ -445,6 +449,7 @@ proptest! {
                 prop_assert!(agent.poll_transmit().is_none());
             } else {
                 prop_assert!(place >= datagram.len());
+                prop_assert!(agent.poll_transmit().is_some());
             }
         }
     }
