@@ -12,12 +12,11 @@ const PAIRS_MAX: usize = 100;
 const PACE: Duration = Duration::from_millis(50);
 /// RFC 8445 §14.3: the least time before a check is repeated.
 const RTO_MIN: Duration = Duration::from_millis(500);
-/// RFC 8489 §6.2.1: requests sent in all.
-const SENDINGS_MAX: u32 = 7;
-/// RFC 8489 §6.2.1: how many first intervals the last sending waits for its answer.
-const LAST_WAIT_FACTOR: u32 = 16;
+/// Requests sent for one check. RFC 8489 §6.2.1 lets this be chosen and proposes 7: with intervals that
+/// double up to 16 s, too slow for media on a bad link. A check with a new transaction follows instead.
+const SENDINGS_MAX: u32 = 4;
 /// A failed pair is tried again: a lite peer may have been created after us and never checks by itself.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// RFC 7675 §5.1: consent checks come every 5 s, give or take 20 %.
 const CONSENT_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -195,13 +194,8 @@ impl Checklist {
                 continue;
             }
             transaction.sendings += 1;
-            // RFC 8489 §6.2.1: intervals double; the last one is counted in first ones.
-            let factor = if transaction.sendings == SENDINGS_MAX {
-                LAST_WAIT_FACTOR
-            } else {
-                1 << (transaction.sendings - 1)
-            };
-            transaction.due = now + transaction.rto * factor;
+            // RFC 8489 §6.2.1: intervals double.
+            transaction.due = now + transaction.rto * (1 << (transaction.sendings - 1));
             let Transaction { id, nominates, .. } = *transaction;
             return Some(Outgoing { id, local: pair.local, remote: pair.remote, nominates });
         }

@@ -127,7 +127,7 @@ enum Mode {
     /// Answers only.
     Lite,
     /// The peer is lite: we check. Whether we are controlling may change by a role conflict.
-    Full { checklist: Checklist, is_controlling: bool },
+    Full { checklist: Box<Checklist>, is_controlling: bool },
 }
 
 impl IceAgent {
@@ -167,7 +167,7 @@ impl IceAgent {
     pub fn set_remote(&mut self, now: Instant, credentials: IceCredentials, remote_is_lite: bool) {
         self.remote = Some(credentials);
         if remote_is_lite && matches!(self.mode, Mode::Lite) {
-            let mut checklist = Checklist::new(now);
+            let mut checklist = Box::new(Checklist::new(now));
             for (remote, priority) in &self.remote_candidates {
                 checklist.add(now, &self.local_addresses, *remote, *priority);
             }

@@ -369,7 +369,7 @@ fn checks_get_through_a_link_that_loses_a_third() {
             pair.loss = 0.33;
             // Asked for each second: six consent checks in a row are lost now and then on such a link,
             // and then RFC 7675 wants the connection to count as lost for a while.
-            let connects = (0..20).any(|_| {
+            let connects = (0..40).any(|_| {
                 pair.run(Duration::from_secs(1));
                 pair.agents.iter().all(|agent| agent.state() == IceState::Connected)
             });
