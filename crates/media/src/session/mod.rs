@@ -2,4 +2,5 @@
 
 pub mod dtls;
 pub mod error;
+pub mod ice;
 pub mod sdp;

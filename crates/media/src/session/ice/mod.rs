@@ -1,0 +1,526 @@
+//! A session's ICE: which of the peer's addresses are its own, and which pair carries media.
+//!
+//! Keel is an ICE-lite agent: it answers the peer's checks and lets the peer choose. Towards a peer that
+//! is lite itself it acts as a full controlling agent (`checks.rs`), since two lite agents never connect.
+//!
+//! A request without valid integrity is never answered and changes nothing, so nobody can have datagrams
+//! sent to an address that is not his.
+
+mod addresses;
+mod checks;
+mod nomination;
+mod stun;
+#[cfg(test)]
+mod tests;
+
+pub use stun::username_local_ufrag;
+
+use crate::forward::DropReason;
+use crate::pipeline::IceState;
+use crate::session::error::SessionError;
+use addresses::{Addresses, Change};
+use checks::{Checklist, Outgoing};
+use nomination::Nominated;
+use rand::rngs::StdRng;
+use rand::{CryptoRng, RngExt, SeedableRng};
+use rtc_crypto::RTCCryptoProvider;
+use rtc_stun::error_code::{CODE_BAD_REQUEST, CODE_ROLE_CONFLICT, CODE_UNKNOWN_ATTRIBUTE};
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use stun::{Check, Incoming, Kind, Role};
+
+/// RFC 7675 §5.1: without a valid check or answer for this long, sending stops.
+const CONSENT_MAX: Duration = Duration::from_secs(30);
+/// RFC 8445 §5.3 asks for 24 bits of randomness; 96 also make the fragment unique within the process.
+const UFRAG_CHARS: usize = 16;
+/// RFC 8445 §5.3 asks for 128 bits, 22 characters.
+const PASSWORD_CHARS: usize = 24;
+/// Remote candidates kept for the case that the peer turns out to be lite; further ones are ignored.
+const REMOTE_CANDIDATES_MAX: usize = 100;
+/// Datagrams that may wait for `poll_transmit`. The caller drains after each input, so it is never
+/// reached; if it were, the oldest is dropped, as the network might have done.
+const TRANSMITS_MAX: usize = 128;
+
+/// A name fragment and password (RFC 8445 §5.3).
+#[derive(Clone, PartialEq, Eq)]
+pub struct IceCredentials {
+    /// The fragment, 4 to 256 characters.
+    pub ufrag: String,
+    /// The password, 22 to 256 characters.
+    pub password: String,
+}
+
+impl fmt::Debug for IceCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IceCredentials({})", self.ufrag)
+    }
+}
+
+/// A datagram to send.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Transmit {
+    /// From this address of ours.
+    pub local: SocketAddr,
+    /// To this one of the peer.
+    pub remote: SocketAddr,
+    /// The STUN message.
+    pub bytes: Vec<u8>,
+}
+
+/// What ICE tells its session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IceEvent {
+    /// The state changed.
+    StateChanged(IceState),
+    /// Media goes over this pair from now on.
+    Selected {
+        /// Our address.
+        local: SocketAddr,
+        /// The peer's.
+        remote: SocketAddr,
+    },
+    /// The address is the peer's: DTLS and SRTP may be accepted from it.
+    Validated {
+        /// The address.
+        remote: SocketAddr,
+    },
+    /// The address is no longer accepted: more came than a peer may have, and it was the stalest.
+    Dropped {
+        /// The address.
+        remote: SocketAddr,
+    },
+}
+
+/// The ICE agent of one session, sans I/O.
+pub struct IceAgent {
+    local: IceCredentials,
+    remote: Option<IceCredentials>,
+    tie_breaker: u64,
+    /// Our addresses with the priorities announced for them; a full agent checks from these.
+    local_addresses: Vec<(SocketAddr, u32)>,
+    remote_candidates: Vec<(SocketAddr, u32)>,
+    mode: Mode,
+    state: IceState,
+    addresses: Addresses,
+    selected: Option<Selected>,
+    rng: StdRng,
+    crypto: Arc<dyn RTCCryptoProvider>,
+    transmits: VecDeque<Transmit>,
+    /// Bounded by what one input can cause; the caller drains after each.
+    events: VecDeque<IceEvent>,
+}
+
+/// The pair in use.
+#[derive(Clone, Copy, Debug)]
+struct Selected {
+    local: SocketAddr,
+    remote: SocketAddr,
+    nominated: Nominated,
+    /// The latest proof that the peer wants to receive on it.
+    consent: Instant,
+}
+
+enum Mode {
+    /// Answers only.
+    Lite,
+    /// The peer is lite: we check. Whether we are controlling may change by a role conflict.
+    Full { checklist: Box<Checklist>, is_controlling: bool },
+}
+
+impl IceAgent {
+    /// A lite agent with new credentials. `local_addresses` are those announced to the peer with their
+    /// candidate priorities.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Crypto`] where no cryptography is built in.
+    pub fn new(
+        local_addresses: Vec<(SocketAddr, u32)>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, SessionError> {
+        let crypto = rtc_crypto::default_provider()
+            .map_err(|error| SessionError::Crypto(rtc_shared::error::Error::Crypto(error.to_string())))?;
+        Ok(Self {
+            local: IceCredentials {
+                ufrag: ice_chars(rng, UFRAG_CHARS),
+                password: ice_chars(rng, PASSWORD_CHARS),
+            },
+            remote: None,
+            tie_breaker: rng.random(),
+            local_addresses,
+            remote_candidates: Vec::new(),
+            mode: Mode::Lite,
+            state: IceState::New,
+            addresses: Addresses::default(),
+            selected: None,
+            rng: StdRng::from_seed(rng.random()),
+            crypto,
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+        })
+    }
+
+    /// The peer's credentials, from its description. From `remote_is_lite` on the agent checks by itself.
+    pub fn set_remote(&mut self, now: Instant, credentials: IceCredentials, remote_is_lite: bool) {
+        self.remote = Some(credentials);
+        if remote_is_lite && matches!(self.mode, Mode::Lite) {
+            let mut checklist = Box::new(Checklist::new(now));
+            for (remote, priority) in &self.remote_candidates {
+                checklist.add(now, &self.local_addresses, *remote, *priority);
+            }
+            self.mode = Mode::Full { checklist, is_controlling: true };
+        }
+        if self.state == IceState::New {
+            self.enter(IceState::Checking);
+        }
+        self.send_checks(now);
+    }
+
+    /// A remote UDP candidate. Those with an mDNS name and TCP ones are not passed in: there is nothing to
+    /// send to, and a lite agent learns the peer's addresses from its checks. Past 100 they are ignored.
+    pub fn add_remote_candidate(&mut self, now: Instant, remote: SocketAddr, priority: u32) {
+        let is_known = self.remote_candidates.iter().any(|(known, _)| *known == remote);
+        if is_known || self.remote_candidates.len() >= REMOTE_CANDIDATES_MAX || remote.port() == 0 {
+            return;
+        }
+        self.remote_candidates.push((remote, priority));
+        if let Mode::Full { checklist, .. } = &mut self.mode {
+            checklist.add(now, &self.local_addresses, remote, priority);
+        }
+        self.send_checks(now);
+    }
+
+    /// Takes a STUN datagram that came from `remote` to our address `local`.
+    ///
+    /// # Errors
+    ///
+    /// Why it was dropped, without an answer: [`DropReason::StunMalformed`],
+    /// [`DropReason::StunUnknownUfrag`], [`DropReason::StunIntegrity`], [`DropReason::StunUnexpected`].
+    pub fn handle_stun(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        remote: SocketAddr,
+        datagram: &[u8],
+    ) -> Result<(), DropReason> {
+        if self.state == IceState::Closed {
+            return Err(DropReason::StunUnexpected);
+        }
+        let incoming = Incoming::parse(datagram)?;
+        match incoming.kind {
+            Kind::Request => self.handle_request(now, local, remote, &incoming)?,
+            Kind::Success | Kind::Error(_) => self.handle_response(now, local, remote, &incoming)?,
+        }
+        self.send_checks(now);
+        Ok(())
+    }
+
+    /// Does what is due by `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let is_expired = self.selected.is_some_and(|selected| selected.consent + CONSENT_MAX <= now);
+        if is_expired && self.state == IceState::Connected {
+            self.enter(IceState::Disconnected);
+            if let Mode::Full { checklist, .. } = &mut self.mode {
+                checklist.restart(now);
+            }
+        }
+        self.send_checks(now);
+    }
+
+    /// When [`Self::handle_timeout`] is due next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let is_connected = self.state == IceState::Connected;
+        let consent = self.selected.filter(|_| is_connected).map(|selected| selected.consent + CONSENT_MAX);
+        let checks = match &self.mode {
+            Mode::Full { checklist, .. } if self.remote.is_some() && self.state != IceState::Closed => {
+                checklist.poll_timeout()
+            }
+            _ => None,
+        };
+        consent.into_iter().chain(checks).min()
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<IceEvent> {
+        self.events.pop_front()
+    }
+
+    /// Ends the agent; it answers nothing any more.
+    pub fn close(&mut self) {
+        self.transmits.clear();
+        self.enter(IceState::Closed);
+    }
+
+    /// Our credentials, for the description.
+    #[must_use]
+    pub fn local_credentials(&self) -> &IceCredentials {
+        &self.local
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn state(&self) -> IceState {
+        self.state
+    }
+
+    /// Whether this address passed an integrity check and was not displaced since.
+    #[must_use]
+    pub fn is_validated(&self, remote: SocketAddr) -> bool {
+        self.addresses.find(remote).is_some()
+    }
+
+    /// The validated addresses of the peer, at most 16.
+    pub fn validated(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.addresses.iter().map(|address| address.remote)
+    }
+
+    /// The pair to send on, ours first; `None` before one is nominated and while consent is lost.
+    #[must_use]
+    pub fn selected(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let selected = self.selected.filter(|_| self.state == IceState::Connected)?;
+        Some((selected.local, selected.remote))
+    }
+
+    fn handle_request(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        remote: SocketAddr,
+        request: &Incoming<'_>,
+    ) -> Result<(), DropReason> {
+        // RFC 8489 §9.1.3 deviation: a request without credentials or with wrong ones gets no 400 or 401.
+        // An answer could be sent to anyone's address.
+        let username = request.username.ok_or(DropReason::StunIntegrity)?;
+        if username.split_once(':').is_none_or(|(ours, _)| ours != self.local.ufrag) {
+            return Err(DropReason::StunUnknownUfrag);
+        }
+        if !request.is_authentic(&self.local.password, self.crypto.crypto()) {
+            return Err(DropReason::StunIntegrity);
+        }
+        let (id, password, crypto) = (request.transaction, &self.local.password, self.crypto.crypto());
+        let priority = match request.priority {
+            // RFC 8489 §6.3.1: name what we did not understand.
+            _ if !request.unknown.is_empty() => {
+                Err(stun::error(id, CODE_UNKNOWN_ATTRIBUTE, &request.unknown, password, crypto))
+            }
+            // RFC 8445 §7.1.1: every check carries its priority.
+            None => Err(stun::error(id, CODE_BAD_REQUEST, &[], password, crypto)),
+            Some(_) if !self.accepts_role(request.role) => {
+                Err(stun::error(id, CODE_ROLE_CONFLICT, &[], password, crypto))
+            }
+            Some(priority) => Ok(priority),
+        };
+        let priority = match priority {
+            Ok(priority) => priority,
+            Err(refusal) => {
+                let bytes = refusal.map_err(|_| DropReason::StunMalformed)?;
+                self.send(Transmit { local, remote, bytes });
+                return Ok(());
+            }
+        };
+        let bytes = stun::success(id, remote, &self.local.password, self.crypto.crypto())
+            .map_err(|_| DropReason::StunMalformed)?;
+        self.send(Transmit { local, remote, bytes });
+        self.resolve_role(request.role);
+        self.validate(now, local, remote);
+        let is_controlled = !matches!(self.mode, Mode::Full { is_controlling: true, .. });
+        if request.uses_candidate && is_controlled {
+            self.nominate(now, local, remote, priority);
+        } else {
+            self.renew_consent(now, local, remote);
+        }
+        Ok(())
+    }
+
+    /// Whether a check in this role is accepted, by changing ours if need be (RFC 8445 §7.3.1.1).
+    fn accepts_role(&self, theirs: Option<Role>) -> bool {
+        match (&self.mode, theirs) {
+            // RFC 8445 §6.1.1: towards a lite agent the full one is controlling, always.
+            (Mode::Lite, Some(Role::Controlled(_))) => false,
+            (Mode::Full { is_controlling: true, .. }, Some(Role::Controlling(theirs))) => {
+                self.tie_breaker < theirs
+            }
+            (Mode::Full { is_controlling: false, .. }, Some(Role::Controlled(theirs))) => {
+                self.tie_breaker >= theirs
+            }
+            _ => true,
+        }
+    }
+
+    /// Changes our role where an accepted check claims the same one.
+    fn resolve_role(&mut self, theirs: Option<Role>) {
+        if let Mode::Full { is_controlling, .. } = &mut self.mode {
+            match theirs {
+                Some(Role::Controlling(_)) => *is_controlling = false,
+                Some(Role::Controlled(_)) => *is_controlling = true,
+                None => {}
+            }
+        }
+    }
+
+    fn handle_response(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        remote: SocketAddr,
+        response: &Incoming<'_>,
+    ) -> Result<(), DropReason> {
+        let Mode::Full { checklist, is_controlling } = &mut self.mode else {
+            return Err(DropReason::StunUnexpected);
+        };
+        let password =
+            self.remote.as_ref().map(|remote| &remote.password).ok_or(DropReason::StunUnexpected)?;
+        if !response.is_authentic(password, self.crypto.crypto()) {
+            return Err(DropReason::StunIntegrity);
+        }
+        if let Kind::Error(code) = response.kind {
+            let is_role_conflict = code == CODE_ROLE_CONFLICT.0;
+            if !checklist.handle_error(now, response.transaction, is_role_conflict) {
+                return Err(DropReason::StunUnexpected);
+            }
+            if is_role_conflict {
+                // RFC 8445 §7.2.5.1: take the other role and check again.
+                *is_controlling = !*is_controlling;
+            }
+            return Ok(());
+        }
+        let answered = checklist
+            .handle_success(response.transaction, local, remote)
+            .ok_or(DropReason::StunUnexpected)?;
+        let is_nominated = answered.nominated && *is_controlling;
+        self.validate(now, answered.local, answered.remote);
+        if is_nominated {
+            self.nominate(now, answered.local, answered.remote, 0);
+        } else {
+            self.renew_consent(now, answered.local, answered.remote);
+        }
+        Ok(())
+    }
+
+    fn validate(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
+        let in_use = self.selected.map(|selected| selected.remote);
+        match self.addresses.note(now, local, remote, in_use) {
+            Change::None => return,
+            Change::Added => {}
+            Change::Displaced(stale) => self.events.push_back(IceEvent::Dropped { remote: stale }),
+        }
+        self.events.push_back(IceEvent::Validated { remote });
+    }
+
+    /// The pair was nominated by the peer's check, or by an answer to ours.
+    fn nominate(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr, priority: u32) {
+        let before = self.addresses.find_mut(remote).and_then(|address| address.nominated.replace(now));
+        let nominated = Nominated { priority, last: now };
+        let is_connected = self.state == IceState::Connected;
+        let is_change = match &mut self.selected {
+            Some(selected) if (selected.local, selected.remote) == (local, remote) => {
+                (selected.nominated, selected.consent) = (nominated, now);
+                false
+            }
+            Some(selected) if is_connected => nomination::replaces(now, priority, before, selected.nominated),
+            _ => true,
+        };
+        if is_change {
+            self.selected = Some(Selected { local, remote, nominated, consent: now });
+            self.events.push_back(IceEvent::Selected { local, remote });
+        }
+        if self.selected.is_some_and(|selected| (selected.local, selected.remote) == (local, remote)) {
+            if let Mode::Full { checklist, .. } = &mut self.mode {
+                checklist.select(now, local, remote, &mut self.rng);
+            }
+            self.enter(IceState::Connected);
+        }
+    }
+
+    /// A valid check without nomination: says that the peer still wants what arrives on the pair.
+    fn renew_consent(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
+        if let Some(selected) = &mut self.selected
+            && (selected.local, selected.remote) == (local, remote)
+        {
+            selected.consent = now;
+            if self.state == IceState::Disconnected {
+                self.enter(IceState::Connected);
+            }
+        }
+    }
+
+    fn send_checks(&mut self, now: Instant) {
+        let (Mode::Full { checklist, is_controlling }, Some(remote)) = (&mut self.mode, &self.remote) else {
+            return;
+        };
+        if self.state == IceState::Closed {
+            return;
+        }
+        let role = if *is_controlling {
+            Role::Controlling(self.tie_breaker)
+        } else {
+            Role::Controlled(self.tie_breaker)
+        };
+        let mut due = Vec::new();
+        while let Some(Outgoing { id, local, remote: to, nominates }) =
+            checklist.poll(now, *is_controlling, &mut self.rng)
+        {
+            let check = Check {
+                transaction: id,
+                username: format!("{}:{}", remote.ufrag, self.local.ufrag),
+                priority: PEER_REFLEXIVE_PRIORITY,
+                role,
+                nominates: nominates && *is_controlling,
+                remote_password: &remote.password,
+            };
+            // Encoding fails only for a fragment beyond STUN's limit; such a peer cannot be reached.
+            if let Ok(bytes) = check.encode(self.crypto.crypto()) {
+                due.push(Transmit { local, remote: to, bytes });
+            }
+        }
+        for transmit in due {
+            self.send(transmit);
+        }
+    }
+
+    fn send(&mut self, transmit: Transmit) {
+        if self.transmits.len() >= TRANSMITS_MAX {
+            self.transmits.pop_front();
+        }
+        self.transmits.push_back(transmit);
+    }
+
+    fn enter(&mut self, state: IceState) {
+        if self.state != state {
+            self.state = state;
+            self.events.push_back(IceEvent::StateChanged(state));
+        }
+    }
+}
+
+impl fmt::Debug for IceAgent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceAgent")
+            .field("local", &self.local)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// RFC 8445 §5.1.2.1: type preference 110, local preference 65535, component 1.
+const PEER_REFLEXIVE_PRIORITY: u32 = (110 << 24) | (65535 << 8) | 255;
+
+/// RFC 8839 §5.4: letters, digits, `+` and `/`.
+fn ice_chars(rng: &mut impl CryptoRng, length: usize) -> String {
+    const CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    (0..length)
+        .map(|_| {
+            let place: u8 = rng.random();
+            char::from(CHARS.get(usize::from(place % 64)).copied().unwrap_or(b'A'))
+        })
+        .collect()
+}
