@@ -5,7 +5,7 @@ use super::extensions::extension_map;
 use super::parse::RemoteDescription;
 use super::section::{Protection, RemoteMedia};
 use super::transport::DtlsRole;
-use super::write::{self, Section};
+use super::write::{self, IceAgent, Section};
 use super::{LocalDescription, Negotiated, NegotiatedMedia, SendStream};
 use crate::error::NegotiationError;
 use crate::pipeline::MediaKind;
@@ -65,7 +65,8 @@ pub fn answer(
         let has_rtx = formats.iter().any(|format| format.format.rtx.is_some());
         let send = section.direction.sends().then(|| {
             let earlier: Vec<SendStream> = media.iter().filter_map(|media| media.send).collect();
-            free_stream(local.stream(kind), has_rtx, offer, &earlier)
+            let SendStream { ssrc, rtx } = local.stream(kind);
+            free_stream(SendStream { ssrc, rtx: rtx.filter(|_| has_rtx) }, offer, &earlier)
         });
         let text = Section {
             kind,
@@ -93,9 +94,9 @@ pub fn answer(
         });
     }
     // Two lite agents never connect: towards one Keel is a full agent.
-    let ice_lite = !offer.transport.ice_lite;
-    let secure = sections.iter().any(|section| section.has_attribute("ice-ufrag"));
-    let sdp = write::description(local, ice_lite && secure, &bundle, sections);
+    let agent = if offer.transport.ice_lite { IceAgent::Full } else { IceAgent::Lite };
+    let uses_ice = sections.iter().any(|section| section.has_attribute("ice-ufrag"));
+    let sdp = write::description(local, uses_ice.then_some(agent), &bundle, sections);
     Ok(Answer { sdp, negotiated: Negotiated { media, dtls_role } })
 }
 
@@ -113,12 +114,7 @@ fn parameters(
 
 /// The stream Keel would like to send with, moved past SSRCs that are taken: the peer's own and Keel's
 /// others. An offer names a bounded number of them, so a free one is near.
-fn free_stream(
-    wanted: SendStream,
-    has_rtx: bool,
-    offer: &RemoteDescription,
-    earlier: &[SendStream],
-) -> SendStream {
+fn free_stream(wanted: SendStream, offer: &RemoteDescription, earlier: &[SendStream]) -> SendStream {
     let is_taken = |ssrc: Ssrc, other: Option<Ssrc>| {
         offer.declares(ssrc)
             || other == Some(ssrc)
@@ -131,7 +127,7 @@ fn free_stream(
         ssrc
     };
     let ssrc = free(wanted.ssrc, None);
-    let rtx = wanted.rtx.filter(|_| has_rtx).map(|rtx| free(rtx, Some(ssrc)));
+    let rtx = wanted.rtx.map(|rtx| free(rtx, Some(ssrc)));
     SendStream { ssrc, rtx }
 }
 

@@ -6,7 +6,7 @@ use super::extensions::{SdpExtension, extension_map};
 use super::parse::RemoteDescription;
 use super::section::{Protection, RemoteMedia};
 use super::transport::{DtlsRole, Setup};
-use super::write::{self, Section};
+use super::write::{self, IceAgent, Section};
 use super::{LocalDescription, Negotiated, NegotiatedMedia, SendStream};
 use crate::codec::{Codec, CodecParameters, H264Profile};
 use crate::error::NegotiationError;
@@ -62,7 +62,7 @@ pub fn offer(
     let text = sections.iter().map(|section| section.text().write(local)).collect();
     // Keel does not know yet whether the peer is a lite agent; if its answer says so, Keel becomes a full
     // one (RFC 8445 §6.1.1 has the offerer control then).
-    Ok(Offer { sdp: write::description(local, true, &bundle, text), sections })
+    Ok(Offer { sdp: write::description(local, Some(IceAgent::Lite), &bundle, text), sections })
 }
 
 /// Takes the peer's answer to `offer`. M-lines that it rejected are left out of the result.
