@@ -145,8 +145,8 @@ impl RemoteMedia {
     }
 
     /// The name that Keel uses for it: its mid or, without one, its index.
-    pub(super) fn tag(&self) -> Option<Mid> {
-        self.mid.or_else(|| Mid::new(&self.index.to_string()))
+    pub(super) fn tag(&self) -> Mid {
+        self.mid.unwrap_or_else(|| Mid::new(&self.index.to_string()).expect("a short number is a token"))
     }
 }
 

@@ -51,13 +51,22 @@ fn a_call_without_a_common_codec_is_an_error_for_both() {
     let (h264, vp8) = (parsed(&offer_of(OPUS, H264)), parsed(&offer_of(OPUS, VP8)));
     for (own, other) in [(&h264, &vp8), (&vp8, &h264)] {
         let peers = Peers {
-            audio: vec![other.formats(MediaKind::Audio)],
-            video: vec![other.formats(MediaKind::Video)],
+            audio: vec![other.formats(MediaKind::Audio).expect("an m-line of the kind")],
+            video: vec![other.formats(MediaKind::Video).expect("an m-line of the kind")],
         };
         assert_eq!(answer(own, &local(), &peers), Err(NegotiationError::NoCommonCodec(MediaKind::Video)));
-        assert!(common_formats(&own.formats(MediaKind::Video), &other.formats(MediaKind::Video)).is_empty());
+        assert!(
+            common_formats(
+                &own.formats(MediaKind::Video).expect("an m-line of the kind"),
+                &other.formats(MediaKind::Video).expect("an m-line of the kind")
+            )
+            .is_empty()
+        );
         assert_eq!(
-            names(&common_formats(&own.formats(MediaKind::Audio), &other.formats(MediaKind::Audio))),
+            names(&common_formats(
+                &own.formats(MediaKind::Audio).expect("an m-line of the kind"),
+                &other.formats(MediaKind::Audio).expect("an m-line of the kind")
+            )),
             ["opus"]
         );
     }
@@ -68,15 +77,20 @@ fn a_kind_that_only_one_side_has_is_no_quarrel() {
     let silent = video_offer("96", VP8.1);
     let with_sound = parsed(&offer_of(OPUS, VP8));
     // The silent peer is not among those connected for audio.
-    let peers = Peers { audio: vec![], video: vec![parsed(&silent).formats(MediaKind::Video)] };
+    let peers = Peers {
+        audio: vec![],
+        video: vec![parsed(&silent).formats(MediaKind::Video).expect("an m-line of the kind")],
+    };
     let answer = answer(&with_sound, &local(), &peers).expect("video in common");
     assert_eq!(formats(&answer, MediaKind::Audio), ["opus"]);
 }
 
 #[test]
 fn all_of_several_peers_count() {
-    let chromium = parsed(CHROMIUM).formats(MediaKind::Video);
-    let vp9_only = parsed(&video_offer("98", &["rtpmap:98 VP9/90000"])).formats(MediaKind::Video);
+    let chromium = parsed(CHROMIUM).formats(MediaKind::Video).expect("an m-line of the kind");
+    let vp9_only = parsed(&video_offer("98", &["rtpmap:98 VP9/90000"]))
+        .formats(MediaKind::Video)
+        .expect("an m-line of the kind");
     let peers = Peers { audio: vec![], video: vec![chromium, vp9_only] };
     let answer = answer(&parsed(FIREFOX), &local(), &peers).expect("VP9 in common");
     assert_eq!(formats(&answer, MediaKind::Video), ["VP9/0"]);
@@ -102,8 +116,9 @@ fn h264_profiles_and_packetization_modes_are_not_mixed() {
         ("fmtp:102 packetization-mode=1;profile-level-id=640c1f", false),
         ("fmtp:102 packetization-mode=1;profile-level-id=42001f", false),
     ] {
-        let other_formats = parsed(&video(other)).formats(MediaKind::Video);
-        let common = common_formats(&one.formats(MediaKind::Video), &other_formats);
+        let other_formats = parsed(&video(other)).formats(MediaKind::Video).expect("an m-line of the kind");
+        let common =
+            common_formats(&one.formats(MediaKind::Video).expect("an m-line of the kind"), &other_formats);
         assert_eq!(!common.is_empty(), matches, "{other}");
     }
 }

@@ -149,7 +149,7 @@ proptest! {
         let sdp = mutated(FIXTURES[fixture], &mutations);
         if let Ok(offer) = RemoteDescription::parse(&sdp) {
             let peer = parsed(FIREFOX);
-            let video = if connected { vec![peer.formats(MediaKind::Video)] } else { Vec::new() };
+            let video = if connected { vec![peer.formats(MediaKind::Video).expect("an m-line of the kind")] } else { Vec::new() };
             let peers = Peers { audio: Vec::new(), video };
             if let Ok(answer) = answer(&offer, &local(), &peers) {
                 check(&offer, &answer);

@@ -81,8 +81,10 @@ pub(super) fn answered(sdp: &str) -> Answer {
 /// The answer to the first offer while its endpoint is connected, both kinds, to the second's.
 pub(super) fn answered_beside(sdp: &str, peer: &str) -> Answer {
     let peer = parsed(peer);
-    let peers =
-        Peers { audio: vec![peer.formats(MediaKind::Audio)], video: vec![peer.formats(MediaKind::Video)] };
+    let peers = Peers {
+        audio: vec![peer.formats(MediaKind::Audio).expect("an m-line of the kind")],
+        video: vec![peer.formats(MediaKind::Video).expect("an m-line of the kind")],
+    };
     answer(&parsed(sdp), &local(), &peers).expect("two offers with something in common")
 }
 

@@ -23,7 +23,10 @@ fn chromium_is_understood_in_full() {
         (SectionKind::Audio, Mid::new("0"), Direction::SendRecv)
     );
     assert!(audio.rtcp_mux && audio.rtcp_rsize && audio.extmap_allow_mixed && !audio.rejected);
-    assert_eq!(names(&offer.formats(MediaKind::Audio)), ["opus", "red", "G722", "PCMU", "PCMA"]);
+    assert_eq!(
+        names(&offer.formats(MediaKind::Audio).expect("an m-line of the kind")),
+        ["opus", "red", "G722", "PCMU", "PCMA"]
+    );
     let declared: Vec<_> = audio.streams.iter().map(|stream| (stream.ssrc.wire(), stream.rtx)).collect();
     assert_eq!(declared, [(3_859_144_710, None)]);
 
@@ -31,7 +34,7 @@ fn chromium_is_understood_in_full() {
     assert_eq!((vp8.codec, vp8.payload_type.wire(), vp8.rtx), (Codec::Vp8, 96, PayloadType::new(97)));
     assert!(vp8.nack && vp8.pli && vp8.fir && vp8.transport_cc && vp8.remb);
     assert_eq!(
-        names(&offer.formats(MediaKind::Video)),
+        names(&offer.formats(MediaKind::Video).expect("an m-line of the kind")),
         [
             "VP8",
             "H264/Baseline/1",
@@ -89,8 +92,14 @@ fn firefox_says_much_of_it_at_another_place() {
             (CandidateProtocol::Tcp(TcpRole::Active), address("10.77.0.1:9")),
         ]
     );
-    assert_eq!(names(&offer.formats(MediaKind::Audio)), ["opus", "G722", "PCMU", "PCMA"]);
-    assert_eq!(names(&offer.formats(MediaKind::Video)), ["VP8", "VP9/0", "AV1/0"]);
+    assert_eq!(
+        names(&offer.formats(MediaKind::Audio).expect("an m-line of the kind")),
+        ["opus", "G722", "PCMU", "PCMA"]
+    );
+    assert_eq!(
+        names(&offer.formats(MediaKind::Video).expect("an m-line of the kind")),
+        ["VP8", "VP9/0", "AV1/0"]
+    );
     let delay = offer.media[1].extensions.iter().find(|e| e.extension == Extension::PlayoutDelay);
     assert_eq!(delay.map(|e| e.direction), Some(Direction::SendOnly));
     assert!(!offer.media[0].rtcp_rsize && offer.media[1].rtcp_rsize);
@@ -117,9 +126,18 @@ fn plain_rtp_has_no_transport_and_no_names() {
     assert!(
         offer.media.iter().all(|section| section.mid.is_none() && section.protection == Protection::Plain)
     );
-    assert_eq!(names(&offer.formats(MediaKind::Audio)), ["opus", "PCMU"]);
-    assert_eq!(names(&offer.formats(MediaKind::Video)), ["H264/ConstrainedBaseline/0", "VP8"]);
-    assert!(offer.formats(MediaKind::Video).iter().all(|format| format.pli && !format.nack));
+    assert_eq!(names(&offer.formats(MediaKind::Audio).expect("an m-line of the kind")), ["opus", "PCMU"]);
+    assert_eq!(
+        names(&offer.formats(MediaKind::Video).expect("an m-line of the kind")),
+        ["H264/ConstrainedBaseline/0", "VP8"]
+    );
+    assert!(
+        offer
+            .formats(MediaKind::Video)
+            .expect("an m-line of the kind")
+            .iter()
+            .all(|format| format.pli && !format.nack)
+    );
 }
 
 #[test]
@@ -159,7 +177,12 @@ fn formats_are_told_apart_by_their_parameters() {
         "rtpmap:101 opus/48000/2",
     ];
     let offer = parsed(&video_offer("96 97 98 99 100 101 102", &lines));
-    let found: Vec<_> = offer.formats(MediaKind::Video).iter().map(|format| format.parameters).collect();
+    let found: Vec<_> = offer
+        .formats(MediaKind::Video)
+        .expect("an m-line of the kind")
+        .iter()
+        .map(|format| format.parameters)
+        .collect();
     assert_eq!(
         found,
         [
@@ -180,7 +203,11 @@ fn red_needs_the_opus_inside_it() {
         ("ptime:20", &["opus"]),
     ] {
         let offer = parsed(&offer_of(("111 63", &audio(fmtp)), vp8));
-        assert_eq!(names(&offer.formats(MediaKind::Audio)), expected, "{fmtp}");
+        assert_eq!(
+            names(&offer.formats(MediaKind::Audio).expect("an m-line of the kind")),
+            expected,
+            "{fmtp}"
+        );
     }
 }
 
@@ -203,6 +230,11 @@ fn bounds_hold() {
     assert_eq!(
         RemoteDescription::parse(&lines),
         Err(NegotiationError::Invalid("more lines than a peer writes"))
+    );
+    let session = CHROMIUM.replace("t=0 0\r\n", &format!("t=0 0\r\n{}", "a=x\r\n".repeat(257)));
+    assert_eq!(
+        RemoteDescription::parse(&session),
+        Err(NegotiationError::Invalid("more session attributes than a peer writes"))
     );
     let sections = |count| format!("{LEGACY}{}", "m=audio 0 RTP/AVP 0\r\n".repeat(count));
     assert!(RemoteDescription::parse(&sections(62)).is_ok());
