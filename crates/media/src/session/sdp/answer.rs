@@ -1,11 +1,12 @@
 //! Keel's answer to a peer's offer.
 
 use super::agreement::{Peers, agree};
+use super::codecs::SdpFormat;
 use super::extensions::extension_map;
 use super::parse::RemoteDescription;
 use super::section::{Protection, RemoteMedia};
 use super::transport::DtlsRole;
-use super::write::{self, Section};
+use super::write::{self, IceAgent, Section};
 use super::{LocalDescription, Negotiated, NegotiatedMedia, SendStream};
 use crate::error::NegotiationError;
 use crate::pipeline::MediaKind;
@@ -39,86 +40,94 @@ pub fn answer(
     let mut media: Vec<NegotiatedMedia> = Vec::new();
     // RFC 3264 §6: as many m-lines as the offer, in its order.
     for section in &offer.media {
-        let accepted = section.kind.media().filter(|kind| {
-            // Later m-lines of a kind belong to endpoints with many tracks, which do not exist yet.
-            offer.section(*kind).is_some_and(|accepted| accepted.index == section.index)
-        });
-        let Some(kind) = accepted else {
+        let Some(kind) = accepted_kind(offer, section) else {
             let (name, first_format) = &section.written;
             sections.push(write::refused(name, &section.protocol, first_format, section.mid));
             continue;
         };
-        let secure = section.protection == Protection::Dtls;
-        if secure {
-            offer.transport.require_secure()?;
-            // RFC 8834 §4.5: RTP and RTCP on one port; Keel has no second one.
-            if !section.rtcp_mux {
-                return Err(NegotiationError::Invalid("an m-line without rtcp-mux"));
-            }
+        if section.protection == Protection::Dtls {
+            require_one_secure_port(offer, section)?;
+            // RFC 9143 §7.3: only what the offer bundled.
+            bundle.extend(section.mid.filter(|mid| offer.bundles.iter().any(|group| group.contains(mid))));
         }
-        let mut formats = agree(kind, &section.formats, peers.of(kind))?;
-        let counted = section.extensions.iter().any(|e| e.extension == Extension::TransportSequenceNumber);
-        for format in &mut formats {
-            // Feedback on transport-wide numbers has no meaning for packets that carry none.
-            format.format.transport_cc &= counted;
-        }
-        let has_rtx = formats.iter().any(|format| format.format.rtx.is_some());
+        let formats = agreed_formats(section, kind, peers)?;
         let send = section.direction.sends().then(|| {
             let earlier: Vec<SendStream> = media.iter().filter_map(|media| media.send).collect();
-            free_stream(local.stream(kind), has_rtx, offer, &earlier)
+            free_stream(local.stream(kind).serving(&formats), offer, &earlier)
         });
-        let text = Section {
-            kind,
-            protocol: &section.protocol,
-            setup: secure.then(|| dtls_role.setup()),
-            mid: section.mid,
-            direction: section.direction,
-            formats: &formats,
-            extensions: &section.extensions,
-            rtcp_mux: section.rtcp_mux,
-            rtcp_rsize: section.rtcp_rsize,
-            extmap_allow_mixed: section.extmap_allow_mixed,
-            send,
-        };
-        sections.push(text.write(local));
-        // RFC 9143 §7.3: only what the offer bundled.
-        let is_bundled = |tag| offer.bundles.iter().any(|group| group.contains(&tag));
-        bundle.extend(section.mid.filter(|tag| secure && is_bundled(*tag)));
+        sections.push(text(section, kind, &formats, send, dtls_role).write(local));
         media.push(NegotiatedMedia {
             index: section.index,
             kind,
-            parameters: parameters(section, &formats)?,
+            parameters: RtpParameters {
+                mid: section.tag(),
+                direction: section.direction,
+                formats: formats.into_iter().map(|format| format.format).collect(),
+                extensions: extension_map(&section.extensions),
+            },
             send,
             receive: section.streams.clone(),
         });
     }
     // Two lite agents never connect: towards one Keel is a full agent.
-    let ice_lite = !offer.transport.ice_lite;
-    let secure = sections.iter().any(|section| section.has_attribute("ice-ufrag"));
-    let sdp = write::description(local, ice_lite && secure, &bundle, sections);
+    let agent = if offer.transport.ice_lite { IceAgent::Full } else { IceAgent::Lite };
+    let uses_ice = sections.iter().any(|section| section.has_attribute("ice-ufrag"));
+    let sdp = write::description(local, uses_ice.then_some(agent), &bundle, sections);
     Ok(Answer { sdp, negotiated: Negotiated { media, dtls_role } })
 }
 
-fn parameters(
+/// The kind of an m-line that Keel accepts. Later m-lines of a kind belong to endpoints with many tracks,
+/// which do not exist yet; data channels come with them.
+fn accepted_kind(offer: &RemoteDescription, section: &RemoteMedia) -> Option<MediaKind> {
+    let kind = section.kind.media()?;
+    offer.section(kind).filter(|accepted| accepted.index == section.index).map(|_| kind)
+}
+
+fn require_one_secure_port(offer: &RemoteDescription, section: &RemoteMedia) -> Result<(), NegotiationError> {
+    offer.transport.require_secure()?;
+    // RFC 8834 §4.5: RTP and RTCP on one port; Keel has no second one.
+    if section.rtcp_mux { Ok(()) } else { Err(NegotiationError::Invalid("an m-line without rtcp-mux")) }
+}
+
+fn agreed_formats(
     section: &RemoteMedia,
-    formats: &[super::SdpFormat],
-) -> Result<RtpParameters, NegotiationError> {
-    Ok(RtpParameters {
-        mid: section.tag().ok_or(NegotiationError::Invalid("an m-line without a name"))?,
+    kind: MediaKind,
+    peers: &Peers,
+) -> Result<Vec<SdpFormat>, NegotiationError> {
+    let mut formats = agree(kind, &section.formats, peers.of(kind))?;
+    let counted = section.extensions.iter().any(|e| e.extension == Extension::TransportSequenceNumber);
+    for format in &mut formats {
+        // Feedback on transport-wide numbers has no meaning for packets that carry none.
+        format.format.transport_cc &= counted;
+    }
+    Ok(formats)
+}
+
+fn text<'a>(
+    section: &'a RemoteMedia,
+    kind: MediaKind,
+    formats: &'a [SdpFormat],
+    send: Option<SendStream>,
+    dtls_role: DtlsRole,
+) -> Section<'a> {
+    Section {
+        kind,
+        protocol: &section.protocol,
+        setup: (section.protection == Protection::Dtls).then(|| dtls_role.setup()),
+        mid: section.mid,
         direction: section.direction,
-        formats: formats.iter().map(|format| format.format.clone()).collect(),
-        extensions: extension_map(&section.extensions),
-    })
+        formats,
+        extensions: &section.extensions,
+        rtcp_mux: section.rtcp_mux,
+        rtcp_rsize: section.rtcp_rsize,
+        extmap_allow_mixed: section.extmap_allow_mixed,
+        send,
+    }
 }
 
 /// The stream Keel would like to send with, moved past SSRCs that are taken: the peer's own and Keel's
 /// others. An offer names a bounded number of them, so a free one is near.
-fn free_stream(
-    wanted: SendStream,
-    has_rtx: bool,
-    offer: &RemoteDescription,
-    earlier: &[SendStream],
-) -> SendStream {
+fn free_stream(wanted: SendStream, offer: &RemoteDescription, earlier: &[SendStream]) -> SendStream {
     let is_taken = |ssrc: Ssrc, other: Option<Ssrc>| {
         offer.declares(ssrc)
             || other == Some(ssrc)
@@ -131,15 +140,6 @@ fn free_stream(
         ssrc
     };
     let ssrc = free(wanted.ssrc, None);
-    let rtx = wanted.rtx.filter(|_| has_rtx).map(|rtx| free(rtx, Some(ssrc)));
+    let rtx = wanted.rtx.map(|rtx| free(rtx, Some(ssrc)));
     SendStream { ssrc, rtx }
-}
-
-impl LocalDescription {
-    pub(super) const fn stream(&self, kind: MediaKind) -> SendStream {
-        match kind {
-            MediaKind::Audio => self.audio,
-            MediaKind::Video => self.video,
-        }
-    }
 }

@@ -8,9 +8,9 @@
 //! | | H.264 (Constrained Baseline, Baseline, Main, Constrained High, High) | profile, packetization mode |
 //! | | H.265 | profile, tier |
 //!
-//! Each with its RTX. Left out on purpose: comfort noise and telephone events (browsers send them only on
-//! demand, and a stream of them has no clock in common with Opus), and error correction in packets of its
-//! own (`ulpfec`, video `red`, `flexfec`): losses are repaired by retransmission.
+//! Each with its RTX. Left out on purpose: comfort noise and telephone events, which share the SSRC of the
+//! codec beside them and which browsers send only when a page asks for it; and error correction in packets
+//! of its own (`ulpfec`, video `red`, `flexfec`): losses are repaired by retransmission.
 
 use super::h264::{self, ProfileLevelId};
 use crate::codec::{Codec, CodecParameters};

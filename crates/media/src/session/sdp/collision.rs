@@ -1,5 +1,6 @@
 //! Numbers that mean two things within one transport.
 
+use super::codecs::drop_stray_red;
 use super::parse::RemoteDescription;
 use crate::codec::{Codec, CodecParameters};
 use crate::rtp::{Extension, ExtensionId, PayloadType, Ssrc};
@@ -19,8 +20,13 @@ pub(super) fn remove(description: &mut RemoteDescription) {
     let mut meanings: BTreeMap<PayloadType, Meaning> = BTreeMap::new();
     let mut extensions: BTreeMap<ExtensionId, Extension> = BTreeMap::new();
     let mut ssrcs: BTreeSet<Ssrc> = BTreeSet::new();
-    let usable: Vec<bool> = description.media.iter().map(|section| description.is_usable(section)).collect();
-    for (section, _) in description.media.iter_mut().zip(usable).filter(|(_, usable)| *usable) {
+    // Plain RTP has a port for each m-line, and numbers of its own on each.
+    let shares: Vec<bool> = description
+        .media
+        .iter()
+        .map(|section| description.shares_transport(section) && !section.rejected)
+        .collect();
+    for (section, _) in description.media.iter_mut().zip(shares).filter(|(_, shares)| *shares) {
         section.formats.retain_mut(|entry| {
             let format = &mut entry.format;
             let meaning = Meaning::Media(format.codec, format.parameters);
@@ -31,7 +37,7 @@ pub(super) fn remove(description: &mut RemoteDescription) {
             format.rtx = format.rtx.filter(|rtx| *meanings.entry(*rtx).or_insert(repair) == repair);
             true
         });
-        super::codecs::drop_stray_red(&mut section.formats);
+        drop_stray_red(&mut section.formats);
         section
             .extensions
             .retain(|entry| *extensions.entry(entry.id).or_insert(entry.extension) == entry.extension);

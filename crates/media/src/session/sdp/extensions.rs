@@ -3,6 +3,9 @@
 use crate::rtp::{Direction, Extension, ExtensionId, ExtensionMap};
 use rtc_sdp::description::common::Attribute;
 
+/// The largest id in the one-byte form of header extensions (RFC 8285 §4.2).
+pub(super) const ONE_BYTE_ID_MAX: u8 = 14;
+
 /// One `a=extmap` of an extension that Keel understands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SdpExtension {
@@ -15,8 +18,8 @@ pub struct SdpExtension {
 }
 
 /// Reads the extensions of one m-line that Keel understands. Where an id stands twice, the first counts;
-/// ids above 14 need `two_byte`, the consent to mix both forms of header extensions in one stream.
-pub(super) fn read_extensions(attributes: &[Attribute], two_byte: bool) -> Vec<SdpExtension> {
+/// ids above `id_max` are left out.
+pub(super) fn read_extensions(attributes: &[Attribute], id_max: u8) -> Vec<SdpExtension> {
     let mut ids = Vec::new();
     let mut extensions: Vec<SdpExtension> = Vec::new();
     for value in attributes.iter().filter(|a| a.key == "extmap").filter_map(|a| a.value.as_deref()) {
@@ -28,7 +31,7 @@ pub(super) fn read_extensions(attributes: &[Attribute], two_byte: bool) -> Vec<S
         };
         // RFC 8285 §5: ids from 4096 up ask us to choose; no browser does, and they do not fit here.
         let (Ok(number), Some(direction)) = (number.parse::<u8>(), direction) else { continue };
-        let Some(id) = ExtensionId::new(number).filter(|id| two_byte || id.number() <= 14) else { continue };
+        let Some(id) = ExtensionId::new(number).filter(|id| id.number() <= id_max) else { continue };
         if ids.contains(&id) {
             continue;
         }
@@ -88,12 +91,12 @@ impl SdpExtension {
 mod tests {
     use super::*;
 
-    fn read(lines: &[&str], two_byte: bool) -> Vec<String> {
+    fn read(lines: &[&str], id_max: u8) -> Vec<String> {
         let attributes: Vec<Attribute> = lines
             .iter()
             .map(|value| Attribute::new("extmap".to_owned(), Some((*value).to_owned())))
             .collect();
-        read_extensions(&attributes, two_byte).iter().map(SdpExtension::extmap).collect()
+        read_extensions(&attributes, id_max).iter().map(SdpExtension::extmap).collect()
     }
 
     const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
@@ -105,23 +108,23 @@ mod tests {
     fn directions_are_mirrored() {
         let lines = [format!("6/recvonly {DELAY}"), format!("3 {MID}"), format!("4/inactive {RID}")];
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        assert_eq!(read(&lines, false), [format!("6/sendonly {DELAY}"), format!("3 {MID}")]);
+        assert_eq!(read(&lines, ONE_BYTE_ID_MAX), [format!("6/sendonly {DELAY}"), format!("3 {MID}")]);
     }
 
     #[test]
     fn of_two_lines_with_one_id_the_first_counts() {
-        assert_eq!(read(&[&format!("3 {MID}"), &format!("3 {RID}")], false), [format!("3 {MID}")]);
-        assert_eq!(read(&["3 urn:unknown", &format!("3 {RID}")], false), [""; 0]);
-        assert_eq!(read(&[&format!("3 {MID}"), &format!("4 {MID}")], false), [format!("3 {MID}")]);
+        assert_eq!(read(&[&format!("3 {MID}"), &format!("3 {RID}")], ONE_BYTE_ID_MAX), [format!("3 {MID}")]);
+        assert_eq!(read(&["3 urn:unknown", &format!("3 {RID}")], ONE_BYTE_ID_MAX), [""; 0]);
+        assert_eq!(read(&[&format!("3 {MID}"), &format!("4 {MID}")], ONE_BYTE_ID_MAX), [format!("3 {MID}")]);
     }
 
     #[test]
     fn large_ids_need_the_two_byte_form() {
         let line = format!("16 {MID}");
-        assert_eq!(read(&[&line], false), [""; 0]);
-        assert_eq!(read(&[&line], true), [line]);
+        assert_eq!(read(&[&line], ONE_BYTE_ID_MAX), [""; 0]);
+        assert_eq!(read(&[&line], u8::MAX), [line]);
         for number in ["0", "15", "256", "4096", "-1", "x", "1/somewhere"] {
-            assert_eq!(read(&[&format!("{number} {MID}")], true), [""; 0], "{number}");
+            assert_eq!(read(&[&format!("{number} {MID}")], u8::MAX), [""; 0], "{number}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Negotiation as pure functions: a peer's description in, Keel's description and what both settle out.
 //!
-//! A peer that offers is read by [`RemoteDescription::parse`] and answered by [`answer`]; towards one that
-//! answers, [`offer`] makes the offer and [`accept_answer`] takes what comes back. Either way the result is
+//! A peer that offers is read by [`RemoteDescription::parse`] and answered by [`answer()`]; towards one that
+//! answers, [`offer()`] makes the offer and [`accept_answer`] takes what comes back. Either way the result is
 //! [`Negotiated`]. Candidates are trickled beside it: [`RemoteCandidate`], [`HostCandidate`].
 //!
 //! One session carries one audio and one video m-line on one transport. Data channels are refused for now,
@@ -92,6 +92,23 @@ pub struct NegotiatedMedia {
     pub send: Option<SendStream>,
     /// What the peer announced to send with.
     pub receive: DeclaredStreams,
+}
+
+impl LocalDescription {
+    const fn stream(&self, kind: MediaKind) -> SendStream {
+        match kind {
+            MediaKind::Audio => self.audio,
+            MediaKind::Video => self.video,
+        }
+    }
+}
+
+impl SendStream {
+    /// The stream for these formats: without the SSRC of retransmissions where none of them has any.
+    fn serving(self, formats: &[SdpFormat]) -> Self {
+        let has_rtx = formats.iter().any(|format| format.format.rtx.is_some());
+        Self { rtx: self.rtx.filter(|_| has_rtx), ..self }
+    }
 }
 
 impl fmt::Debug for LocalDescription {

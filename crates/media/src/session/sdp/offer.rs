@@ -6,7 +6,7 @@ use super::extensions::{SdpExtension, extension_map};
 use super::parse::RemoteDescription;
 use super::section::{Protection, RemoteMedia};
 use super::transport::{DtlsRole, Setup};
-use super::write::{self, Section};
+use super::write::{self, IceAgent, Section};
 use super::{LocalDescription, Negotiated, NegotiatedMedia, SendStream};
 use crate::codec::{Codec, CodecParameters, H264Profile};
 use crate::error::NegotiationError;
@@ -49,7 +49,7 @@ pub fn offer(
     for (index, kind) in MediaKind::ALL.into_iter().filter(wanted).enumerate() {
         sections.push(OfferedSection {
             kind,
-            mid: Mid::new(&index.to_string()).ok_or(NegotiationError::Invalid("an m-line without a name"))?,
+            mid: Mid::new(&index.to_string()).expect("a short number is a token"),
             formats: agree(kind, &offered_formats(kind), peers.of(kind))?,
             extensions: offered_extensions(kind),
             send: local.stream(kind),
@@ -62,7 +62,7 @@ pub fn offer(
     let text = sections.iter().map(|section| section.text().write(local)).collect();
     // Keel does not know yet whether the peer is a lite agent; if its answer says so, Keel becomes a full
     // one (RFC 8445 §6.1.1 has the offerer control then).
-    Ok(Offer { sdp: write::description(local, true, &bundle, text), sections })
+    Ok(Offer { sdp: write::description(local, Some(IceAgent::Lite), &bundle, text), sections })
 }
 
 /// Takes the peer's answer to `offer`. M-lines that it rejected are left out of the result.
@@ -119,14 +119,8 @@ impl OfferedSection {
             rtcp_mux: true,
             rtcp_rsize: true,
             extmap_allow_mixed: true,
-            send: Some(self.stream(&self.formats)),
+            send: Some(self.send.serving(&self.formats)),
         }
-    }
-
-    /// What Keel sends: its retransmissions have a stream only where a format has them.
-    fn stream(&self, formats: &[SdpFormat]) -> SendStream {
-        let has_rtx = formats.iter().any(|format| format.format.rtx.is_some());
-        SendStream { ssrc: self.send.ssrc, rtx: self.send.rtx.filter(|_| has_rtx) }
     }
 
     /// The part of the offer that the answer accepts, in the answer's order.
@@ -146,7 +140,7 @@ impl OfferedSection {
         if formats.is_empty() {
             return Err(NegotiationError::NoCommonCodec(self.kind));
         }
-        let send = answered.direction.sends().then(|| self.stream(&formats));
+        let send = answered.direction.sends().then(|| self.send.serving(&formats));
         Ok(NegotiatedMedia {
             index: answered.index,
             kind: self.kind,

@@ -17,6 +17,10 @@ const LENGTH_MAX: usize = 256 * 1024;
 /// Descriptions with more lines are refused before the parser makes an attribute of each.
 const LINES_MAX: usize = 16_384;
 
+/// Descriptions with more attributes before their first m-line are refused: each m-line looks through them.
+/// Firefox writes five.
+const SESSION_ATTRIBUTES_MAX: usize = 256;
+
 /// Descriptions with more m-lines are refused.
 const SECTIONS_MAX: usize = 64;
 
@@ -48,6 +52,9 @@ impl RemoteDescription {
         let description = SessionDescription::unmarshal(&mut Cursor::new(text.as_bytes()))
             .map_err(|_| NegotiationError::Invalid("its syntax is not SDP's"))?;
         let session = &description.attributes;
+        if session.len() > SESSION_ATTRIBUTES_MAX {
+            return Err(NegotiationError::Invalid("more session attributes than a peer writes"));
+        }
         let mut media = Vec::new();
         for (index, section) in (0..).zip(&description.media_descriptions) {
             media.push(RemoteMedia::read(index, session, section)?);
@@ -74,13 +81,11 @@ impl RemoteDescription {
         self.media.iter().find(|section| section.kind.media() == Some(kind) && self.is_usable(section))
     }
 
-    /// The formats of that m-line, in the peer's order; empty without one.
+    /// The formats of that m-line, in the peer's order. Empty when it has none that Keel forwards.
     #[must_use]
-    pub fn formats(&self, kind: MediaKind) -> Vec<Format> {
-        let section = self.section(kind);
-        section
-            .map(|section| section.formats.iter().map(|format| format.format.clone()).collect())
-            .unwrap_or_default()
+    pub fn formats(&self, kind: MediaKind) -> Option<Vec<Format>> {
+        let section = self.section(kind)?;
+        Some(section.formats.iter().map(|format| format.format.clone()).collect())
     }
 
     /// Whether the peer announced to send with this SSRC.
@@ -149,7 +154,7 @@ fn relevant_lines(sdp: &str) -> Result<String, NegotiationError> {
 
 fn require_distinct_tags(media: &[RemoteMedia]) -> Result<(), NegotiationError> {
     let mut tags = BTreeSet::new();
-    for tag in media.iter().filter_map(RemoteMedia::tag) {
+    for tag in media.iter().map(RemoteMedia::tag) {
         if !tags.insert(tag) {
             return Err(NegotiationError::Invalid("two m-lines of the same name"));
         }

@@ -1,7 +1,7 @@
 //! One m-line of a peer's description.
 
 use super::codecs::{SdpFormat, read_formats};
-use super::extensions::{SdpExtension, direction_seen_from_keel, read_extensions};
+use super::extensions::{ONE_BYTE_ID_MAX, SdpExtension, direction_seen_from_keel, read_extensions};
 use super::parse::{flag, value};
 use super::streams::DeclaredStreams;
 use super::transport::RemoteTransport;
@@ -115,6 +115,8 @@ impl RemoteMedia {
             None => None,
         };
         let extmap_allow_mixed = either("extmap-allow-mixed");
+        // RFC 8285 §6: larger ids need packets in the two-byte form beside those in the one-byte form.
+        let id_max = if extmap_allow_mixed { u8::MAX } else { ONE_BYTE_ID_MAX };
         let formats = match kind.media() {
             Some(kind) => read_formats(kind, &name.formats, media)?,
             None => Vec::new(),
@@ -130,7 +132,7 @@ impl RemoteMedia {
                 .or_else(|| read_direction(session))
                 .unwrap_or(Direction::SendRecv),
             formats,
-            extensions: read_extensions(media, extmap_allow_mixed),
+            extensions: read_extensions(media, id_max),
             streams: DeclaredStreams::read(media)?,
             rids: read_rids(media)?,
             msid: value(media, "msid").and_then(Msid::parse),
@@ -143,8 +145,8 @@ impl RemoteMedia {
     }
 
     /// The name that Keel uses for it: its mid or, without one, its index.
-    pub(super) fn tag(&self) -> Option<Mid> {
-        self.mid.or_else(|| Mid::new(&self.index.to_string()))
+    pub(super) fn tag(&self) -> Mid {
+        self.mid.unwrap_or_else(|| Mid::new(&self.index.to_string()).expect("a short number is a token"))
     }
 }
 

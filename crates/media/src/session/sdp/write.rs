@@ -86,10 +86,17 @@ pub(super) fn refused(media: &str, protocol: &str, first_format: &str, mid: Opti
     media_description(media, 0, protocol, vec![first_format.to_owned()], lines)
 }
 
-/// A whole description; `bundle` names the m-lines that share the transport.
+/// How Keel takes part in ICE.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum IceAgent {
+    Lite,
+    Full,
+}
+
+/// A whole description; `bundle` names the m-lines that share the transport. Plain RTP has no ICE agent.
 pub(super) fn description(
     local: &LocalDescription,
-    ice_lite: bool,
+    ice: Option<IceAgent>,
     bundle: &[Mid],
     sections: Vec<MediaDescription>,
 ) -> String {
@@ -98,10 +105,12 @@ pub(super) fn description(
         let tags: Vec<&str> = bundle.iter().map(Mid::as_str).collect();
         lines.value("group", format!("BUNDLE {}", tags.join(" ")));
     }
-    if ice_lite {
+    if ice == Some(IceAgent::Lite) {
         lines.flag("ice-lite");
     }
-    lines.value("ice-options", "trickle");
+    if ice.is_some() {
+        lines.value("ice-options", "trickle");
+    }
     let description = SessionDescription {
         origin: Origin {
             username: "-".to_owned(),
