@@ -45,15 +45,19 @@ impl Sender {
     fn send(&mut self, destinations: &[SocketAddr], burst: usize) {
         match self {
             Self::Batch(socket, batch, segmentation) => {
+                let mut sent = 0;
                 for destination in destinations {
                     for _ in 0..burst {
+                        if batch.is_full() {
+                            sent += batch.flush(socket.as_fd()).sent;
+                        }
                         let room = batch.reserve(*destination, *segmentation, DATAGRAM.len());
-                        room.expect("the batch holds a round").copy_from_slice(&DATAGRAM);
+                        room.expect("the batch is not full").copy_from_slice(&DATAGRAM);
                         batch.commit(DATAGRAM.len());
                     }
                 }
-                let report = batch.flush(socket.as_fd());
-                assert_eq!(report.sent, (destinations.len() * burst) as u64);
+                sent += batch.flush(socket.as_fd()).sent;
+                assert_eq!(sent, (destinations.len() * burst) as u64);
             }
             Self::Quinn(socket, state, contents, segmentation) => {
                 for destination in destinations {

@@ -7,8 +7,8 @@ use crate::rtp::{ExtSeq, Ssrc};
 use aes::Aes128Enc;
 use aes::cipher::{InnerIvInit, KeyInit, StreamCipher, StreamCipherCoreWrapper};
 use ctr::{CtrCore, flavors};
-use ring::hmac;
-use subtle::ConstantTimeEq;
+use hmac::{Hmac, Mac};
+use sha1::Sha1;
 use zeroize::Zeroizing;
 
 /// AES-CM over a key that is expanded once; the cipher borrows it for one packet.
@@ -23,7 +23,9 @@ pub(super) struct CounterMode {
 struct Keys {
     encryption: Aes128Enc,
     salt: Zeroizing<[u8; 14]>,
-    authentication: hmac::Key,
+    /// With the key already absorbed; a packet's is a copy. Not ring's, whose SHA-1 leaves the processor's
+    /// instructions for it unused: with it a packet took three times as long (`cargo bench --bench srtp`).
+    authentication: Hmac<Sha1>,
 }
 
 impl CounterMode {
@@ -34,10 +36,7 @@ impl CounterMode {
         let keys = |encryption, authentication, salt| Keys {
             encryption: Aes128Enc::new((&*master.derive::<16>(encryption)).into()),
             salt: master.derive(salt),
-            authentication: hmac::Key::new(
-                hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
-                &*master.derive::<20>(authentication),
-            ),
+            authentication: absorb(&*master.derive::<20>(authentication)),
         };
         Self {
             rtp: keys(Label::RtpEncryption, Label::RtpAuthentication, Label::RtpSalt),
@@ -99,17 +98,26 @@ impl Keys {
     }
 
     fn tag(&self, parts: &[&[u8]]) -> [u8; CounterMode::TAG_LENGTH] {
-        let mut context = hmac::Context::with_key(&self.authentication);
-        parts.iter().for_each(|part| context.update(part));
+        let whole = self.authenticate(parts).finalize().into_bytes();
         let mut tag = [0; CounterMode::TAG_LENGTH];
-        tag.copy_from_slice(&context.sign().as_ref()[..CounterMode::TAG_LENGTH]);
+        tag.copy_from_slice(&whole[..CounterMode::TAG_LENGTH]);
         tag
     }
 
+    /// In constant time: how much of a guess is right must not show.
     fn verify(&self, parts: &[&[u8]], tag: &[u8]) -> Result<(), NotAuthentic> {
-        // In constant time: how much of a guess is right must not show.
-        if self.tag(parts).ct_eq(tag).into() { Ok(()) } else { Err(NotAuthentic) }
+        self.authenticate(parts).verify_truncated_left(tag).map_err(|_| NotAuthentic)
     }
+
+    fn authenticate(&self, parts: &[&[u8]]) -> Hmac<Sha1> {
+        let mut authentication = self.authentication.clone();
+        parts.iter().for_each(|part| authentication.update(part));
+        authentication
+    }
+}
+
+fn absorb(key: &[u8]) -> Hmac<Sha1> {
+    <Hmac<Sha1> as Mac>::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
 #[cfg(test)]
@@ -124,7 +132,7 @@ mod tests {
             salt: Zeroizing::new([
                 0xf0, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd,
             ]),
-            authentication: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &[]),
+            authentication: absorb(&[]),
         };
         let mut stream = vec![0; 0xff02 * 16];
         keys.apply_key_stream(&mut stream, Ssrc::new(0), 0);

@@ -22,8 +22,8 @@ pub use send::{IndexesExhausted, SendContext};
 
 /// An SRTP protection profile of DTLS (RFC 5764 §4.1.2, RFC 7714 §14.2).
 ///
-/// The order is Keel's preference, best first: AES-128-GCM costs a third of AES-CM with SHA-1 and
-/// authenticates with 128 bits instead of 80.
+/// The order is Keel's preference, best first: AES-128-GCM costs a fraction of AES-CM with SHA-1
+/// and authenticates with 128 bits instead of 80.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Profile {
     /// `SRTP_AEAD_AES_128_GCM`.

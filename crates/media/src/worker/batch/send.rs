@@ -6,8 +6,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
-/// What one tick sends at most between flushes: 3,500 packets of full size.
-const ARENA_LENGTH: usize = 4 << 20;
+/// 256 KiB before the batch is full, and room for one more datagram: enough messages for a system call,
+/// little enough to stay in the processor's second cache until the kernel copies it. With 4 MiB a datagram
+/// cost 4 to 10 % more (AMD EPYC, `cargo bench --bench batch_send`, bursts of 8 and 16, 2026-11-22).
+const ARENA_LENGTH: usize = (256 << 10) + DATAGRAM_MAX;
 /// The same bound for small datagrams.
 const RUNS_MAX: usize = 4096;
 /// The largest UDP datagram: while the batch is not full, any fits.
@@ -16,7 +18,7 @@ const DATAGRAM_MAX: usize = 65_535;
 /// Datagrams to send, in order, with room to write the next one in place.
 ///
 /// A destination's consecutive datagrams of equal size form a run, which the kernel takes as one message.
-/// Memory is bounded: when [`Self::is_full`], flush first.
+/// Memory is bounded: when [`Self::is_full`], flush first, several times a tick if need be.
 #[derive(Debug)]
 pub struct SendBatch {
     arena: Box<[u8]>,
@@ -55,7 +57,7 @@ impl Default for SendBatch {
 }
 
 impl SendBatch {
-    /// An empty batch. The system provides the arena's pages as they are first written.
+    /// An empty batch; it never grows.
     #[must_use]
     pub fn new() -> Self {
         Self {
