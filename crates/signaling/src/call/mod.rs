@@ -40,10 +40,16 @@ use tracing::{Instrument, debug, info, info_span, warn};
 /// What reaches the switchboard.
 pub(crate) enum Inbound {
     Connected(Connection),
-    Message { from: ConnectionId, message: ClientMessage },
+    Message {
+        from: ConnectionId,
+        message: ClientMessage,
+    },
     /// The last word of a connection's task.
     Left(ConnectionId),
-    Media { call: CallId, report: MediaReport },
+    Media {
+        call: CallId,
+        report: MediaReport,
+    },
     Shutdown,
 }
 
