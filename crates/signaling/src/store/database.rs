@@ -14,8 +14,11 @@ const SCHEMA: u64 = 1;
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 /// Name to: argon2id hash if claimed, first seen, last seen (Unix milliseconds).
 const USERS: TableDefinition<&str, (Option<&str>, u64, u64)> = TableDefinition::new("users");
-/// Running number to: from, to, started, answered, ended (Unix milliseconds), outcome.
-const CALLS: TableDefinition<u64, (&str, &str, u64, Option<u64>, u64, &str)> = TableDefinition::new("calls");
+/// Running number to call.
+const CALLS: TableDefinition<u64, CallRow> = TableDefinition::new("calls");
+
+/// From, to, started, answered, ended (Unix milliseconds), outcome.
+type CallRow = (&'static str, &'static str, u64, Option<u64>, u64, &'static str);
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]

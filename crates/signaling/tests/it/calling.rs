@@ -13,12 +13,11 @@ async fn a_call_rings_and_is_declined() {
     let (mut ben, _) = Browser::registered(&keel, "ben").await;
     ann.say(json!({"id": "call", "from": "ann", "to": "ben", "sdpOffer": "v=0"})).await;
     assert_eq!(ben.hears().await, json!({"id": "incomingCall", "from": "ann"}));
-    ben.say(json!({"id": "incomingCallResponse", "from": "ann", "callResponse": "reject", "message": "bussy"}))
-        .await;
-    assert_eq!(
-        ann.hears().await,
-        json!({"id": "callResponse", "response": "rejected", "message": "bussy"})
-    );
+    ben.say(
+        json!({"id": "incomingCallResponse", "from": "ann", "callResponse": "reject", "message": "bussy"}),
+    )
+    .await;
+    assert_eq!(ann.hears().await, json!({"id": "callResponse", "response": "rejected", "message": "bussy"}));
     assert_eq!(keel.metric("keel_calls_total{outcome=\"declined\"}").await, 1);
     assert_eq!(keel.metric("keel_calls_active").await, 0);
 }
@@ -31,9 +30,11 @@ async fn an_unknown_user_oneself_and_a_busy_user_cannot_be_called() {
     let (mut eve, _) = Browser::registered(&keel, "eve").await;
     ann.say(json!({"id": "call", "from": "ann", "to": "ben", "sdpOffer": "v=0"})).await;
     ben.hears().await;
-    for (to, message) in
-        [("nobody", "the user is not registered"), ("eve", "you cannot call yourself"), ("ben", "the user is busy")]
-    {
+    for (to, message) in [
+        ("nobody", "the user is not registered"),
+        ("eve", "you cannot call yourself"),
+        ("ben", "the user is busy"),
+    ] {
         eve.say(json!({"id": "call", "from": "eve", "to": to, "sdpOffer": "v=0"})).await;
         assert_eq!(
             eve.hears().await,
@@ -78,13 +79,12 @@ async fn both_are_told_when_the_media_server_cannot_serve_and_the_history_has_it
     let (mut ben, _) = Browser::registered(&keel, "ben").await;
     ann.say(json!({"id": "call", "from": "ann", "to": "ben", "sdpOffer": "v=0"})).await;
     ben.hears().await;
-    ben.say(json!({"id": "incomingCallResponse", "from": "ann", "callResponse": "accept", "sdpOffer": "v=0"}))
-        .await;
+    ben.say(
+        json!({"id": "incomingCallResponse", "from": "ann", "callResponse": "accept", "sdpOffer": "v=0"}),
+    )
+    .await;
     let message = "the media server has stopped";
-    assert_eq!(
-        ann.hears().await,
-        json!({"id": "callResponse", "response": "rejected", "message": message})
-    );
+    assert_eq!(ann.hears().await, json!({"id": "callResponse", "response": "rejected", "message": message}));
     assert_eq!(ben.hears().await, json!({"id": "stopCommunication", "message": message}));
 
     let calls = keel.get("/api/calls?limit=1", &[("authorization", "Bearer root")]).await.json();

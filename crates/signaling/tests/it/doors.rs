@@ -7,8 +7,7 @@ use serde_json::json;
 
 #[tokio::test]
 async fn foreign_pages_are_refused_and_own_ones_are_not() {
-    let origins =
-        OriginPolicy { allowed: vec!["https://app.example".to_owned()], allow_loopback: false };
+    let origins = OriginPolicy { allowed: vec!["https://app.example".to_owned()], allow_loopback: false };
     let keel = Keel::start(Config { origins, ..Config::default() }).await;
     let own = format!("http://{}", keel.address);
     for (origin, refused) in [

@@ -16,7 +16,10 @@ async fn bad_frames_are_answered_and_the_connection_lives() {
         (Message::text("hello"), "the message is not JSON"),
         (Message::text("{}"), "the message has no field `id` with a text"),
         (Message::text(r#"{"id":"dance"}"#), "there is no message with this `id`"),
-        (Message::text(r#"{"id":"register","name":7}"#), "a field of `register` is missing or has the wrong type"),
+        (
+            Message::text(r#"{"id":"register","name":7}"#),
+            "a field of `register` is missing or has the wrong type",
+        ),
         (Message::binary(vec![1, 2, 3]), "messages are text, not binary"),
         (Message::text(r#"{"id":"stop"}"#), "register first"),
         (Message::text(long), "the message is longer than 65536 bytes"),

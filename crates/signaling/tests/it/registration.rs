@@ -43,7 +43,8 @@ async fn a_claimed_name_needs_its_secret_also_after_a_restart() {
 
     let keel = Keel::with_store(config, Store::open(&path).expect("opens again")).await;
     let mut thief = Browser::open(&keel).await;
-    for attempt in [json!({"id": "register", "name": "ann"}), json!({"id": "register", "name": "ann", "secret": "ebb"})]
+    for attempt in
+        [json!({"id": "register", "name": "ann"}), json!({"id": "register", "name": "ann", "secret": "ebb"})]
     {
         thief.say(attempt).await;
         let answer = thief.hears().await;
