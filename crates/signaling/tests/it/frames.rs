@@ -93,3 +93,27 @@ async fn pings_keep_a_quiet_connection_alive() {
     quiet.answers_pings(40).await;
     assert_eq!(keel.metric("keel_registered_users").await, 1, "twice the time that silence may take");
 }
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut_off_and_others_are_not() {
+    let limits = Limits {
+        outgoing_messages_max: 8,
+        messages_per_address: Rate { per_second: 10_000, at_once: 10_000 },
+        registrations_per_address: Rate { per_second: 10_000, at_once: 10_000 },
+        ..Limits::default()
+    };
+    let keel = Keel::start(Config { limits, ..Config::default() }).await;
+    let mut crowd = Vec::new();
+    for number in 100..200 {
+        crowd.push(Browser::registered(&keel, &format!("{number}{}", "\u{1f6a2}".repeat(61))).await);
+    }
+    // Answers of some 25 KB each: together more than the system's socket buffers hold.
+    let mut deaf = Browser::open(&keel).await;
+    for _ in 0..1_000 {
+        deaf.say(json!({"id": "watchOnline"})).await;
+    }
+    assert_eq!(deaf.is_closed_with().await, 1008);
+    let (first, _) = crowd.first_mut().expect("a hundred");
+    first.say(json!({"id": "watchOnline"})).await;
+    assert_eq!(first.hears().await["users"].as_array().map(Vec::len), Some(100));
+}
