@@ -2,7 +2,7 @@
 #
 #   docker build -t keel .
 #   docker run -p 8080:8080 -p 10000-10003:10000-10003/udp -v keel-data:/data \
-#       -e KEEL_ACCESS_TOKENS=$(openssl rand -hex 16) -e KEEL_ANNOUNCE=203.0.113.7 keel
+#       -e KEEL_ACCESS_TOKENS=a-token-of-your-own -e KEEL_ANNOUNCE=203.0.113.7 keel
 #
 # KEEL_ANNOUNCE is the address under which peers reach the host: the container cannot see it. Media takes
 # one UDP port per worker from 10000; with another KEEL_WORKERS map as many, and each to the same number.
