@@ -1,1 +1,16 @@
-//! x
+//! Test tools for Keel: a bad network, media that can be counted, and peers that share no code with the
+//! server.
+//!
+//! Nothing here is shipped. [`net`] is a seeded link in virtual time and [`proxy`] the same link in real
+//! time; [`source`] makes frames that carry their number and [`sink`] counts the complete ones; [`peer`]
+//! is a WebRTC peer on the `webrtc` crate; [`signaling`] speaks the call protocol and [`seat`] does with
+//! both what a page does; [`server`] runs the real binary.
+
+pub mod net;
+pub mod peer;
+pub mod proxy;
+pub mod seat;
+pub mod server;
+pub mod signaling;
+pub mod sink;
+pub mod source;

@@ -1,6 +1,11 @@
 //! What a forwarder must know of a codec, and no more.
 
+mod av1;
+mod h264;
+mod h265;
 mod parameters;
+mod vp8;
+mod vp9;
 
 pub use parameters::{CodecParameters, H264Profile};
 
@@ -74,6 +79,20 @@ impl Codec {
     #[must_use]
     pub const fn is_video(self) -> bool {
         matches!(self, Self::Vp8 | Self::Vp9 | Self::H264 | Self::H265 | Self::Av1)
+    }
+
+    /// Whether `payload` begins a keyframe: a picture that decodes without any before it. Never for
+    /// audio, nor for what does not parse.
+    #[must_use]
+    pub fn begins_keyframe(self, payload: &[u8]) -> bool {
+        match self {
+            Self::Vp8 => vp8::begins_keyframe(payload),
+            Self::Vp9 => vp9::begins_keyframe(payload),
+            Self::H264 => h264::begins_keyframe(payload),
+            Self::H265 => h265::begins_keyframe(payload),
+            Self::Av1 => av1::begins_keyframe(payload),
+            Self::Opus | Self::Red | Self::Pcmu | Self::Pcma | Self::G722 => false,
+        }
     }
 
     /// Its clock; G.722's is 8000 although it samples at 16000 (RFC 3551 §4.5.2).

@@ -1,6 +1,7 @@
 //! The `a=fmtp` parameters that decide whether two formats are the same thing.
 
-/// The parameters of one format. Formats with equal parameters can be forwarded into each other.
+/// The parameters of one format. They are equal when nothing differs; what may be forwarded into what is
+/// [`CodecParameters::is_forwardable_into`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CodecParameters {
     /// Nothing that a forwarder must compare.
@@ -35,6 +36,24 @@ pub enum CodecParameters {
     },
 }
 
+impl CodecParameters {
+    /// Whether a stream with these parameters can be decoded where `sink` was negotiated. Levels do not
+    /// count: negotiation tells each sender the lowest level of its receivers (RFC 6184 §8.2.2).
+    #[must_use]
+    pub fn is_forwardable_into(self, sink: Self) -> bool {
+        match (self, sink) {
+            (
+                Self::H264 { profile, packetization_mode, .. },
+                Self::H264 { profile: sink_profile, packetization_mode: sink_mode, .. },
+            ) => profile == sink_profile && packetization_mode == sink_mode,
+            (Self::H265 { profile, tier, .. }, Self::H265 { profile: sink_profile, tier: sink_tier, .. }) => {
+                profile == sink_profile && tier == sink_tier
+            }
+            _ => self == sink,
+        }
+    }
+}
+
 /// The profiles of H.264 that browsers name (RFC 6184 §8.1, table 5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum H264Profile {
@@ -48,4 +67,67 @@ pub enum H264Profile {
     ConstrainedHigh,
     /// `6400xx`.
     High,
+}
+
+impl CodecParameters {
+    /// Whether a stream with the parameters `stream` may be sent to a peer that negotiated these.
+    /// Levels are not compared: they bound size and rate, which browsers negotiate apart from decoding.
+    #[must_use]
+    pub fn accept(self, stream: Self) -> bool {
+        match (self, stream) {
+            (
+                Self::H264 { profile: ours, packetization_mode, .. },
+                Self::H264 { profile: theirs, packetization_mode: streamed, .. },
+            ) => packetization_mode == streamed && ours.decodes(theirs),
+            (Self::H265 { profile: ours, tier, .. }, Self::H265 { profile: theirs, tier: streamed, .. }) => {
+                ours == theirs && tier == streamed
+            }
+            (ours, theirs) => ours == theirs,
+        }
+    }
+}
+
+impl H264Profile {
+    /// Whether a decoder of this profile decodes streams of `stream` (H.264 annex A.2).
+    #[must_use]
+    pub fn decodes(self, stream: Self) -> bool {
+        use H264Profile::{Baseline, ConstrainedBaseline, ConstrainedHigh, High, Main};
+        match stream {
+            // H.264 §A.2.1.1: constrained baseline is the part that all the others contain.
+            ConstrainedBaseline => true,
+            Baseline => self == Baseline,
+            Main => matches!(self, Main | High),
+            ConstrainedHigh => matches!(self, ConstrainedHigh | High),
+            High => self == High,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn h264(profile: H264Profile, packetization_mode: u8) -> CodecParameters {
+        CodecParameters::H264 { profile, level: 31, packetization_mode }
+    }
+
+    #[test]
+    fn every_h264_decoder_takes_constrained_baseline_in_its_own_packetization() {
+        use H264Profile::{Baseline, ConstrainedBaseline, ConstrainedHigh, High, Main};
+        for decoder in [ConstrainedBaseline, Baseline, Main, ConstrainedHigh, High] {
+            assert!(h264(decoder, 1).accept(h264(ConstrainedBaseline, 1)), "{decoder:?}");
+            assert!(h264(decoder, 1).accept(h264(decoder, 1)), "{decoder:?} takes itself");
+            assert!(!h264(decoder, 1).accept(h264(ConstrainedBaseline, 0)), "{decoder:?}, other mode");
+        }
+        assert!(!h264(ConstrainedBaseline, 1).accept(h264(High, 1)));
+        assert!(!h264(Main, 1).accept(h264(ConstrainedHigh, 1)));
+    }
+
+    #[test]
+    fn levels_do_not_separate_but_profiles_do() {
+        let h265 = |profile, level| CodecParameters::H265 { profile, tier: 0, level };
+        assert!(h265(1, 93).accept(h265(1, 120)));
+        assert!(!h265(1, 93).accept(h265(2, 93)));
+        assert!(!CodecParameters::Vp9 { profile: 0 }.accept(CodecParameters::Vp9 { profile: 2 }));
+    }
 }

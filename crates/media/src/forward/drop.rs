@@ -49,11 +49,16 @@ pub enum DropReason {
     SendFailed,
     /// A retransmission was asked for that is no longer, or was never, in the ring.
     RepairMissing,
+    /// A packet or repair from before anything that its stream's subscribers could still use.
+    TooLate,
+    /// More packets of one stream than one batch holds: they are asked for again by NACK. The worker does
+    /// not keep up.
+    Overrun,
 }
 
 impl DropReason {
     /// Every reason, in the order of its counters.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::UnknownProtocol,
         Self::UnknownAddress,
         Self::StunMalformed,
@@ -76,6 +81,8 @@ impl DropReason {
         Self::NoCommonCodec,
         Self::SendFailed,
         Self::RepairMissing,
+        Self::TooLate,
+        Self::Overrun,
     ];
 
     /// The label in metrics.
@@ -104,6 +111,8 @@ impl DropReason {
             Self::NoCommonCodec => "no_common_codec",
             Self::SendFailed => "send_failed",
             Self::RepairMissing => "repair_missing",
+            Self::TooLate => "too_late",
+            Self::Overrun => "overrun",
         }
     }
 }

@@ -1,5 +1,345 @@
-//! Decides what goes where: the sans-IO core.
+//! Decides what goes where: the sans-IO core of a worker.
+//!
+//! [`Forwarder`] owns the incoming streams (sources), the outgoing ones (sinks) and who receives what. It
+//! has no socket, no key, no clock and no randomness of its own: packets come in as plaintext, `now` and a
+//! seed are passed in, packets go out as [`Departure`]s and everything else as [`Output`]s. The same calls
+//! with the same seed give the same bytes.
+//!
+//! The life of a packet: `source.rs` gives it its place in one continuous numbering and keeps it in the
+//! ring (`repair.rs`); `fan_out.rs` walks the sinks, where `route.rs` translates formats and extension ids,
+//! `rewrite.rs` the sequence number and `timeline.rs` the timestamp; `departure.rs` writes the header.
+//! RTCP runs the other way: `feedback.rs` in, `timeout.rs` out.
+//!
+//! ```
+//! # use keel_media::{MediaKind, forward::*, id::SessionId, rtp::*, codec::*};
+//! # use std::{sync::Arc, time::{Duration, Instant}};
+//! # let vp8 = Format { payload_type: PayloadType::new(96).unwrap(), codec: Codec::Vp8,
+//! #     parameters: CodecParameters::None, clock_rate: ClockRate::VIDEO, rtx: None, nack: true, pli: true,
+//! #     fir: false, transport_cc: false, remb: false };
+//! # let parameters = Arc::new(RtpParameters { mid: Mid::new("0").unwrap(), formats: vec![vp8],
+//! #     direction: Direction::SendRecv, extensions: ExtensionMap::default() });
+//! # let (alice, bob, kind) = (SessionId::new(1), SessionId::new(2), MediaKind::Video);
+//! # let packet = [0x80, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0x10, 0];
+//! # let now = Instant::now();
+//! let mut forwarder = Forwarder::new(7);
+//! let track = forwarder.add_source(SourceConfig { session: alice, kind, parameters: parameters.clone() });
+//! let (ssrc, cname) = (Ssrc::new(0x1000), "alice".into());
+//! let sink = forwarder.add_sink(SinkConfig { session: bob, kind, parameters, ssrc, rtx_ssrc: None, cname });
+//! forwarder.connect(track, sink, now);
+//!
+//! let header = RtpHeader::parse(&packet)?;
+//! forwarder.handle_rtp(track, ExtSeq::new(1), &header, &packet, now).expect("a fresh packet is taken");
+//! let mut sent = Vec::new();
+//! forwarder.fan_out(now, AbsSendTime::since_origin(Duration::ZERO), |departure| {
+//!     let mut out = vec![0; departure.packet_len()];
+//!     departure.write(&mut out);
+//!     sent.push((departure.session, out));
+//! });
+//! assert_eq!(sent.len(), 1);
+//! assert_eq!(sent[0].0, bob);
+//! # Ok::<(), HeaderError>(())
+//! ```
 
+mod arena;
+mod arrival;
+mod deadline;
+mod departure;
 mod drop;
+mod fan_out;
+mod feedback;
+mod keyframe;
+mod loss;
+mod output;
+mod peer;
+mod receive_cap;
+mod reception;
+mod repair;
+mod retransmit;
+mod rewrite;
+mod round_trip;
+mod route;
+mod seed;
+mod sink;
+mod source;
+mod stats;
+#[cfg(test)]
+pub(crate) mod tests;
+mod timeline;
+mod timeout;
+mod window;
 
+pub use departure::Departure;
 pub use drop::{DropCounters, DropReason};
+pub use output::Output;
+
+use crate::id::{SessionId, SinkId, TrackId};
+use crate::pipeline::MediaKind;
+use crate::rtp::{ExtSeq, RtpHeader, RtpParameters, Ssrc};
+use arena::Arena;
+use deadline::Deadlines;
+use departure::HeaderBuffer;
+use output::Outputs;
+use peer::Peer;
+use route::Route;
+use seed::Seed;
+use sink::Sink;
+use source::Source;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+use timeout::Owner;
+
+/// The forwarding core of one worker: all streams of its sessions.
+///
+/// After each batch of packets a caller runs [`Self::fan_out`], then [`Self::handle_timeout`] if
+/// [`Self::poll_timeout`] has passed (which new losses make it do at once), then [`Self::poll_output`]
+/// until it is empty.
+///
+/// How many streams there are is bounded by who adds them; everything that a stream keeps has a bound of
+/// its own, named where it is kept. Identifiers are unique within one forwarder and never used again.
+#[derive(Debug)]
+pub struct Forwarder {
+    seed: Seed,
+    sources: Arena<Source>,
+    sinks: Arena<Sink>,
+    peers: Arena<Peer>,
+    peers_by_session: BTreeMap<SessionId, u64>,
+    /// Sources with fresh packets, in the order of their first.
+    fresh: Vec<TrackId>,
+    /// Sinks that were asked for retransmissions, in the order of their first request.
+    repairing: Vec<SinkId>,
+    deadlines: Deadlines,
+    outputs: Outputs,
+    drops: DropCounters,
+    buffer: HeaderBuffer,
+}
+
+/// An incoming stream.
+#[derive(Clone, Debug)]
+pub struct SourceConfig {
+    /// Whose it is.
+    pub session: SessionId,
+    /// Its kind.
+    pub kind: MediaKind,
+    /// What the publisher may send.
+    pub parameters: Arc<RtpParameters>,
+}
+
+/// An outgoing stream.
+#[derive(Clone, Debug)]
+pub struct SinkConfig {
+    /// Whose it is.
+    pub session: SessionId,
+    /// Its kind.
+    pub kind: MediaKind,
+    /// What the subscriber accepts.
+    pub parameters: Arc<RtpParameters>,
+    /// The stream's SSRC, which no other stream of the session has or had.
+    pub ssrc: Ssrc,
+    /// The SSRC of its retransmissions, where RTX was negotiated. As unique as `ssrc`.
+    pub rtx_ssrc: Option<Ssrc>,
+    /// The name that all streams of one publisher share towards this subscriber (RFC 3550 §6.5.1).
+    pub cname: Arc<str>,
+}
+
+impl Forwarder {
+    /// An empty forwarder. The seed decides first sequence numbers, first timestamps and report times.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed: Seed::new(seed),
+            sources: Arena::new(),
+            sinks: Arena::new(),
+            peers: Arena::new(),
+            peers_by_session: BTreeMap::new(),
+            fresh: Vec::new(),
+            repairing: Vec::new(),
+            deadlines: Deadlines::default(),
+            outputs: Outputs::default(),
+            drops: DropCounters::default(),
+            buffer: HeaderBuffer::new(),
+        }
+    }
+
+    /// Adds an incoming stream. Its SSRC is that of its packets, and may change.
+    pub fn add_source(&mut self, config: SourceConfig) -> TrackId {
+        let SourceConfig { session, kind, parameters } = config;
+        let peer = self.peer_of(session);
+        let key = self.sources.insert(|_| Source::new(session, peer, kind, parameters));
+        if let Some(peer) = self.peers.get_mut(peer) {
+            peer.sources.push(TrackId::new(key));
+        }
+        TrackId::new(key)
+    }
+
+    /// Removes an incoming stream; its sinks stay, without a source. Unknown ones are ignored.
+    pub fn remove_source(&mut self, track: TrackId) {
+        let Some(source) = self.sources.get(track.number()) else { return };
+        for sink in source.sinks.clone() {
+            self.disconnect(sink);
+        }
+        self.deadlines.set(Owner::Source(track.number()).number(), None);
+        self.fresh.retain(|fresh| *fresh != track);
+        if let Some(source) = self.sources.remove(track.number())
+            && let Some(peer) = self.peers.get_mut(source.peer)
+        {
+            peer.sources.retain(|kept| *kept != track);
+            self.release_peer(source.peer);
+        }
+    }
+
+    /// Adds an outgoing stream, without a source.
+    pub fn add_sink(&mut self, config: SinkConfig) -> SinkId {
+        let peer = self.peer_of(config.session);
+        let seed = &mut self.seed;
+        let key = self.sinks.insert(|key| Sink::new(SinkId::new(key), config, peer, seed));
+        if let Some(peer) = self.peers.get_mut(peer) {
+            peer.sinks.push(SinkId::new(key));
+        }
+        SinkId::new(key)
+    }
+
+    /// Removes an outgoing stream. Unknown ones are ignored.
+    pub fn remove_sink(&mut self, sink: SinkId) {
+        self.disconnect(sink);
+        if let Some(removed) = self.sinks.remove(sink.number())
+            && let Some(peer) = self.peers.get_mut(removed.peer)
+        {
+            peer.sinks.retain(|kept| *kept != sink);
+            self.release_peer(removed.peer);
+        }
+    }
+
+    /// Sends what arrives on `track` from now on to `sink`, in place of the sink's source so far. The
+    /// subscriber sees one stream go on: its numbers have no hole and its timestamps go forward. Asks a
+    /// video source for a keyframe if it is live. Says whether both exist; formats that the sink lacks
+    /// are told by [`Output::NoCommonCodec`].
+    pub fn connect(&mut self, track: TrackId, sink: SinkId, now: Instant) -> bool {
+        if self.sources.get(track.number()).is_none() || self.sinks.get(sink.number()).is_none() {
+            return false;
+        }
+        self.disconnect(sink);
+        let (Some(source), Some(outgoing)) =
+            (self.sources.get_mut(track.number()), self.sinks.get_mut(sink.number()))
+        else {
+            return false;
+        };
+        let route = Route::new(&source.parameters, &outgoing.config.parameters);
+        let incompatible = route.is_empty();
+        outgoing.connect(track, route, source.next_index());
+        source.sinks.push(sink);
+        if incompatible {
+            outgoing.tell_no_common_codec(&mut self.outputs);
+        }
+        if source.kind == MediaKind::Video && source.flow.flowing {
+            source.keyframe.wish(now);
+            self.serve_source(track, now);
+        }
+        true
+    }
+
+    /// Takes the source off a sink; one without a source is left as it is.
+    pub fn disconnect(&mut self, sink: SinkId) {
+        let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
+        let Some(connection) = outgoing.disconnect() else { return };
+        outgoing.set_flowing(false, &mut self.outputs);
+        self.repairing.retain(|waiting| *waiting != sink);
+        if let Some(source) = self.sources.get_mut(connection.source.number()) {
+            source.sinks.retain(|kept| *kept != sink);
+            if source.sinks.is_empty() {
+                source.fresh.clear();
+                self.fresh.retain(|fresh| *fresh != connection.source);
+            }
+        }
+    }
+
+    /// Takes a packet in plaintext that came on the stream itself. `index` is its SRTP packet index,
+    /// `packet` the whole packet with its header.
+    ///
+    /// # Errors
+    /// The reason when it goes no further, for the caller to count: an unknown track
+    /// ([`DropReason::RtpUnknownStream`]) or payload type, broken padding, a duplicate, one too late, a
+    /// probe ([`DropReason::PaddingOnly`]: its number is skipped), more than one batch holds
+    /// ([`DropReason::Overrun`]).
+    pub fn handle_rtp(
+        &mut self,
+        track: TrackId,
+        index: ExtSeq,
+        header: &RtpHeader,
+        packet: &[u8],
+        now: Instant,
+    ) -> Result<(), DropReason> {
+        self.receive(track, header, packet, now, |source| source.handle_rtp(index, header, packet, now))
+    }
+
+    /// Takes a retransmission of `track` in plaintext (RFC 4588): a packet whose payload type is the
+    /// `rtx` of one of its formats, on whatever SSRC.
+    ///
+    /// # Errors
+    /// As [`Self::handle_rtp`].
+    pub fn handle_rtx(
+        &mut self,
+        track: TrackId,
+        header: &RtpHeader,
+        packet: &[u8],
+        now: Instant,
+    ) -> Result<(), DropReason> {
+        self.receive(track, header, packet, now, |source| source.handle_rtx(header, packet, now))
+    }
+
+    /// The next effect to carry out.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop()
+    }
+
+    /// What was dropped for single subscribers: formats without a counterpart, repairs that were not to
+    /// be had. What the `handle_*` functions refuse is for their caller to count.
+    #[must_use]
+    pub const fn drops(&self) -> &DropCounters {
+        &self.drops
+    }
+
+    fn receive(
+        &mut self,
+        track: TrackId,
+        header: &RtpHeader,
+        packet: &[u8],
+        now: Instant,
+        take: impl FnOnce(&mut Source) -> Result<(), DropReason>,
+    ) -> Result<(), DropReason> {
+        let Some(source) = self.sources.get_mut(track.number()) else {
+            return Err(DropReason::RtpUnknownStream);
+        };
+        // Every authenticated packet counts for the bandwidth estimate, also those that go no further.
+        if let Some(peer) = self.peers.get_mut(source.peer) {
+            peer.note_arrival(&source.parameters, header, packet, now);
+            self.deadlines.set(Owner::Peer(source.peer).number(), peer.poll_timeout());
+        }
+        let had_fresh = !source.fresh.is_empty();
+        let taken = take(source);
+        if !had_fresh && !source.fresh.is_empty() {
+            self.fresh.push(track);
+        }
+        if taken.is_ok() {
+            source.note_flow(now, &mut self.seed, &mut self.outputs);
+        }
+        self.deadlines.set(Owner::Source(track.number()).number(), source.poll_timeout());
+        taken
+    }
+
+    fn peer_of(&mut self, session: SessionId) -> u64 {
+        let peers = &mut self.peers;
+        *self.peers_by_session.entry(session).or_insert_with(|| peers.insert(|_| Peer::new(session)))
+    }
+
+    /// Forgets a session that has no streams left.
+    fn release_peer(&mut self, key: u64) {
+        if let Some(peer) = self.peers.get(key)
+            && peer.is_empty()
+        {
+            self.peers_by_session.remove(&peer.session);
+            self.peers.remove(key);
+            self.deadlines.set(Owner::Peer(key).number(), None);
+        }
+    }
+}

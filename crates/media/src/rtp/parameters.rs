@@ -89,6 +89,16 @@ pub struct RtpParameters {
     pub extensions: ExtensionMap,
 }
 
+impl Format {
+    /// Whether a stream of this format can be sent as `sink`, only with another payload type.
+    #[must_use]
+    pub fn is_forwardable_into(&self, sink: &Self) -> bool {
+        self.codec == sink.codec
+            && self.clock_rate == sink.clock_rate
+            && self.parameters.is_forwardable_into(sink.parameters)
+    }
+}
+
 impl Extension {
     /// Every extension, in a fixed order.
     pub const ALL: [Self; 12] = [
@@ -161,6 +171,20 @@ impl ExtensionMap {
     /// All entries in the order of insertion.
     pub fn iter(&self) -> impl Iterator<Item = (ExtensionId, Extension)> + '_ {
         self.entries.iter().copied()
+    }
+}
+
+impl RtpParameters {
+    /// The format with this media payload type.
+    #[must_use]
+    pub fn format(&self, payload_type: PayloadType) -> Option<&Format> {
+        self.formats.iter().find(|format| format.payload_type == payload_type)
+    }
+
+    /// The format whose retransmissions have this payload type (`apt` of RFC 4588 §8.1).
+    #[must_use]
+    pub fn format_repaired_by(&self, payload_type: PayloadType) -> Option<&Format> {
+        self.formats.iter().find(|format| format.rtx == Some(payload_type))
     }
 }
 

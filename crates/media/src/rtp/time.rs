@@ -15,6 +15,11 @@ pub struct ClockRate(u32);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NtpTime(u64);
 
+/// When a packet left, as the abs-send-time extension has it: 6.18 fixed point seconds, wrapping after
+/// 64 s, with no particular origin.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AbsSendTime(u32);
+
 impl RtpTime {
     /// The timestamp with this wire value.
     #[must_use]
@@ -102,6 +107,27 @@ impl NtpTime {
     }
 }
 
+impl AbsSendTime {
+    /// The value for a departure this long after an origin of the sender's choice.
+    #[must_use]
+    pub const fn since_origin(elapsed: Duration) -> Self {
+        Self(((elapsed.as_nanos() << 18) / 1_000_000_000 & 0xff_ffff) as u32)
+    }
+
+    /// The three bytes of the extension.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 3] {
+        let [_, high, middle, low] = self.0.to_be_bytes();
+        [high, middle, low]
+    }
+}
+
+impl fmt::Debug for AbsSendTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ast:{:06x}", self.0)
+    }
+}
+
 impl fmt::Debug for RtpTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ts:{}", self.0)
@@ -124,6 +150,13 @@ mod tests {
         assert!(before.plus(20).is_after(before));
         assert!(!before.is_after(before.plus(20)));
         assert_eq!(before.plus(20).wrapping_since(before), 20);
+    }
+
+    #[test]
+    fn departure_times_have_18_fraction_bits_and_wrap_after_64_seconds() {
+        assert_eq!(AbsSendTime::since_origin(Duration::from_millis(1_500)).to_bytes(), [0x06, 0, 0]);
+        let (early, late) = (Duration::from_millis(250), Duration::from_millis(64_250));
+        assert_eq!(AbsSendTime::since_origin(early), AbsSendTime::since_origin(late));
     }
 
     #[test]

@@ -1,0 +1,50 @@
+//! After a batch: what arrived goes out to everyone connected.
+
+use super::departure::Departure;
+use super::sink::Release;
+use super::{DropReason, Forwarder};
+use crate::rtp::AbsSendTime;
+use std::time::Instant;
+
+impl Forwarder {
+    /// Hands out all that arrived since the last call, subscriber by subscriber: all fresh packets of one
+    /// sink follow one another, in the order of their arrival, so that a caller can send runs of equal
+    /// sizes at once. Then the retransmissions that subscribers asked for. Sources come in the order in
+    /// which their packets arrived, sinks in the order in which they were connected.
+    ///
+    /// `send_time` goes into the packets of sinks that negotiated abs-send-time. Numbers are given here
+    /// and not on arrival: a pacer (issue 4) that holds packets back calls the same code at release.
+    pub fn fan_out(&mut self, now: Instant, send_time: AbsSendTime, mut emit: impl FnMut(&Departure<'_>)) {
+        let mut release = Release { now, send_time, buffer: &mut self.buffer };
+        for track in self.fresh.drain(..) {
+            let Some(source) = self.sources.get_mut(track.number()) else { continue };
+            for sink in &source.sinks {
+                let Some(sink) = self.sinks.get_mut(sink.number()) else { continue };
+                let mut media_left = false;
+                for fresh in &source.fresh {
+                    match sink.forward(fresh, &source.ring, &mut release, &mut emit) {
+                        Ok(media) => media_left |= media,
+                        Err(reason) => {
+                            self.drops.count(reason);
+                            if reason == DropReason::NoCommonCodec {
+                                sink.tell_no_common_codec(&mut self.outputs);
+                            }
+                        }
+                    }
+                }
+                if media_left {
+                    sink.set_flowing(true, &mut self.outputs);
+                    // One that was connected late learns the relation of clocks with its first packets.
+                    sink.catch_up_report(source.relation, now, &mut self.outputs);
+                }
+            }
+            source.fresh.clear();
+        }
+        for sink in self.repairing.drain(..) {
+            let Some(sink) = self.sinks.get_mut(sink.number()) else { continue };
+            let Some(track) = sink.connection.as_ref().map(|connection| connection.source) else { continue };
+            let Some(source) = self.sources.get(track.number()) else { continue };
+            sink.retransmit(&source.ring, &mut release, &mut emit);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What peers report and ask for.
+
+use super::{DropReason, Forwarder};
+use crate::id::{SessionId, SinkId, TrackId};
+use crate::rtp::rtcp::{Feedback, ReceptionReport};
+use crate::rtp::{NtpTime, RtpTime, SeqNo, Ssrc};
+use std::time::Instant;
+
+impl Forwarder {
+    /// Takes one message of a session's peer. A message on a stream that the session does not have is
+    /// ignored: reports on retransmission streams, and late ones on streams that are gone, are no faults.
+    pub fn handle_feedback(&mut self, session: SessionId, feedback: &Feedback, now: Instant) {
+        match feedback {
+            Feedback::SenderReport { ssrc, ntp, rtp, .. } => {
+                self.handle_sender_report(session, *ssrc, *ntp, *rtp, now);
+            }
+            Feedback::Reception(report) => self.handle_reception(session, report, now),
+            Feedback::Nack { media_ssrc, lost } => self.handle_nack(session, *media_ssrc, lost, now),
+            Feedback::Pli { media_ssrc } | Feedback::Fir { media_ssrc, .. } => {
+                self.handle_keyframe_request(session, *media_ssrc, now);
+            }
+            Feedback::Bye { ssrcs } => self.handle_bye(session, ssrcs),
+            // Until issue 4 gives every subscriber its own rate, nothing follows from its estimate.
+            Feedback::Remb { .. } => {}
+        }
+    }
+
+    /// Carries the publisher's relation of clocks over to every sink.
+    fn handle_sender_report(
+        &mut self,
+        session: SessionId,
+        ssrc: Ssrc,
+        ntp: NtpTime,
+        rtp: RtpTime,
+        now: Instant,
+    ) {
+        let Some(peer) = self.peers_by_session.get(&session).and_then(|key| self.peers.get(*key)) else {
+            return;
+        };
+        for track in &peer.sources {
+            let Some(source) = self.sources.get_mut(track.number()) else { continue };
+            if !source.handle_sender_report(ssrc, ntp, rtp, now) {
+                continue;
+            }
+            let Some(relation) = source.relation else { continue };
+            for sink in &source.sinks {
+                if let Some(sink) = self.sinks.get_mut(sink.number())
+                    && let Some(report) = sink.sender_report(relation, now)
+                {
+                    self.outputs.report(sink.config.session, report);
+                }
+            }
+        }
+    }
+
+    fn handle_reception(&mut self, session: SessionId, report: &ReceptionReport, now: Instant) {
+        let Some(sink) = self.sink_by_ssrc(session, report.ssrc) else { return };
+        let Some(sink) = self.sinks.get_mut(sink.number()) else { return };
+        sink.counters.reported = Some(*report);
+        sink.round_trip.note_report(report, now);
+        if let (Some(measured), Some(peer)) = (sink.round_trip.measured(), self.peers.get_mut(sink.peer)) {
+            peer.round_trip = Some(measured);
+        }
+    }
+
+    /// Queues what the ring still has for the next fan-out.
+    fn handle_nack(&mut self, session: SessionId, media_ssrc: Ssrc, lost: &[SeqNo], now: Instant) {
+        let Some(id) = self.sink_by_ssrc(session, media_ssrc) else { return };
+        let Some(sink) = self.sinks.get_mut(id.number()) else { return };
+        let track = sink.connection.as_ref().map(|connection| connection.source);
+        let source = track.and_then(|track| self.sources.get(track.number()));
+        for seq in lost {
+            let answer = match source {
+                Some(source) => sink.handle_nack(*seq, &source.ring, now),
+                None => Err(DropReason::RepairMissing),
+            };
+            match answer {
+                Ok(true) if !self.repairing.contains(&id) => self.repairing.push(id),
+                Ok(_) => {}
+                Err(reason) => self.drops.count(reason),
+            }
+        }
+    }
+
+    fn handle_keyframe_request(&mut self, session: SessionId, media_ssrc: Ssrc, now: Instant) {
+        let Some(id) = self.sink_by_ssrc(session, media_ssrc) else { return };
+        let Some(sink) = self.sinks.get_mut(id.number()) else { return };
+        sink.counters.keyframe_requests += 1;
+        let Some(track) = sink.connection.as_ref().map(|connection| connection.source) else { return };
+        if let Some(source) = self.sources.get_mut(track.number()) {
+            source.keyframe.wish(now);
+            self.serve_source(track, now);
+        }
+    }
+
+    /// The publisher ended a stream: nobody needs to wait two seconds to know.
+    fn handle_bye(&mut self, session: SessionId, ssrcs: &[Ssrc]) {
+        let Some(peer) = self.peers_by_session.get(&session).and_then(|key| self.peers.get(*key)) else {
+            return;
+        };
+        let ended: Vec<TrackId> = peer
+            .sources
+            .iter()
+            .copied()
+            .filter(|track| {
+                let source = self.sources.get(track.number());
+                source.and_then(|source| source.ssrc()).is_some_and(|ssrc| ssrcs.contains(&ssrc))
+            })
+            .collect();
+        for track in ended {
+            self.end_flow(track);
+        }
+    }
+
+    /// The session's sink with this SSRC. A session has few.
+    fn sink_by_ssrc(&self, session: SessionId, ssrc: Ssrc) -> Option<SinkId> {
+        let peer = self.peers.get(*self.peers_by_session.get(&session)?)?;
+        let has = |sink: &&SinkId| self.sinks.get(sink.number()).is_some_and(|s| s.config.ssrc == ssrc);
+        peer.sinks.iter().find(has).copied()
+    }
+}

@@ -1,0 +1,270 @@
+//! One outgoing stream: what one subscriber receives of one kind.
+
+use super::departure::{Departure, Extensions, Fields, HeaderBuffer};
+use super::repair::{RepairRing, Stored};
+use super::retransmit::{Retransmitter, Wanted};
+use super::rewrite::{Rewriter, Withheld};
+use super::round_trip::RoundTrip;
+use super::route::Route;
+use super::seed::Seed;
+use super::source::{Fresh, FreshPayload, Relation};
+use super::timeline::Timeline;
+use super::{DropReason, SinkConfig};
+use crate::id::{SinkId, TrackId};
+use crate::rtp::rtcp::{ReceptionReport, Report};
+use crate::rtp::{AbsSendTime, ClockRate, ExtSeq, PayloadType, RtpTime, SeqNo};
+use std::time::{Duration, Instant};
+
+/// One outgoing stream.
+#[derive(Debug)]
+pub(super) struct Sink {
+    pub(super) id: SinkId,
+    pub(super) config: SinkConfig,
+    /// The peer's key among the forwarder's peers.
+    pub(super) peer: u64,
+    pub(super) connection: Option<Connection>,
+    pub(super) flowing: bool,
+    pub(super) newest_departure: Option<Instant>,
+    pub(super) round_trip: RoundTrip,
+    pub(super) counters: SinkCounters,
+    numbers: Numbers,
+    timeline: Timeline,
+    clock: Option<ClockRate>,
+    retransmitter: Option<Retransmitter>,
+}
+
+/// The source of a sink.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) source: TrackId,
+    pub(super) route: Route,
+    /// The sink has no sender report of this source yet.
+    pub(super) report_pending: bool,
+    /// The missing codec has been told of.
+    pub(super) codec_told: bool,
+}
+
+/// The outgoing numbers: where they will start, or how they go on.
+#[derive(Debug)]
+enum Numbers {
+    Unused { first: ExtSeq },
+    Used(Rewriter),
+}
+
+/// Counts for sender reports and statistics.
+#[derive(Debug, Default)]
+pub(super) struct SinkCounters {
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+    pub(super) nacked: u64,
+    pub(super) retransmitted: u64,
+    pub(super) keyframe_requests: u64,
+    pub(super) reported: Option<ReceptionReport>,
+}
+
+/// What all departures of one fan-out have in common.
+pub(super) struct Release<'a> {
+    pub(super) now: Instant,
+    pub(super) send_time: AbsSendTime,
+    pub(super) buffer: &'a mut HeaderBuffer,
+}
+
+impl Sink {
+    pub(super) fn new(id: SinkId, config: SinkConfig, peer: u64, seed: &mut Seed) -> Self {
+        // RFC 3550 §5.1: numbers and timestamps start at random. The upper half of the numbers is left
+        // out: a receiver that misses the first packets after a wrap would guess the rollover count wrong.
+        let first = ExtSeq::new(1 + seed.number() % 0x7fff);
+        let timeline = Timeline::new(RtpTime::new(seed.number() as u32));
+        let rtx_first = ExtSeq::new(1 + seed.number() % 0x7fff);
+        let retransmitter = config.rtx_ssrc.map(|ssrc| Retransmitter::new(ssrc, rtx_first));
+        Self {
+            id,
+            config,
+            peer,
+            connection: None,
+            flowing: false,
+            newest_departure: None,
+            round_trip: RoundTrip::default(),
+            counters: SinkCounters::default(),
+            numbers: Numbers::Unused { first },
+            timeline,
+            clock: None,
+            retransmitter,
+        }
+    }
+
+    /// Takes packets of `source` from its number `first_in` on.
+    pub(super) fn connect(&mut self, source: TrackId, route: Route, first_in: ExtSeq) {
+        match &mut self.numbers {
+            Numbers::Unused { first } => self.numbers = Numbers::Used(Rewriter::new(first_in, *first)),
+            Numbers::Used(rewriter) => rewriter.switch(first_in),
+        }
+        self.timeline.switch();
+        self.connection = Some(Connection { source, route, report_pending: true, codec_told: false });
+    }
+
+    /// Drops the source and what waits to be repaired from it.
+    pub(super) fn disconnect(&mut self) -> Option<Connection> {
+        if let Some(retransmitter) = &mut self.retransmitter {
+            retransmitter.clear();
+        }
+        self.connection.take()
+    }
+
+    /// Sends or withholds one number of the source; `Ok(true)` when a packet with media left.
+    pub(super) fn forward(
+        &mut self,
+        fresh: &Fresh,
+        ring: &RepairRing,
+        release: &mut Release<'_>,
+        emit: &mut impl FnMut(&Departure<'_>),
+    ) -> Result<bool, DropReason> {
+        let (Some(connection), Numbers::Used(rewriter)) = (&self.connection, &mut self.numbers) else {
+            return Ok(false);
+        };
+        match fresh.payload {
+            FreshPayload::Media => {
+                // Gone only when one batch overfilled the ring. Its number stays free for a repair.
+                let stored = ring.find(fresh.index).ok_or(DropReason::Overrun)?;
+                let Some(format) = connection.route.format(stored.header.payload_type) else {
+                    rewriter.withhold(fresh.index);
+                    return Err(DropReason::NoCommonCodec);
+                };
+                // From before the connection: neither missed nor wanted.
+                let Some(out) = rewriter.map(fresh.index) else { return Ok(false) };
+                let timestamp = self.timeline.map(stored.timestamp, fresh.clock, release.now);
+                self.clock = Some(fresh.clock);
+                self.depart(out, format.payload_type, timestamp, Some(stored), release, emit);
+                Ok(true)
+            }
+            FreshPayload::Padding { payload_type, timestamp } => {
+                let Withheld::Late(out) = rewriter.withhold(fresh.index) else { return Ok(false) };
+                let Some(format) = connection.route.format(payload_type) else { return Ok(false) };
+                let timestamp = self.timeline.map(timestamp, fresh.clock, release.now);
+                self.depart(out, format.payload_type, timestamp, None, release, emit);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Takes a subscriber's request for a packet. `Ok(true)` when it will be served at the next fan-out,
+    /// `Ok(false)` when it has been served within this round trip.
+    pub(super) fn handle_nack(
+        &mut self,
+        lost: SeqNo,
+        ring: &RepairRing,
+        now: Instant,
+    ) -> Result<bool, DropReason> {
+        self.counters.nacked += 1;
+        let Numbers::Used(rewriter) = &self.numbers else { return Err(DropReason::RepairMissing) };
+        let out = lost.extend(rewriter.next_out());
+        let found = rewriter
+            .source_index(out)
+            .filter(|index| ring.find_young(*index, now).is_some_and(|stored| self.has_rtx(&stored)));
+        let (Some(index), Some(retransmitter)) = (found, &mut self.retransmitter) else {
+            return Err(DropReason::RepairMissing);
+        };
+        retransmitter.want(Wanted { out, index }, self.round_trip.estimate(), now)
+    }
+
+    /// Sends the retransmissions that were asked for.
+    pub(super) fn retransmit(
+        &mut self,
+        ring: &RepairRing,
+        release: &mut Release<'_>,
+        emit: &mut impl FnMut(&Departure<'_>),
+    ) {
+        let (Some(connection), Some(retransmitter)) = (&self.connection, &mut self.retransmitter) else {
+            return;
+        };
+        while let Some(Wanted { out, index }) = retransmitter.take() {
+            // It may have left the ring, and its timestamp cannot be unknown, since it was asked for.
+            let Some(stored) = ring.find(index) else { continue };
+            let Some(timestamp) = self.timeline.mapped(stored.timestamp) else { continue };
+            let format = connection.route.format(stored.header.payload_type);
+            let Some(payload_type) = format.and_then(|format| format.rtx) else { continue };
+            let (ssrc, rtx_index) = retransmitter.number();
+            // RFC 4588 §4: own SSRC and sequence numbers; timestamp and marker are the original's.
+            let marker = stored.header.marker;
+            let fields = Fields { marker, payload_type, seq: rtx_index.seq(), timestamp, ssrc };
+            let extensions = Extensions {
+                sink: &self.config.parameters,
+                send_time: release.send_time,
+                forwarded: Some((&connection.route, stored)),
+            };
+            emit(&Departure {
+                session: self.config.session,
+                sink: self.id,
+                ssrc,
+                index: rtx_index,
+                original: Some(out.seq()),
+                header: release.buffer.write(fields, &extensions),
+                payload: stored.payload(),
+            });
+            self.counters.retransmitted += 1;
+        }
+    }
+
+    /// The sender report that carries the publisher's relation over to this sink; `None` before its
+    /// first packet of the present source.
+    pub(super) fn sender_report(&mut self, relation: Relation, now: Instant) -> Option<Report> {
+        let rtp = self.timeline.mapped(relation.rtp)?;
+        if let Some(connection) = &mut self.connection {
+            connection.report_pending = false;
+        }
+        self.round_trip.note_sent(relation.ntp, now);
+        Some(Report::SenderReport {
+            ssrc: self.config.ssrc,
+            ntp: relation.ntp,
+            rtp,
+            // RFC 3550 §6.4.1: counts of this sender, which are not the publisher's.
+            packets: self.counters.packets as u32,
+            octets: self.counters.bytes as u32,
+            cname: self.config.cname.clone(),
+        })
+    }
+
+    /// Jitter as the subscriber reports it.
+    pub(super) fn reported_jitter(&self) -> Duration {
+        let jitter = self.counters.reported.map(|report| report.jitter);
+        jitter.zip(self.clock).map_or(Duration::ZERO, |(ticks, clock)| clock.duration(ticks))
+    }
+
+    fn has_rtx(&self, stored: &Stored<'_>) -> bool {
+        let route = self.connection.as_ref().map(|connection| &connection.route);
+        route.and_then(|route| route.format(stored.header.payload_type)).is_some_and(|f| f.rtx.is_some())
+    }
+
+    /// Seals the numbers of one packet and hands it out; without `stored` it is an empty one.
+    fn depart(
+        &mut self,
+        out: ExtSeq,
+        payload_type: PayloadType,
+        timestamp: RtpTime,
+        stored: Option<Stored<'_>>,
+        release: &mut Release<'_>,
+        emit: &mut impl FnMut(&Departure<'_>),
+    ) {
+        let marker = stored.is_some_and(|stored| stored.header.marker);
+        let fields = Fields { marker, payload_type, seq: out.seq(), timestamp, ssrc: self.config.ssrc };
+        let route = self.connection.as_ref().map(|connection| &connection.route);
+        let extensions = Extensions {
+            sink: &self.config.parameters,
+            send_time: release.send_time,
+            forwarded: route.zip(stored),
+        };
+        let payload = stored.map(|stored| stored.payload()).unwrap_or_default();
+        emit(&Departure {
+            session: self.config.session,
+            sink: self.id,
+            ssrc: self.config.ssrc,
+            index: out,
+            original: None,
+            header: release.buffer.write(fields, &extensions),
+            payload,
+        });
+        self.counters.packets += 1;
+        self.counters.bytes += payload.len() as u64;
+        self.newest_departure = Some(release.now);
+    }
+}

@@ -1,0 +1,46 @@
+//! Counters as plain values.
+
+use super::Forwarder;
+use crate::id::{SinkId, TrackId};
+use crate::pipeline::StreamStats;
+use std::time::Duration;
+
+impl Forwarder {
+    /// A source's counters; `None` before its first packet.
+    #[must_use]
+    pub fn source_stats(&self, track: TrackId) -> Option<StreamStats> {
+        let source = self.sources.get(track.number())?;
+        let reception = &source.stream.as_ref()?.reception;
+        Some(StreamStats {
+            kind: source.kind,
+            ssrc: reception.ssrc().wire(),
+            packets: source.counters.packets,
+            bytes: source.counters.bytes,
+            packets_lost: source.missing(),
+            jitter: reception.jitter(),
+            round_trip: None,
+            nacked: source.counters.nacked,
+            retransmitted: source.counters.retransmitted,
+            keyframe_requests: source.counters.keyframe_requests,
+        })
+    }
+
+    /// A sink's counters.
+    #[must_use]
+    pub fn sink_stats(&self, sink: SinkId) -> Option<StreamStats> {
+        let sink = self.sinks.get(sink.number())?;
+        let jitter: Duration = sink.reported_jitter();
+        Some(StreamStats {
+            kind: sink.config.kind,
+            ssrc: sink.config.ssrc.wire(),
+            packets: sink.counters.packets,
+            bytes: sink.counters.bytes,
+            packets_lost: sink.counters.reported.map_or(0, |report| report.lost.into()),
+            jitter,
+            round_trip: sink.round_trip.measured(),
+            nacked: sink.counters.nacked,
+            retransmitted: sink.counters.retransmitted,
+            keyframe_requests: sink.counters.keyframe_requests,
+        })
+    }
+}

@@ -1,0 +1,223 @@
+//! What is due by the clock: reports, requests, and the end of media that no longer comes.
+
+use super::Forwarder;
+use super::keyframe::Ask;
+use super::output::{Output, Outputs};
+use super::seed::Seed;
+use super::sink::Sink;
+use super::source::{Relation, Source};
+use crate::id::TrackId;
+use crate::rtp::Ssrc;
+use crate::rtp::rtcp::Report;
+use std::time::{Duration, Instant};
+
+/// Between two reception reports on one stream, on average. RFC 3550 §6.2 allows five seconds and more;
+/// senders adapt faster with one (RFC 4585 §3.4 permits it).
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Without media for this long a stream counts as ceased.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// Who a deadline belongs to, by its key.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Owner {
+    Source(u64),
+    Peer(u64),
+}
+
+impl Owner {
+    /// Sources and peers share one dense numbering: the slots of their arenas, alternating.
+    pub(super) const fn number(self) -> u32 {
+        match self {
+            Self::Source(key) => (key as u32) << 1,
+            Self::Peer(key) => (key as u32) << 1 | 1,
+        }
+    }
+}
+
+impl Forwarder {
+    /// When [`Self::handle_timeout`] has something to do next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(at, _)| at)
+    }
+
+    /// Does all that is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((at, owner)) = self.deadlines.first()
+            && at <= now
+        {
+            let (place, is_peer) = (owner >> 1, owner & 1 == 1);
+            // Every turn moves its owner's deadline past `now`, so the loop ends.
+            match (is_peer, self.sources.key_at(place), self.peers.key_at(place)) {
+                (false, Some(source), _) => self.serve_source(TrackId::new(source), now),
+                (true, _, Some(peer)) => self.serve_peer(peer, now),
+                _ => self.deadlines.set(owner, None),
+            }
+        }
+    }
+
+    /// Does what is due for a source and finds its next deadline.
+    pub(super) fn serve_source(&mut self, track: TrackId, now: Instant) {
+        let Some(source) = self.sources.get_mut(track.number()) else { return };
+        let round_trip = self.peers.get(source.peer).map(|peer| peer.estimate_round_trip());
+        source.report(now, &mut self.seed, &mut self.outputs);
+        source.ask_for_losses(now, round_trip.unwrap_or_default(), &mut self.outputs);
+        source.ask_for_keyframe(now, &mut self.outputs);
+        self.check_flow(track, now);
+        if let Some(source) = self.sources.get(track.number()) {
+            self.deadlines.set(Owner::Source(track.number()).number(), source.poll_timeout());
+        }
+    }
+
+    /// Ends the flow of a source, and of its sinks with it.
+    pub(super) fn end_flow(&mut self, track: TrackId) {
+        let Some(source) = self.sources.get_mut(track.number()) else { return };
+        source.end_flow(&mut self.outputs);
+        for sink in &source.sinks {
+            if let Some(sink) = self.sinks.get_mut(sink.number()) {
+                sink.set_flowing(false, &mut self.outputs);
+            }
+        }
+        self.deadlines.set(Owner::Source(track.number()).number(), source.poll_timeout());
+    }
+
+    fn serve_peer(&mut self, key: u64, now: Instant) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        for report in peer.take_due(now) {
+            self.outputs.report(peer.session, report);
+        }
+        self.deadlines.set(Owner::Peer(key).number(), peer.poll_timeout());
+    }
+
+    /// Looks whether a source still flows, and whether each of its sinks gets any of it: a publisher may
+    /// have changed to a format that some of them lack.
+    fn check_flow(&mut self, track: TrackId, now: Instant) {
+        let Some(source) = self.sources.get_mut(track.number()) else { return };
+        if source.flow.check_due.is_none_or(|due| due > now) {
+            return;
+        }
+        let silent = |newest: Option<Instant>| {
+            newest.is_none_or(|newest| now.saturating_duration_since(newest) >= SILENCE)
+        };
+        if silent(source.flow.newest) {
+            self.end_flow(track);
+            return;
+        }
+        source.flow.check_due = source.flow.newest.map(|newest| newest + SILENCE);
+        for sink in &source.sinks {
+            if let Some(sink) = self.sinks.get_mut(sink.number())
+                && silent(sink.newest_departure)
+            {
+                sink.set_flowing(false, &mut self.outputs);
+            }
+        }
+    }
+}
+
+impl Source {
+    /// Notes that media came: the first begins the flow and its reports.
+    pub(super) fn note_flow(&mut self, now: Instant, seed: &mut Seed, outputs: &mut Outputs) {
+        if self.flow.flowing {
+            return;
+        }
+        self.flow.flowing = true;
+        self.flow.check_due = Some(now + SILENCE);
+        self.report_due.get_or_insert(now + seed.around(REPORT_INTERVAL));
+        let (session, kind) = (self.session, self.kind);
+        outputs.push(Output::Flowing { session, kind, incoming: true, flowing: true });
+    }
+
+    fn end_flow(&mut self, outputs: &mut Outputs) {
+        self.flow.check_due = None;
+        if self.flow.flowing {
+            self.flow.flowing = false;
+            let (session, kind) = (self.session, self.kind);
+            outputs.push(Output::Flowing { session, kind, incoming: true, flowing: false });
+        }
+    }
+
+    /// A reception report, as long as there is anything new to report.
+    fn report(&mut self, now: Instant, seed: &mut Seed, outputs: &mut Outputs) {
+        if self.report_due.is_none_or(|due| due > now) {
+            return;
+        }
+        self.report_due = self.flow.flowing.then(|| now + seed.around(REPORT_INTERVAL));
+        if let Some(stream) = self.stream.as_mut().filter(|stream| stream.reception.has_news()) {
+            outputs.report(self.session, Report::Reception(stream.reception.report(now)));
+        }
+    }
+
+    fn ask_for_losses(&mut self, now: Instant, round_trip: Duration, outputs: &mut Outputs) {
+        if self.loss.poll_timeout().is_none_or(|due| due > now) {
+            return;
+        }
+        let due = self.loss.take_due(now, round_trip);
+        let lost: Vec<_> = due.into_iter().filter_map(|index| self.wire_number(index)).collect();
+        if let Some(media_ssrc) = self.ssrc()
+            && !lost.is_empty()
+        {
+            self.counters.nacked += lost.len() as u64;
+            outputs.report(self.session, Report::Nack { media_ssrc, lost });
+        }
+    }
+
+    fn ask_for_keyframe(&mut self, now: Instant, outputs: &mut Outputs) {
+        let Some(ask) = self.keyframe.take_due(now) else { return };
+        let Some(media_ssrc) = self.ssrc() else { return };
+        let knows_pli = self.parameters.formats.iter().any(|format| format.pli);
+        let knows_fir = self.parameters.formats.iter().any(|format| format.fir);
+        let report = if knows_pli {
+            Report::Pli { media_ssrc }
+        } else if knows_fir {
+            // RFC 5104 §4.3.1.2: a new command has a new number, a repetition the same.
+            if ask == Ask::First {
+                self.fir_seq = self.fir_seq.wrapping_add(1);
+            }
+            Report::Fir { media_ssrc, seq: self.fir_seq }
+        } else {
+            return;
+        };
+        self.counters.keyframe_requests += 1;
+        outputs.report(self.session, report);
+    }
+
+    /// The SSRC that the publisher uses at present.
+    pub(super) fn ssrc(&self) -> Option<Ssrc> {
+        self.stream.as_ref().map(|stream| stream.reception.ssrc())
+    }
+}
+
+impl Sink {
+    /// Tells when media began or ceased to leave.
+    pub(super) fn set_flowing(&mut self, flowing: bool, outputs: &mut Outputs) {
+        if self.flowing != flowing {
+            self.flowing = flowing;
+            let (session, kind) = (self.config.session, self.config.kind);
+            outputs.push(Output::Flowing { session, kind, incoming: false, flowing });
+        }
+    }
+
+    /// Tells once for each connection that a format has no counterpart.
+    pub(super) fn tell_no_common_codec(&mut self, outputs: &mut Outputs) {
+        if let Some(connection) = self.connection.as_mut().filter(|connection| !connection.codec_told) {
+            connection.codec_told = true;
+            let (session, kind) = (self.config.session, self.config.kind);
+            outputs.push(Output::NoCommonCodec { sink: self.id, session, kind });
+        }
+    }
+
+    /// Sends the last known relation of clocks if this sink has none of its source yet.
+    pub(super) fn catch_up_report(
+        &mut self,
+        relation: Option<Relation>,
+        now: Instant,
+        outputs: &mut Outputs,
+    ) {
+        let pending = self.connection.as_ref().is_some_and(|connection| connection.report_pending);
+        if let Some(relation) = relation.filter(|_| pending)
+            && let Some(report) = self.sender_report(relation, now)
+        {
+            outputs.report(self.config.session, report);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Keel's answer to a peer's offer.
+
+use super::agreement::{Peers, agree};
+use super::extensions::extension_map;
+use super::parse::RemoteDescription;
+use super::section::{Protection, RemoteMedia};
+use super::transport::DtlsRole;
+use super::write::{self, Section};
+use super::{LocalDescription, Negotiated, NegotiatedMedia, SendStream};
+use crate::error::NegotiationError;
+use crate::pipeline::MediaKind;
+use crate::rtp::{Extension, RtpParameters, Ssrc};
+
+/// An answer and what it settles.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// The text for the peer.
+    pub sdp: String,
+    /// What media may now do.
+    pub negotiated: Negotiated,
+}
+
+/// Answers `offer`: accepts the first audio and the first video m-line of its bundle and refuses the rest,
+/// data channels among them. Every number in the answer is the offerer's own (payload types, extension ids).
+/// `peers` are the endpoints this one is connected to, as far as their formats are known: the answer lists
+/// only what all of them take.
+///
+/// # Errors
+/// [`NegotiationError::NoCommonCodec`] when an m-line has no format that Keel forwards and all `peers`
+/// accept; [`NegotiationError::Invalid`] when the offer lacks what DTLS-SRTP on one port needs.
+pub fn answer(
+    offer: &RemoteDescription,
+    local: &LocalDescription,
+    peers: &Peers,
+) -> Result<Answer, NegotiationError> {
+    let dtls_role = DtlsRole::when_answering(offer.transport.setup);
+    let mut sections = Vec::new();
+    let mut bundle = Vec::new();
+    let mut media: Vec<NegotiatedMedia> = Vec::new();
+    // RFC 3264 §6: as many m-lines as the offer, in its order.
+    for section in &offer.media {
+        let accepted = section.kind.media().filter(|kind| {
+            // Later m-lines of a kind belong to endpoints with many tracks, which do not exist yet.
+            offer.section(*kind).is_some_and(|accepted| accepted.index == section.index)
+        });
+        let Some(kind) = accepted else {
+            let (name, first_format) = &section.written;
+            sections.push(write::refused(name, &section.protocol, first_format, section.mid));
+            continue;
+        };
+        let secure = section.protection == Protection::Dtls;
+        if secure {
+            offer.transport.require_secure()?;
+            // RFC 8834 §4.5: RTP and RTCP on one port; Keel has no second one.
+            if !section.rtcp_mux {
+                return Err(NegotiationError::Invalid("an m-line without rtcp-mux"));
+            }
+        }
+        let mut formats = agree(kind, &section.formats, peers.of(kind))?;
+        let counted = section.extensions.iter().any(|e| e.extension == Extension::TransportSequenceNumber);
+        for format in &mut formats {
+            // Feedback on transport-wide numbers has no meaning for packets that carry none.
+            format.format.transport_cc &= counted;
+        }
+        let has_rtx = formats.iter().any(|format| format.format.rtx.is_some());
+        let send = section.direction.sends().then(|| {
+            let earlier: Vec<SendStream> = media.iter().filter_map(|media| media.send).collect();
+            free_stream(local.stream(kind), has_rtx, offer, &earlier)
+        });
+        let text = Section {
+            kind,
+            protocol: &section.protocol,
+            setup: secure.then(|| dtls_role.setup()),
+            mid: section.mid,
+            direction: section.direction,
+            formats: &formats,
+            extensions: &section.extensions,
+            rtcp_mux: section.rtcp_mux,
+            rtcp_rsize: section.rtcp_rsize,
+            extmap_allow_mixed: section.extmap_allow_mixed,
+            send,
+        };
+        sections.push(text.write(local));
+        // RFC 9143 §7.3: only what the offer bundled.
+        let is_bundled = |tag| offer.bundles.iter().any(|group| group.contains(&tag));
+        bundle.extend(section.mid.filter(|tag| secure && is_bundled(*tag)));
+        media.push(NegotiatedMedia {
+            index: section.index,
+            kind,
+            parameters: parameters(section, &formats)?,
+            send,
+            receive: section.streams.clone(),
+        });
+    }
+    // Two lite agents never connect: towards one Keel is a full agent.
+    let ice_lite = !offer.transport.ice_lite;
+    let secure = sections.iter().any(|section| section.has_attribute("ice-ufrag"));
+    let sdp = write::description(local, ice_lite && secure, &bundle, sections);
+    Ok(Answer { sdp, negotiated: Negotiated { media, dtls_role } })
+}
+
+fn parameters(
+    section: &RemoteMedia,
+    formats: &[super::SdpFormat],
+) -> Result<RtpParameters, NegotiationError> {
+    Ok(RtpParameters {
+        mid: section.tag().ok_or(NegotiationError::Invalid("an m-line without a name"))?,
+        direction: section.direction,
+        formats: formats.iter().map(|format| format.format.clone()).collect(),
+        extensions: extension_map(&section.extensions),
+    })
+}
+
+/// The stream Keel would like to send with, moved past SSRCs that are taken: the peer's own and Keel's
+/// others. An offer names a bounded number of them, so a free one is near.
+fn free_stream(
+    wanted: SendStream,
+    has_rtx: bool,
+    offer: &RemoteDescription,
+    earlier: &[SendStream],
+) -> SendStream {
+    let is_taken = |ssrc: Ssrc, other: Option<Ssrc>| {
+        offer.declares(ssrc)
+            || other == Some(ssrc)
+            || earlier.iter().any(|stream| stream.ssrc == ssrc || stream.rtx == Some(ssrc))
+    };
+    let free = |mut ssrc: Ssrc, other: Option<Ssrc>| {
+        while is_taken(ssrc, other) {
+            ssrc = Ssrc::new(ssrc.wire().wrapping_add(1));
+        }
+        ssrc
+    };
+    let ssrc = free(wanted.ssrc, None);
+    let rtx = wanted.rtx.filter(|_| has_rtx).map(|rtx| free(rtx, Some(ssrc)));
+    SendStream { ssrc, rtx }
+}
+
+impl LocalDescription {
+    pub(super) const fn stream(&self, kind: MediaKind) -> SendStream {
+        match kind {
+            MediaKind::Audio => self.audio,
+            MediaKind::Video => self.video,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Keel's own descriptions as text, the same lines for offers and answers.
+
+use super::codecs::SdpFormat;
+use super::extensions::{SdpExtension, direction_text};
+use super::transport::Setup;
+use super::{LocalDescription, SendStream};
+use crate::pipeline::MediaKind;
+use crate::rtp::{Direction, Mid};
+use rtc_sdp::description::common::{Address, Attribute, ConnectionInformation};
+use rtc_sdp::description::media::{MediaDescription, MediaName, RangedPort};
+use rtc_sdp::description::session::{Origin, SessionDescription, TimeDescription};
+
+/// RFC 8840 §4.1.1: port 9 (discard) while no candidate is known.
+const TRICKLED_PORT: isize = 9;
+
+/// An m-line that Keel accepts or offers.
+pub(super) struct Section<'a> {
+    pub(super) kind: MediaKind,
+    pub(super) protocol: &'a str,
+    /// The transport of DTLS-SRTP; absent for plain RTP.
+    pub(super) setup: Option<Setup>,
+    pub(super) mid: Option<Mid>,
+    pub(super) direction: Direction,
+    pub(super) formats: &'a [SdpFormat],
+    pub(super) extensions: &'a [SdpExtension],
+    pub(super) rtcp_mux: bool,
+    pub(super) rtcp_rsize: bool,
+    pub(super) extmap_allow_mixed: bool,
+    pub(super) send: Option<SendStream>,
+}
+
+impl Section<'_> {
+    pub(super) fn write(&self, local: &LocalDescription) -> MediaDescription {
+        let formats =
+            self.formats.iter().flat_map(|SdpFormat { format, .. }| [Some(format.payload_type), format.rtx]);
+        let formats = formats.flatten().map(|payload_type| payload_type.wire().to_string()).collect();
+        let mut lines = Lines(Vec::new());
+        if let Some(setup) = self.setup {
+            lines.value("ice-ufrag", local.ice_ufrag.as_str());
+            lines.value("ice-pwd", local.ice_pwd.as_str());
+            lines.value("fingerprint", format!("sha-256 {}", local.fingerprint));
+            lines.value("setup", setup.as_str());
+        }
+        if let Some(mid) = self.mid {
+            lines.value("mid", mid.as_str());
+        }
+        if self.extmap_allow_mixed {
+            lines.flag("extmap-allow-mixed");
+        }
+        for extension in self.extensions {
+            lines.value("extmap", extension.extmap());
+        }
+        lines.flag(direction_text(self.direction));
+        if self.send.is_some() {
+            // RFC 8830 §2: one stream for audio and video, so that the receiver keeps them in step.
+            lines.value("msid", format!("{0} {0}-{1}", local.stream_id, self.kind));
+        }
+        if self.rtcp_mux {
+            lines.flag("rtcp-mux");
+        }
+        if self.rtcp_rsize {
+            lines.flag("rtcp-rsize");
+        }
+        for format in self.formats {
+            lines.format(format);
+        }
+        if let Some(SendStream { ssrc, rtx }) = self.send {
+            if let Some(rtx) = rtx {
+                lines.value("ssrc-group", format!("FID {} {}", ssrc.wire(), rtx.wire()));
+            }
+            for ssrc in [Some(ssrc), rtx].into_iter().flatten() {
+                lines.value("ssrc", format!("{} cname:{}", ssrc.wire(), local.cname));
+            }
+        }
+        media_description(&self.kind.to_string(), TRICKLED_PORT, self.protocol, formats, lines)
+    }
+}
+
+/// An m-line that Keel does not accept: port 0 (RFC 3264 §6).
+pub(super) fn refused(media: &str, protocol: &str, first_format: &str, mid: Option<Mid>) -> MediaDescription {
+    let mut lines = Lines(Vec::new());
+    if let Some(mid) = mid {
+        lines.value("mid", mid.as_str());
+    }
+    lines.flag("inactive");
+    media_description(media, 0, protocol, vec![first_format.to_owned()], lines)
+}
+
+/// A whole description; `bundle` names the m-lines that share the transport.
+pub(super) fn description(
+    local: &LocalDescription,
+    ice_lite: bool,
+    bundle: &[Mid],
+    sections: Vec<MediaDescription>,
+) -> String {
+    let mut lines = Lines(Vec::new());
+    if !bundle.is_empty() {
+        let tags: Vec<&str> = bundle.iter().map(Mid::as_str).collect();
+        lines.value("group", format!("BUNDLE {}", tags.join(" ")));
+    }
+    if ice_lite {
+        lines.flag("ice-lite");
+    }
+    lines.value("ice-options", "trickle");
+    let description = SessionDescription {
+        origin: Origin {
+            username: "-".to_owned(),
+            // RFC 8829 §5.2.1: 63 bits.
+            session_id: local.session_id & (u64::MAX >> 1),
+            session_version: 1,
+            network_type: "IN".to_owned(),
+            address_type: "IP4".to_owned(),
+            unicast_address: "0.0.0.0".to_owned(),
+        },
+        session_name: "-".to_owned(),
+        time_descriptions: vec![TimeDescription::default()],
+        attributes: lines.0,
+        media_descriptions: sections,
+        ..SessionDescription::default()
+    };
+    description.marshal()
+}
+
+fn media_description(
+    media: &str,
+    port: isize,
+    protocol: &str,
+    formats: Vec<String>,
+    lines: Lines,
+) -> MediaDescription {
+    MediaDescription {
+        media_name: MediaName {
+            media: media.to_owned(),
+            port: RangedPort { value: port, range: None },
+            protos: protocol.split('/').map(str::to_owned).collect(),
+            formats,
+        },
+        connection_information: Some(ConnectionInformation {
+            network_type: "IN".to_owned(),
+            address_type: "IP4".to_owned(),
+            address: Some(Address { address: "0.0.0.0".to_owned(), ttl: None, range: None }),
+        }),
+        attributes: lines.0,
+        ..MediaDescription::default()
+    }
+}
+
+/// The attributes of one level, in order.
+struct Lines(Vec<Attribute>);
+
+impl Lines {
+    fn flag(&mut self, key: &str) {
+        self.0.push(Attribute::new(key.to_owned(), None));
+    }
+
+    fn value(&mut self, key: &str, value: impl Into<String>) {
+        self.0.push(Attribute::new(key.to_owned(), Some(value.into())));
+    }
+
+    fn format(&mut self, entry: &SdpFormat) {
+        let format = &entry.format;
+        let number = format.payload_type.wire();
+        self.value("rtpmap", entry.rtpmap());
+        let feedback = [
+            (format.remb, "goog-remb"),
+            (format.transport_cc, "transport-cc"),
+            (format.fir, "ccm fir"),
+            (format.nack, "nack"),
+            (format.pli, "nack pli"),
+        ];
+        for (_, name) in feedback.into_iter().filter(|(agreed, _)| *agreed) {
+            self.value("rtcp-fb", format!("{number} {name}"));
+        }
+        if let Some(fmtp) = entry.fmtp() {
+            self.value("fmtp", fmtp);
+        }
+        if let Some(rtx) = format.rtx {
+            // RFC 4588 §8.1: the clock is that of the format it repairs.
+            self.value("rtpmap", format!("{} rtx/{}", rtx.wire(), format.clock_rate.hertz()));
+            self.value("fmtp", format!("{} apt={number}", rtx.wire()));
+        }
+    }
+}

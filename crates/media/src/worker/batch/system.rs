@@ -1,0 +1,189 @@
+//! The system calls, and all of the crate's `unsafe`: each call fills arrays in its own frame, so that no
+//! pointer outlives it.
+#![expect(
+    unsafe_code,
+    reason = "sendmmsg with one UDP_SEGMENT per message, and recvmmsg, have no safe wrapper"
+)]
+
+use super::address::SocketName;
+use super::run::Run;
+use libc::{c_int, cmsghdr, iovec, mmsghdr, socklen_t};
+use std::mem;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::{io, ptr};
+
+/// Messages of one call: enough that the call itself costs little beside them, with arrays of 10 KiB.
+pub(super) const MESSAGES_MAX: usize = 64;
+
+const NO_PART: iovec = iovec { iov_base: ptr::null_mut(), iov_len: 0 };
+
+/// A datagram that was read into its slot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    pub(super) source: SocketAddr,
+    /// At most a slot's.
+    pub(super) length: usize,
+    /// The datagram was longer.
+    pub(super) truncated: bool,
+}
+
+/// The control message that has the kernel cut a message into datagrams.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct SegmentSize {
+    header: cmsghdr,
+    size: u16,
+}
+
+impl SegmentSize {
+    fn new(size: u16) -> Self {
+        let mut header = no_control();
+        // What CMSG_LEN gives: `size` follows the header without a gap. The types differ between C
+        // libraries.
+        header.cmsg_len = (mem::offset_of!(Self, size) + size_of::<u16>()) as _;
+        header.cmsg_level = libc::SOL_UDP;
+        header.cmsg_type = libc::UDP_SEGMENT;
+        Self { header, size }
+    }
+}
+
+/// Sends the first [`MESSAGES_MAX`] of `runs`, whose bytes lie in `arena`, as one message each. Returns
+/// how many the kernel took: at least one.
+///
+/// # Errors
+/// The first message's error. A later message's error shows when it becomes the first.
+pub(super) fn send(fd: BorrowedFd<'_>, arena: &[u8], runs: &[Run]) -> io::Result<usize> {
+    let mut names = [SocketName::EMPTY; MESSAGES_MAX];
+    let mut parts = [NO_PART; MESSAGES_MAX];
+    let mut controls = [SegmentSize { header: no_control(), size: 0 }; MESSAGES_MAX];
+    let mut messages = [no_message(); MESSAGES_MAX];
+    let count = runs.len().min(MESSAGES_MAX);
+    let places = names.iter_mut().zip(&mut parts).zip(&mut controls).zip(&mut messages);
+    for (run, (((name, part), control), message)) in runs.iter().zip(places) {
+        let bytes = &arena[run.range()];
+        // The kernel does not write to what it sends.
+        *part = iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+        let (address, length) = SocketName::new(run.destination);
+        *name = address;
+        let header = &mut message.msg_hdr;
+        header.msg_name = ptr::from_mut(name).cast();
+        header.msg_namelen = length as socklen_t;
+        header.msg_iov = part;
+        header.msg_iovlen = 1;
+        if let Some(size) = run.segment_size() {
+            *control = SegmentSize::new(size);
+            header.msg_control = ptr::from_mut(control).cast();
+            header.msg_controllen = size_of::<SegmentSize>() as _;
+        }
+    }
+    // SAFETY: `messages` begins with `count` headers. Each points to a name, a part and perhaps a control
+    // message of the lengths it gives: elements of arrays of this frame, not touched again until the call
+    // has returned. Each part points to a slice of `arena`, borrowed for longer. `fd` is open.
+    let taken =
+        unsafe { libc::sendmmsg(fd.as_raw_fd(), messages.as_mut_ptr(), count as _, libc::MSG_DONTWAIT as _) };
+    usize::try_from(taken).map_err(|_| io::Error::last_os_error())
+}
+
+/// Reads up to [`MESSAGES_MAX`] datagrams without waiting, the first into the first `slot_length` bytes of
+/// `slots`, and so on, and appends what is known of each to `arrivals`.
+///
+/// # Errors
+/// `WouldBlock` with nothing ready, `Interrupted`, or what the socket has to report.
+pub(super) fn receive(
+    fd: BorrowedFd<'_>,
+    slots: &mut [u8],
+    slot_length: usize,
+    arrivals: &mut Vec<Arrival>,
+) -> io::Result<()> {
+    let mut names = [SocketName::EMPTY; MESSAGES_MAX];
+    let mut parts = [NO_PART; MESSAGES_MAX];
+    let mut messages = [no_message(); MESSAGES_MAX];
+    let mut count: usize = 0;
+    let places = names.iter_mut().zip(&mut parts).zip(&mut messages);
+    for (slot, ((name, part), message)) in slots.chunks_exact_mut(slot_length).zip(places) {
+        *part = iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
+        let header = &mut message.msg_hdr;
+        header.msg_name = ptr::from_mut(name).cast();
+        header.msg_namelen = SocketName::LENGTH_MAX as socklen_t;
+        header.msg_iov = part;
+        header.msg_iovlen = 1;
+        count += 1;
+    }
+    // SAFETY: `messages` begins with `count` headers. Each points to a name and a part of the lengths it
+    // gives: elements of arrays of this frame, not touched again until the call has returned. Each part
+    // points to its own slot, of which `slots` is the only borrow. Any bytes the kernel writes are a valid
+    // name and valid slot contents. There is no time-out. `fd` is open.
+    let filled = unsafe {
+        libc::recvmmsg(
+            fd.as_raw_fd(),
+            messages.as_mut_ptr(),
+            count as _,
+            libc::MSG_DONTWAIT as _,
+            ptr::null_mut(),
+        )
+    };
+    let filled = usize::try_from(filled).map_err(|_| io::Error::last_os_error())?;
+    arrivals.extend(messages.iter().zip(&names).take(filled).map(|(message, name)| {
+        Arrival {
+            // A name of no IP family cannot come from a UDP socket; nobody answers to port 0.
+            source: name
+                .address(message.msg_hdr.msg_namelen as usize)
+                .unwrap_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))),
+            length: message.msg_len as usize,
+            truncated: message.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
+        }
+    }));
+    Ok(())
+}
+
+/// Sets a segment size on the socket `fd`, which shows whether the kernel knows the option.
+///
+/// # Errors
+/// Where it does not.
+pub(super) fn try_segment_size(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set_option(fd, libc::SOL_UDP, libc::UDP_SEGMENT, 1200)
+}
+
+/// Makes the socket `fd` send without checksums, with which Linux refuses to segment.
+#[cfg(test)]
+pub(super) fn refuse_segmentation(fd: BorrowedFd<'_>) {
+    set_option(fd, libc::SOL_SOCKET, libc::SO_NO_CHECK, 1).expect("every Linux has the option");
+}
+
+fn set_option(fd: BorrowedFd<'_>, level: c_int, option: c_int, value: c_int) -> io::Result<()> {
+    // SAFETY: the value is a `c_int` of this frame, and its length is given. `fd` is open.
+    let result = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            level,
+            option,
+            ptr::from_ref(&value).cast(),
+            size_of::<c_int>() as socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn no_message() -> mmsghdr {
+    // SAFETY: integers and raw pointers, for which zero is a value: no name, no parts, no control.
+    unsafe { mem::zeroed() }
+}
+
+fn no_control() -> cmsghdr {
+    // SAFETY: integers, for which zero is a value.
+    unsafe { mem::zeroed() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_control_message_is_laid_out_as_the_c_library_says() {
+        // SAFETY: both compute a length from a length.
+        let (space, length) = unsafe { (libc::CMSG_SPACE(2), libc::CMSG_LEN(2)) };
+        assert_eq!(size_of::<SegmentSize>(), space as usize);
+        assert_eq!(SegmentSize::new(9).header.cmsg_len as u64, u64::from(length));
+    }
+}

@@ -1,0 +1,243 @@
+//! What a peer has seen, as values a test can compare.
+
+use crate::sink::{AudioLog, FrameLog};
+use anyhow::Result;
+use keel_media::IceCandidate;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+use webrtc::peer_connection::{
+    PeerConnectionEventHandler, RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
+};
+
+/// Sender reports that a peer remembers in each direction; later ones are not noted.
+pub(super) const SENDER_REPORTS_MAX: usize = 256;
+
+/// The state of a peer's connection, as far as tests ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Connection {
+    /// Not yet connected.
+    #[default]
+    New,
+    /// Media can flow.
+    Connected,
+    /// ICE or DTLS failed.
+    Failed,
+    /// Closed, by either side.
+    Closed,
+}
+
+/// The part of an RTCP sender report that ties the two clocks together (RFC 3550 §6.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SenderReport {
+    /// Whose.
+    pub ssrc: u32,
+    /// Wall-clock time, 32.32 fixed point seconds since 1900.
+    pub ntp_time: u64,
+    /// The same instant on the stream's RTP clock.
+    pub rtp_time: u32,
+    /// Packets sent so far.
+    pub packets: u32,
+}
+
+/// Everything a peer has sent and received so far.
+#[derive(Clone, Debug, Default)]
+pub struct PeerReport {
+    /// Whether media can flow.
+    pub connection: Connection,
+    /// Video received.
+    pub video: FrameLog,
+    /// Audio received.
+    pub audio: AudioLog,
+    /// SSRC of the video received, once there was any.
+    pub video_ssrc: Option<u32>,
+    /// SSRC of the audio received, once there was any.
+    pub audio_ssrc: Option<u32>,
+    /// Frames sent.
+    pub frames_sent: u32,
+    /// Keyframes among them.
+    pub keyframes_sent: u32,
+    /// Audio packets sent.
+    pub audio_sent: u32,
+    /// Sender reports sent.
+    pub reports_sent: Vec<SenderReport>,
+    /// Sender reports received.
+    pub reports_received: Vec<SenderReport>,
+    /// Receiver reports received: blocks, one per stream.
+    pub receptions_received: u64,
+    /// PLI and FIR received.
+    pub keyframe_requests_received: u64,
+    /// Packets that the other side asked to be sent again.
+    pub nacks_received: u64,
+    /// Packets that this side asked for.
+    pub nacks_sent: u64,
+    /// Packets sent again, on the RTX stream or as they were.
+    pub retransmissions_sent: u64,
+    /// Packets received on an RTX stream (RFC 4588).
+    pub rtx_received: u64,
+    /// Transport-wide congestion control feedback received.
+    pub transport_feedback_received: u64,
+    /// REMB received.
+    pub bitrate_estimates_received: u64,
+}
+
+impl PeerReport {
+    /// Sender reports among `reports` for the stream `ssrc`.
+    pub fn of_stream(reports: &[SenderReport], ssrc: u32) -> impl Iterator<Item = SenderReport> {
+        reports.iter().copied().filter(move |report| report.ssrc == ssrc)
+    }
+}
+
+impl fmt::Display for PeerReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?}; sent {} frames ({} key), {} audio packets, {} again; received {} frames ({} missing, {} key), \
+             {} audio packets ({} missing), {} by rtx, {} keyframe requests, {} nacked; asked for {}",
+            self.connection,
+            self.frames_sent,
+            self.keyframes_sent,
+            self.audio_sent,
+            self.retransmissions_sent,
+            self.video.complete(),
+            self.video.missing(),
+            self.video.keyframes(),
+            self.audio.packets(),
+            self.audio.missing(),
+            self.rtx_received,
+            self.keyframe_requests_received,
+            self.nacks_received,
+            self.nacks_sent,
+        )
+    }
+}
+
+/// What the peer, its interceptor and its event handler share.
+pub(super) struct Shared {
+    pub(super) report: watch::Sender<PeerReport>,
+    keyframe_wanted: AtomicBool,
+    publishing_stopped: AtomicBool,
+    candidates: mpsc::Sender<IceCandidate>,
+    received: Mutex<Received>,
+}
+
+/// Tracks of the other side and the tasks that read them; the tasks end with the peer.
+#[derive(Default)]
+struct Received {
+    tracks: Vec<Arc<dyn TrackRemote>>,
+    readers: JoinSet<()>,
+}
+
+impl Shared {
+    pub(super) fn new(candidates: mpsc::Sender<IceCandidate>) -> Self {
+        Self {
+            report: watch::Sender::new(PeerReport::default()),
+            keyframe_wanted: AtomicBool::new(false),
+            publishing_stopped: AtomicBool::new(false),
+            candidates,
+            received: Mutex::default(),
+        }
+    }
+
+    pub(super) fn want_keyframe(&self) {
+        self.keyframe_wanted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a keyframe is wanted since the last time this was asked.
+    pub(super) fn take_keyframe_wanted(&self) -> bool {
+        self.keyframe_wanted.swap(false, Ordering::Relaxed)
+    }
+
+    pub(super) fn start_publishing(&self) {
+        self.publishing_stopped.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn stop_publishing(&self) {
+        self.publishing_stopped.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn publishing_stopped(&self) -> bool {
+        self.publishing_stopped.load(Ordering::Relaxed)
+    }
+
+    pub(super) async fn request_keyframe(&self) -> Result<()> {
+        let tracks = self.received.lock().unwrap_or_else(PoisonError::into_inner).tracks.clone();
+        for track in tracks {
+            if track.kind().await == RtpCodecKind::Video {
+                let media_ssrc = track.ssrcs().await.first().copied().unwrap_or_default();
+                let media_ssrc = self.report.borrow().video_ssrc.unwrap_or(media_ssrc);
+                track
+                    .write_rtcp(vec![Box::new(PictureLossIndication { sender_ssrc: 0, media_ssrc })])
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The `webrtc` crate's callbacks. It holds the shared state weakly: the connection owns the handler, and
+/// a reader task owns its track, so a strong reference would keep both alive after the peer is gone.
+pub(super) struct Handler(pub(super) std::sync::Weak<Shared>);
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
+        let (Some(shared), Ok(init)) = (self.0.upgrade(), event.candidate.to_json()) else { return };
+        let candidate = IceCandidate {
+            candidate: init.candidate,
+            sdp_mid: init.sdp_mid,
+            sdp_mline_index: init.sdp_mline_index,
+        };
+        // A full queue means nobody reads candidates: the test put them into the description.
+        let _ = shared.candidates.try_send(candidate);
+    }
+
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if let (Some(shared), RTCIceGatheringState::Complete) = (self.0.upgrade(), state) {
+            let end = IceCandidate { candidate: String::new(), sdp_mid: None, sdp_mline_index: None };
+            let _ = shared.candidates.try_send(end);
+        }
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        let Some(shared) = self.0.upgrade() else { return };
+        let connection = match state {
+            RTCPeerConnectionState::Connected => Connection::Connected,
+            RTCPeerConnectionState::Failed => Connection::Failed,
+            RTCPeerConnectionState::Closed => Connection::Closed,
+            _ => return,
+        };
+        shared.report.send_modify(|report| report.connection = connection);
+    }
+
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        let Some(shared) = self.0.upgrade() else { return };
+        let reader = read_track(Arc::clone(&track), track.kind().await, self.0.clone());
+        let mut received = shared.received.lock().unwrap_or_else(PoisonError::into_inner);
+        received.tracks.push(track);
+        received.readers.spawn(reader);
+    }
+}
+
+async fn read_track(track: Arc<dyn TrackRemote>, kind: RtpCodecKind, shared: std::sync::Weak<Shared>) {
+    while let Some(event) = track.poll().await {
+        let Some(shared) = shared.upgrade() else { return };
+        let TrackRemoteEvent::OnRtpPacket(packet) = event else { continue };
+        let (timestamp, ssrc) = (packet.header.timestamp, packet.header.ssrc);
+        shared.report.send_modify(|report| match kind {
+            RtpCodecKind::Video => {
+                report.video_ssrc = Some(ssrc);
+                report.video.handle_payload(timestamp, &packet.payload);
+            }
+            _ => {
+                report.audio_ssrc = Some(ssrc);
+                report.audio.handle_payload(timestamp, &packet.payload);
+            }
+        });
+    }
+}

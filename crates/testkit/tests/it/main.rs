@@ -1,0 +1,3 @@
+//! Stories about calls, told with peers from the `webrtc` crate.
+
+mod direct;
