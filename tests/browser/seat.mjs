@@ -91,7 +91,11 @@ export class Seat {
 
   /** Waits for a phase of `web/phone.js`. */
   async isIn(phase) {
-    await until(`${this.name} to be ${phase}`, () => this.#phase(), (seen) => seen === phase);
+    const look = () => this.page.evaluate(() => ({
+      phase: document.body.dataset.phase,
+      notice: document.getElementById('notice').textContent, // not needed, but a failure is explained by it
+    }));
+    await until(`${this.name} to be ${phase}`, look, (seen) => seen.phase === phase);
   }
 
   /** Waits until the lobby says something of this kind about the last call. */
@@ -185,10 +189,6 @@ export class Seat {
 
   async #isListed(name) {
     return (await this.page.$(callButton(name))) !== null;
-  }
-
-  #phase() {
-    return this.page.evaluate(() => document.body.dataset.phase);
   }
 
   #text(selector) {
