@@ -49,7 +49,7 @@ tell('Someone who denies camera and microphone', { browser: { devices: 'denied' 
     const other = await launchChromium();
     try {
       const ada = await stage.seat('Ada');
-      const ben = await stage.seat('Ben', other);
+      const ben = await stage.seat('Ben', { browser: other });
       await ada.callFromList(ben.name);
       await until('the question', () => ada.page.$eval('#obstacle', (dialog) => dialog.open));
       await ada.press('obstacle-continue');

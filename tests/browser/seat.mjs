@@ -16,9 +16,9 @@ export class Seat {
    * @param {import('puppeteer-core').Browser} browser
    * @param {string} url
    * @param {string} name the name to give later
-   * @param {{drawn?: boolean}} devices `drawn`: see drawn-devices.mjs
+   * @param {{drawn?: boolean, accessToken?: string}} options `drawn`: see drawn-devices.mjs
    */
-  static async open(browser, url, name, { drawn = false } = {}) {
+  static async open(browser, url, name, { drawn = false, accessToken } = {}) {
     const seat = new Seat();
     seat.name = name;
     seat.#context = await browser.createBrowserContext();
@@ -31,7 +31,10 @@ export class Seat {
     await seat.page.setViewport({ width: 800, height: 600 });
     await seat.page.evaluateOnNewDocument(watchPeers);
     if (drawn) await seat.page.evaluateOnNewDocument(drawDevices);
-    await seat.page.goto(`${url}?video=${SMALL}`);
+    const address = new URL(url);
+    address.searchParams.set('video', SMALL);
+    if (accessToken) address.searchParams.set('access_token', accessToken);
+    await seat.page.goto(address.href);
     return seat;
   }
 
