@@ -46,6 +46,15 @@ tell('A call', {}, (stage) => {
     await until('a line of two points', points, (count) => count >= 2);
   });
 
+  it('lets a picture climb to its usual bitrate', async () => {
+    const ada = await stage.seat('Ada', { seating: { video: '640x360@15' } });
+    const ben = await stage.seat('Ben');
+    await stage.callBetween(ada, ben);
+    // Chromium begins at 300 kbit/s and goes up only by the feedback of whoever receives.
+    await ada.maySend(1_000_000);
+    await ben.sees();
+  });
+
   it('is one call when both press at the same moment', async () => {
     const ada = await stage.seat('Ada');
     const ben = await stage.seat('Ben');

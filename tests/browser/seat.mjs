@@ -1,5 +1,5 @@
 import { drawDevices } from './drawn-devices.mjs';
-import { connectionStates, observe, offeredHosts, srtpCipher, watchPeers } from './peer-watch.mjs';
+import { connectionStates, observe, offeredHosts, pictureBitrate, srtpCipher, watchPeers } from './peer-watch.mjs';
 import { until } from './waiting.mjs';
 
 /** The smallest picture that still shows the pattern move: several of them fit on two cores. */
@@ -16,9 +16,10 @@ export class Seat {
    * @param {import('puppeteer-core').Browser} browser
    * @param {string} url
    * @param {string} name the name to give later
-   * @param {{drawn?: boolean, accessToken?: string}} options `drawn`: see drawn-devices.mjs
+   * @param {{drawn?: boolean, accessToken?: string, video?: string}} options `drawn`: see drawn-devices.mjs; `video`:
+   *   see `web/options.js`
    */
-  static async open(browser, url, name, { drawn = false, accessToken } = {}) {
+  static async open(browser, url, name, { drawn = false, accessToken, video = SMALL } = {}) {
     const seat = new Seat();
     seat.name = name;
     seat.#context = await browser.createBrowserContext();
@@ -32,7 +33,7 @@ export class Seat {
     await seat.page.evaluateOnNewDocument(watchPeers);
     if (drawn) await seat.page.evaluateOnNewDocument(drawDevices);
     const address = new URL(url);
-    address.searchParams.set('video', SMALL);
+    address.searchParams.set('video', video);
     if (accessToken) address.searchParams.set('access_token', accessToken);
     await seat.page.goto(address.href);
     return seat;
@@ -152,6 +153,12 @@ export class Seat {
   /** The SRTP cipher in use, once the statistics have it. */
   srtpCipher() {
     return until('an SRTP cipher', () => this.page.evaluate(srtpCipher));
+  }
+
+  /** Waits until congestion control lets the own picture have this many bits per second. */
+  async maySend(bitrate) {
+    const look = () => this.page.evaluate(pictureBitrate);
+    await until(`${bitrate} bit/s for ${this.name}'s picture`, look, (seen) => seen >= bitrate);
   }
 
   /** The host addresses that this browser has offered, once there is one. */
