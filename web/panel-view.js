@@ -47,7 +47,7 @@ export function mountPanelView(phone) {
     sent.push(reading.sent.bitrate ?? 0);
     renderDirection('in', reading.received);
     renderDirection('out', reading.sent);
-    setText(byId('round-trip'), known(reading.roundTripMs, (ms) => `${Math.round(ms)} ms`));
+    setText(byId('round-trip'), known(reading.roundTripMs, (ms) => (ms < 1 ? '< 1 ms' : `${Math.round(ms)} ms`)));
     renderSparkline(received, sent);
   }
 }

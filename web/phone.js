@@ -137,10 +137,10 @@ export class Phone extends EventTarget {
   hangUp() {
     const attempt = this.#attempt;
     if (!attempt) return;
-    // While the devices of an accepted call are being asked for, the server still waits for our response.
-    if (this.#phase === 'answering' && !attempt.offered) this.#refuse(attempt.peer, `${this.name} cannot talk now.`);
-    else if (this.#phase === 'ringing') this.#refuse(attempt.peer, `${this.name} does not want to talk now.`);
-    else if (this.#phase !== 'preparing') this.#signaling.send({ id: 'stop' });
+    if (this.#phase === 'ringing') return this.reject();
+    if (attempt.offered) this.#signaling.send({ id: 'stop' });
+    // The devices of an accepted call are still being asked for: the server waits for our response.
+    else if (this.#phase === 'answering') this.#refuse(attempt.peer, `${this.name} cannot talk now.`);
     this.#finish(this.connectedAt === null ? null : `You ended the call with ${attempt.peer}.`);
   }
 

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import puppeteer from 'puppeteer-core';
 
 const CHROMIUM = process.env.CHROMIUM_BIN ?? '/usr/bin/chromium';
@@ -14,9 +11,15 @@ const CHROMIUM_FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  '--use-fake-device-for-media-stream',
   '--autoplay-policy=no-user-gesture-required',
 ];
+
+/** What there is, and what the user says when asked for it. */
+const DEVICE_FLAGS = {
+  granted: ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
+  denied: ['--use-fake-device-for-media-stream', '--deny-permission-prompts'],
+  missing: ['--use-fake-ui-for-media-stream'],
+};
 
 /** Without these Firefox has no camera, asks for permission, and hides its addresses. */
 const FIREFOX_PREFERENCES = {
@@ -30,11 +33,11 @@ const FIREFOX_PREFERENCES = {
 /**
  * A headless Chromium with a camera that shows a moving pattern and a microphone that beeps.
  *
- * @param {{mdns?: boolean, devices?: 'granted' | 'denied'}} options `mdns`: whether its host candidates are names
- *   instead of addresses, as by default; `devices`: what the user says when asked for camera and microphone
+ * @param {{mdns?: boolean, devices?: keyof typeof DEVICE_FLAGS}} options `mdns`: whether its host candidates are names
+ *   instead of addresses, as by default
  */
 export function launchChromium({ mdns = true, devices = 'granted' } = {}) {
-  const flags = [...CHROMIUM_FLAGS, devices === 'granted' ? '--use-fake-ui-for-media-stream' : '--deny-permission-prompts'];
+  const flags = [...CHROMIUM_FLAGS, ...DEVICE_FLAGS[devices]];
   if (!mdns) flags.push('--disable-features=WebRtcHideLocalIpsWithMdns');
   return launch('chrome', { executablePath: CHROMIUM, args: flags });
 }
@@ -44,10 +47,8 @@ export function launchFirefox() {
   return launch('firefox', { executablePath: FIREFOX, extraPrefsFirefox: FIREFOX_PREFERENCES });
 }
 
-async function launch(browser, options) {
-  const profile = await mkdtemp(join(tmpdir(), 'keel-browser-'));
+/** With a new empty profile, which puppeteer makes and removes again. */
+function launch(browser, options) {
   // Certificates: the stories over https use one that the server made itself.
-  const launched = await puppeteer.launch({ ...options, browser, headless: true, userDataDir: profile, acceptInsecureCerts: true });
-  launched.once('disconnected', () => rm(profile, { recursive: true, force: true, maxRetries: 5 }));
-  return launched;
+  return puppeteer.launch({ ...options, browser, headless: true, acceptInsecureCerts: true });
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { tell } from './stage.mjs';
 
-const HIDING = { browser: { devices: 'denied' }, devices: { drawn: true } };
+const HIDING = { browser: { devices: 'denied' }, seating: { drawn: true } };
 
 tell('A browser that hides its addresses behind mDNS names', HIDING, (stage) => {
   it('is seen and heard', () => callWithHosts(stage, /\.local$/));

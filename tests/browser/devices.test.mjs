@@ -35,7 +35,7 @@ tell('Someone who denies camera and microphone', { browser: { devices: 'denied' 
     const ada = await stage.seat('Ada');
     const ben = await stage.seat('Ben');
     await ada.callFromList(ben.name);
-    await until('the reason', () => ada.text('obstacle-text'), (text) => /may not use your camera/.test(text));
+    await toldWhy(ada, /may not use your camera/);
     await ada.press('obstacle-cancel');
     await ada.isIn('ready');
     // A message of Ada's that comes later is answered: an earlier one would have rung by now.
@@ -49,7 +49,7 @@ tell('Someone who denies camera and microphone', { browser: { devices: 'denied' 
     const other = await launchChromium();
     try {
       const ada = await stage.seat('Ada');
-      const ben = await stage.seat('Ben', other);
+      const ben = await stage.seat('Ben', { browser: other });
       await ada.callFromList(ben.name);
       await until('the question', () => ada.page.$eval('#obstacle', (dialog) => dialog.open));
       await ada.press('obstacle-continue');
@@ -62,3 +62,35 @@ tell('Someone who denies camera and microphone', { browser: { devices: 'denied' 
     }
   });
 });
+
+tell('Someone without camera and microphone', { browser: { devices: 'missing' } }, (stage) => {
+  it('is told so, and can watch and listen together with somebody who cannot be seen either', async () => {
+    const ada = await stage.seat('Ada');
+    const ben = await stage.seat('Ben');
+    await ada.callFromList(ben.name);
+    await toldWhy(ada, /No camera or microphone was found/);
+    await ada.press('obstacle-continue');
+    await ben.rings();
+    await ben.press('incoming-accept');
+    await toldWhy(ben, /No camera or microphone was found/);
+    await ben.press('obstacle-continue');
+    const connected = (states) => states.at(-1) === 'connected';
+    await until('a connection without media', () => ada.connectionStates(), connected);
+    await until('a connection without media', () => ben.connectionStates(), connected);
+  });
+});
+
+tell('Someone whose page is not secure', {}, (stage) => {
+  it('is told how to open it', async () => {
+    const ada = await stage.arrive('Ada');
+    // What browsers do to a page of another machine without https.
+    await ada.page.evaluate(() => Object.defineProperty(navigator, 'mediaDevices', { value: undefined }));
+    await ada.join();
+    await ada.callByName('Ben');
+    await toldWhy(ada, /https/);
+  });
+});
+
+async function toldWhy(seat, pattern) {
+  await until('the reason', () => seat.text('obstacle-text'), (text) => pattern.test(text));
+}

@@ -12,7 +12,7 @@ tell('Between Chromium and Firefox', {}, (stage) => {
 
   it('Chromium calls', async () => {
     const ada = await stage.seat('Ada');
-    const ben = await stage.seat('Ben', firefox);
+    const ben = await stage.seat('Ben', { browser: firefox });
     await stage.callBetween(ada, ben);
     await Promise.all([ada.seesAndHears(), ben.seesAndHears()]);
     assert.match(await ada.srtpCipher(), /^SRTP_AEAD_AES_(128|256)_GCM$/);
@@ -22,7 +22,7 @@ tell('Between Chromium and Firefox', {}, (stage) => {
 
   it('Firefox calls', async () => {
     const ada = await stage.seat('Ada');
-    const ben = await stage.seat('Ben', firefox);
+    const ben = await stage.seat('Ben', { browser: firefox });
     await stage.callBetween(ben, ada);
     await Promise.all([ada.seesAndHears(), ben.seesAndHears()]);
     await ada.press('hang-up');

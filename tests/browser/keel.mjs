@@ -5,10 +5,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { until } from './waiting.mjs';
 
-const ROOT = resolve(import.meta.dirname, '../..');
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BINARY = process.env.KEEL_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug/keel');
 
 /** What must be zero when no call is left. */
@@ -26,7 +27,7 @@ export class Keel {
   /**
    * Starts a server and waits until it has printed where to open it.
    *
-   * @param {{workers?: number, tls?: boolean}} options
+   * @param {{workers?: number, tls?: boolean, accessToken?: string}} options `accessToken`: what visitors must show
    * @throws {Error} with the server's own words if it does not start
    */
   static async start(options = {}) {
@@ -47,10 +48,20 @@ export class Keel {
     await this.goOn();
   }
 
-  /** Stops the server as an operator does, and keeps its data. */
+  /**
+   * Stops the server as an operator does, and keeps its data.
+   *
+   * @throws {Error} with the server's own words if it does not end in order, or panicked on the way
+   */
   async halt() {
+    const ended = this.#isRunning() ? once(this.#process, 'exit') : null;
     this.#process.kill('SIGTERM');
-    await this.#ended();
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_MS);
+    await ended;
+    clearTimeout(timer);
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode !== 0) throw new Error(`the server ended with ${exitCode ?? signalCode}: ${this.#output}`);
+    if (this.#output.includes('panicked')) throw new Error(`the server panicked: ${this.#output}`);
   }
 
   /** Starts it again after `halt`. */
@@ -60,7 +71,7 @@ export class Keel {
 
   /** Stops the server for good. */
   async stop() {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) await this.halt();
+    await this.halt();
     await rm(this.#dataDir, { recursive: true });
   }
 
@@ -78,16 +89,17 @@ export class Keel {
   }
 
   async #run(port) {
-    const { workers = 1, tls = false } = this.#options;
+    const { workers = 1, tls = false, accessToken } = this.#options;
     const flags = [
       ...['--http-addresses', '127.0.0.1', '--http-port', String(port)],
       ...['--media-port', '0', '--workers', String(workers), '--data-dir', this.#dataDir],
       ...(tls ? ['--tls-self-signed'] : []),
     ];
-    const process = spawn(BINARY, flags, { cwd: this.#dataDir, stdio: ['ignore', 'pipe', 'pipe'] });
-    this.#process = process;
+    const environment = accessToken ? { ...process.env, KEEL_ACCESS_TOKENS: accessToken } : process.env;
+    const server = spawn(BINARY, flags, { cwd: this.#dataDir, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#process = server;
     this.#output = '';
-    for (const stream of [process.stdout, process.stderr]) {
+    for (const stream of [server.stdout, server.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
         this.#output += text;
       });
@@ -95,7 +107,7 @@ export class Keel {
     const address = /https?:\/\/[\w.-]+:\d+\//;
     await until(
       'the server to print its address',
-      () => ({ output: this.#output, ended: process.exitCode ?? process.signalCode }),
+      () => ({ output: this.#output, ended: server.exitCode ?? server.signalCode }),
       ({ output, ended }) => address.test(output) || ended !== null,
     );
     const [url] = address.exec(this.#output) ?? [];
@@ -103,13 +115,8 @@ export class Keel {
     this.url = url;
   }
 
-  async #ended() {
-    const ended = this.#process.exitCode === null ? once(this.#process, 'exit') : null;
-    const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_MS);
-    await ended;
-    clearTimeout(timer);
-    const { exitCode, signalCode } = this.#process;
-    if (exitCode !== 0) throw new Error(`the server ended with ${exitCode ?? signalCode}: ${this.#output}`);
+  #isRunning() {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
   }
 }
 

@@ -52,6 +52,13 @@ export async function srtpCipher() {
   return [...report.values()].find((entry) => entry.type === 'transport')?.srtpCipher;
 }
 
+/** @returns {Promise<number>} bits per second that the newest connection's congestion control lets the picture have */
+export async function pictureBitrate() {
+  const report = await window.keelPeers.at(-1).getStats();
+  const pictures = [...report.values()].filter((entry) => entry.type === 'outbound-rtp' && entry.kind === 'video');
+  return Math.max(0, ...pictures.map((entry) => entry.targetBitrate ?? 0));
+}
+
 /** @returns {string[]} the host addresses that the newest connection has offered as candidates */
 export function offeredHosts() {
   const sdp = window.keelPeers.at(-1).localDescription.sdp;

@@ -1,5 +1,5 @@
 import { drawDevices } from './drawn-devices.mjs';
-import { connectionStates, observe, offeredHosts, srtpCipher, watchPeers } from './peer-watch.mjs';
+import { connectionStates, observe, offeredHosts, pictureBitrate, srtpCipher, watchPeers } from './peer-watch.mjs';
 import { until } from './waiting.mjs';
 
 /** The smallest picture that still shows the pattern move: several of them fit on two cores. */
@@ -16,9 +16,10 @@ export class Seat {
    * @param {import('puppeteer-core').Browser} browser
    * @param {string} url
    * @param {string} name the name to give later
-   * @param {{drawn?: boolean}} devices `drawn`: see drawn-devices.mjs
+   * @param {{drawn?: boolean, accessToken?: string, video?: string}} options `drawn`: see drawn-devices.mjs; `video`:
+   *   see `web/options.js`
    */
-  static async open(browser, url, name, { drawn = false } = {}) {
+  static async open(browser, url, name, { drawn = false, accessToken, video = SMALL } = {}) {
     const seat = new Seat();
     seat.name = name;
     seat.#context = await browser.createBrowserContext();
@@ -31,7 +32,10 @@ export class Seat {
     await seat.page.setViewport({ width: 800, height: 600 });
     await seat.page.evaluateOnNewDocument(watchPeers);
     if (drawn) await seat.page.evaluateOnNewDocument(drawDevices);
-    await seat.page.goto(`${url}?video=${SMALL}`);
+    const address = new URL(url);
+    address.searchParams.set('video', video);
+    if (accessToken) address.searchParams.set('access_token', accessToken);
+    await seat.page.goto(address.href);
     return seat;
   }
 
@@ -91,7 +95,11 @@ export class Seat {
 
   /** Waits for a phase of `web/phone.js`. */
   async isIn(phase) {
-    await until(`${this.name} to be ${phase}`, () => this.#phase(), (seen) => seen === phase);
+    const look = () => this.page.evaluate(() => ({
+      phase: document.body.dataset.phase,
+      notice: document.getElementById('notice').textContent, // not needed, but a failure is explained by it
+    }));
+    await until(`${this.name} to be ${phase}`, look, (seen) => seen.phase === phase);
   }
 
   /** Waits until the lobby says something of this kind about the last call. */
@@ -147,6 +155,12 @@ export class Seat {
     return until('an SRTP cipher', () => this.page.evaluate(srtpCipher));
   }
 
+  /** Waits until congestion control lets the own picture have this many bits per second. */
+  async maySend(bitrate) {
+    const look = () => this.page.evaluate(pictureBitrate);
+    await until(`${bitrate} bit/s for ${this.name}'s picture`, look, (seen) => seen >= bitrate);
+  }
+
   /** The host addresses that this browser has offered, once there is one. */
   offeredHosts() {
     return until('a host candidate', () => this.page.evaluate(offeredHosts), (hosts) => hosts.length > 0);
@@ -185,10 +199,6 @@ export class Seat {
 
   async #isListed(name) {
     return (await this.page.$(callButton(name))) !== null;
-  }
-
-  #phase() {
-    return this.page.evaluate(() => document.body.dataset.phase);
   }
 
   #text(selector) {

@@ -9,25 +9,30 @@ export class Stage {
   keel = null;
   /** The browser in which seats are opened unless another is named. */
   browser = null;
-  /** What its seats have for devices: see `Seat.open`. */
-  devices = {};
+  /** The options of its seats: see `Seat.open`. */
+  seating = {};
   #seats = [];
   #taken = 0;
 
-  /** Opens a page for somebody who has not joined. No two seats of a stage have the same name. */
-  async arrive(name, browser = this.browser) {
+  /**
+   * Opens a page for somebody who has not joined. No two seats of a stage have the same name.
+   *
+   * @param {string} name
+   * @param {{browser?: object, seating?: object}} where if not in the stage's browser, or not by its options
+   */
+  async arrive(name, where = {}) {
     this.#taken += 1;
-    return this.#open(`${name} ${this.#taken}`, browser);
+    return this.#open(`${name} ${this.#taken}`, where);
   }
 
   /** Opens a second page for the same person. */
   async arriveAgain(seat) {
-    return this.#open(seat.name, this.browser);
+    return this.#open(seat.name);
   }
 
   /** Opens a page and joins under a name. */
-  async seat(name, browser = this.browser) {
-    const seat = await this.arrive(name, browser);
+  async seat(name, where = {}) {
+    const seat = await this.arrive(name, where);
     await seat.join();
     return seat;
   }
@@ -49,8 +54,8 @@ export class Stage {
     await this.keel.holdsNothing();
   }
 
-  async #open(name, browser) {
-    const seat = await Seat.open(browser, this.keel.url, name, this.devices);
+  async #open(name, { browser = this.browser, seating = this.seating } = {}) {
+    const seat = await Seat.open(browser, this.keel.url, name, seating);
     this.#seats.push(seat);
     return seat;
   }
@@ -60,17 +65,17 @@ export class Stage {
  * Tells the same stories with one worker and with two. After each of them the server must hold nothing.
  *
  * @param {string} title
- * @param {{tls?: boolean, browser?: object, devices?: object}} options of the server, of `launchChromium`, and of
+ * @param {{server?: object, browser?: object, seating?: object}} options of `Keel.start`, `launchChromium` and
  *   `Seat.open`
  * @param {(stage: Stage) => void} stories declares them
  */
-export function tell(title, { tls = false, browser = {}, devices = {} }, stories) {
+export function tell(title, { server = {}, browser = {}, seating = {} }, stories) {
   for (const workers of [1, 2]) {
     describe(`${title}, with ${workers === 1 ? 'one worker' : 'two workers'}`, () => {
       const stage = new Stage();
       before(async () => {
-        stage.keel = await Keel.start({ workers, tls });
-        stage.devices = devices;
+        stage.keel = await Keel.start({ workers, ...server });
+        stage.seating = seating;
         stage.browser = await launchChromium(browser);
       });
       afterEach(() => stage.clear());

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { tell } from './stage.mjs';
 
-tell('A server with a certificate of its own making', { tls: true }, (stage) => {
+tell('A server with a certificate of its own making', { server: { tls: true } }, (stage) => {
   it('serves page, signaling and calls over https', async () => {
     const ada = await stage.seat('Ada');
     const ben = await stage.seat('Ben');
