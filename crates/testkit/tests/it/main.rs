@@ -1,3 +1,11 @@
-//! Stories about calls, told with peers from the `webrtc` crate.
+//! Stories about calls, told with peers from the `webrtc` crate. `stage` holds the protocol's steps, each
+//! other file one theme.
 
+mod attack;
+mod call;
+mod clocks;
+mod codecs;
 mod direct;
+mod loss;
+mod soak;
+mod stage;
