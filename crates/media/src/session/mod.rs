@@ -1,3 +1,5 @@
 //! One peer's transport.
 
+pub mod dtls;
+pub mod error;
 pub mod sdp;

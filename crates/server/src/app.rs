@@ -1,0 +1,211 @@
+//! Wiring: builds the parts from the configuration, starts them, and ends them in order.
+
+use crate::config::{Access, Config, LimitSettings, worker_count};
+use crate::listen::{interface_addresses, listen};
+use crate::report::Report;
+use crate::tls::CertificateFiles;
+use crate::{file_limit, shutdown::Signals};
+use anyhow::Context;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use keel_media::{MediaConfig, MediaServer};
+use keel_signaling::{AppState, IceServer, Limits, OriginPolicy, Store, Token};
+use std::fs;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+use tokio::task::JoinSet;
+
+/// How long a client may take to send its request's head; it holds a connection meanwhile.
+const REQUEST_HEAD_MAX: Duration = Duration::from_secs(10);
+
+/// A running server.
+#[derive(Debug)]
+pub(crate) struct App {
+    config: Config,
+    data_dir: PathBuf,
+    interfaces: Vec<IpAddr>,
+    listening: Vec<SocketAddr>,
+    media: MediaServer,
+    signaling: AppState,
+    http: Handle<SocketAddr>,
+    /// One task per listener.
+    servers: JoinSet<std::io::Result<()>>,
+}
+
+impl App {
+    /// Starts everything that `config` asks for.
+    ///
+    /// # Errors
+    /// What could not be started, with the setting to change where one helps.
+    pub(crate) async fn start(config: Config) -> anyhow::Result<Self> {
+        file_limit::raise(config.settings.limits.connections);
+        let data_dir = make_data_dir(&config.settings.data_dir)?;
+        let interfaces = interface_addresses()?;
+        let announce = resolve(&config.settings.media.announce).await?;
+        let tls = match CertificateFiles::of(&config.tls, &data_dir) {
+            Some(files) => {
+                if config.settings.tls.self_signed {
+                    let names = names(interfaces.iter().chain(&announce));
+                    // clock: the certificate's validity is in calendar time.
+                    files.ensure_self_signed(names, SystemTime::now())?;
+                }
+                Some(RustlsConfig::from_config(files.server_config()?))
+            }
+            None => None,
+        };
+        let listeners = listen(&config.settings.http)?;
+        let listening = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
+
+        let media = MediaServer::start(media_config(&config, announce))
+            .context("media did not start; the settings under [media] decide (--media-port, --announce)")?;
+        let store = Store::open(&data_dir.join("keel.redb")).context("the store in data_dir did not open")?;
+        let signaling = AppState::new(signaling_config(&config), media.clone(), store);
+
+        let http = Handle::new();
+        let mut servers = JoinSet::new();
+        for listener in listeners {
+            servers.spawn(serve(listener, tls.clone(), http.clone(), signaling.clone()));
+        }
+        Ok(Self { config, data_dir, interfaces, listening, media, signaling, http, servers })
+    }
+
+    /// What to print once the server is ready.
+    pub(crate) fn report(&self) -> String {
+        let report = Report {
+            config: &self.config,
+            listening: &self.listening,
+            interfaces: &self.interfaces,
+            workers: worker_count(self.config.settings.media.workers),
+            data_dir: &self.data_dir,
+        };
+        report.text()
+    }
+
+    /// Serves until a signal comes, then ends all calls.
+    ///
+    /// # Errors
+    /// When a listener fails; the calls are ended then, too.
+    pub(crate) async fn run(mut self, signals: &mut Signals) -> anyhow::Result<ExitCode> {
+        let failure = tokio::select! {
+            () = signals.next() => None,
+            Some(ended) = self.servers.join_next() => Some(ended),
+        };
+        let deadline = Duration::from_secs(self.config.settings.shutdown_deadline_s);
+        let code = signals.drain(deadline, self.drain(deadline)).await;
+        match failure {
+            None => Ok(code),
+            Some(ended) => {
+                ended.context("an HTTP listener panicked")?.context("an HTTP listener failed")?;
+                anyhow::bail!("an HTTP listener ended by itself")
+            }
+        }
+    }
+
+    /// Ends in the order in which peers notice least: nobody new, then the calls with a word to their
+    /// peers, then the sockets, then the media that no call uses any more.
+    async fn drain(mut self, deadline: Duration) {
+        self.http.graceful_shutdown(Some(deadline));
+        self.signaling.shutdown(deadline).await;
+        while self.servers.join_next().await.is_some() {}
+        self.media.stop().await;
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    tls: Option<RustlsConfig>,
+    handle: Handle<SocketAddr>,
+    signaling: AppState,
+) -> std::io::Result<()> {
+    let service = keel_signaling::router(signaling).into_make_service_with_connect_info::<SocketAddr>();
+    let mut server = axum_server::from_tcp(listener)?
+        .handle(handle)
+        .first_request_timeout(REQUEST_HEAD_MAX)
+        .accept_error_handler(|_, error| tracing::warn!(%error, "cannot accept a connection"));
+    server.http_builder().http1().header_read_timeout(REQUEST_HEAD_MAX);
+    match tls {
+        None => server.serve(service).await,
+        Some(tls) => server.acceptor(axum_server::tls_rustls::RustlsAcceptor::new(tls)).serve(service).await,
+    }
+}
+
+fn make_data_dir(path: &str) -> anyhow::Result<PathBuf> {
+    let problem = || format!("data_dir: cannot use {path}; choose another with --data-dir");
+    fs::create_dir_all(path).with_context(problem)?;
+    fs::canonicalize(path).with_context(problem)
+}
+
+/// The addresses behind `names`, each of which is an address or a DNS name.
+async fn resolve(names: &[String]) -> anyhow::Result<Vec<IpAddr>> {
+    let mut addresses = Vec::new();
+    for name in names {
+        let found = tokio::net::lookup_host((name.as_str(), 0))
+            .await
+            .with_context(|| format!("media.announce: cannot look up {name}"))?;
+        for address in found.map(|found| found.ip()) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+    }
+    Ok(addresses)
+}
+
+/// What a self-signed certificate stands for.
+fn names<'a>(addresses: impl Iterator<Item = &'a IpAddr>) -> Vec<String> {
+    let local = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let mut names: Vec<String> = local.into_iter().chain(addresses.map(IpAddr::to_string)).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn media_config(config: &Config, announce: Vec<IpAddr>) -> MediaConfig {
+    let media = &config.settings.media;
+    let limits = &config.settings.limits;
+    MediaConfig {
+        workers: worker_count(media.workers),
+        bind: media.addresses.clone(),
+        port_base: media.port,
+        announce,
+        sessions_per_worker_max: limits.sessions_per_worker as usize,
+        pipelines_max: limits.pipelines as usize,
+        socket_buffer_bytes: media.socket_buffer_kib as usize * 1024,
+        ..MediaConfig::default()
+    }
+}
+
+fn signaling_config(config: &Config) -> keel_signaling::Config {
+    let settings = &config.settings;
+    let optional = |text: &String| (!text.is_empty()).then(|| text.clone());
+    keel_signaling::Config {
+        ice_servers: settings
+            .ice_servers
+            .iter()
+            .map(|server| IceServer {
+                urls: server.urls.clone(),
+                username: optional(&server.username),
+                credential: optional(&server.credential),
+            })
+            .collect(),
+        access_tokens: settings.access_tokens.iter().filter_map(Token::new).collect(),
+        admin_token: Token::new(&settings.admin_token),
+        origins: OriginPolicy {
+            allowed: settings.allowed_origins.clone(),
+            allow_loopback: config.access == Access::Local,
+        },
+        limits: signaling_limits(&settings.limits, settings.ring_timeout_s),
+    }
+}
+
+fn signaling_limits(limits: &LimitSettings, ring_timeout_s: u64) -> Limits {
+    Limits {
+        connections_max: limits.connections as usize,
+        connections_per_address_max: limits.connections_per_address as usize,
+        users_online_max: limits.connections as usize,
+        ring_max: Duration::from_secs(ring_timeout_s),
+        ..Limits::default()
+    }
+}

@@ -1,0 +1,111 @@
+//! The list of settings that the command line and the environment know: one row each.
+
+/// One setting outside the file.
+#[derive(Debug)]
+pub(crate) struct Field {
+    /// Its place in the file, `section.name` or `name`.
+    pub(crate) key: &'static str,
+    /// The flag without its dashes. The variable is the same in capitals, after `KEEL_`.
+    pub(crate) flag: &'static str,
+    /// What the help calls the value.
+    pub(crate) value: &'static str,
+    /// One line of help.
+    pub(crate) help: &'static str,
+}
+
+impl Field {
+    /// The environment variable.
+    pub(crate) fn variable(&self) -> String {
+        format!("KEEL_{}", self.flag.replace('-', "_").to_uppercase())
+    }
+
+    /// The heading of the help that the flag stands under.
+    pub(crate) fn heading(&self) -> &'static str {
+        match self.key.split_once('.').map(|(section, _)| section) {
+            Some("http") => "HTTP",
+            Some("tls") => "TLS",
+            Some("media") => "Media",
+            Some("limits") => "Limits",
+            Some("log") => "Log",
+            _ => "Access and general",
+        }
+    }
+}
+
+const fn field(key: &'static str, flag: &'static str, value: &'static str, help: &'static str) -> Field {
+    Field { key, flag, value, help }
+}
+
+/// Every setting, in the order of `keel.example.toml`.
+pub(crate) const FIELDS: &[Field] = &[
+    field(
+        "data_dir",
+        "data-dir",
+        "DIR",
+        "Where users, call history and the self-signed certificate are kept",
+    ),
+    field(
+        "access",
+        "access",
+        "WHO",
+        "Who may connect without tokens: local (this machine) or open (everyone)",
+    ),
+    field(
+        "access_tokens",
+        "access-tokens",
+        "LIST",
+        "Tokens of which every visitor must show one; other users of this machine can see flags, so prefer \
+         the file or the environment",
+    ),
+    field(
+        "admin_token",
+        "admin-token",
+        "TOKEN",
+        "Token for /api/calls and /api/users; empty: both are closed",
+    ),
+    field("allowed_origins", "allowed-origins", "LIST", "Other web origins whose pages may use this server"),
+    field(
+        "ring_timeout_s",
+        "ring-timeout-s",
+        "SECONDS",
+        "How long a call rings before it counts as unanswered",
+    ),
+    field("shutdown_deadline_s", "shutdown-deadline-s", "SECONDS", "How long ending all calls may take"),
+    field("ice_servers", "ice-servers", "TOML", "ICE servers for browsers, as [{ urls = [\"stun:host\"] }]"),
+    field("http.addresses", "http-addresses", "LIST", "Addresses to serve the page and signaling on"),
+    field("http.port", "http-port", "PORT", "Port to serve them on; 0: any free one"),
+    field("tls.certificate", "tls-certificate", "FILE", "PEM certificate chain: serve HTTPS instead of HTTP"),
+    field("tls.key", "tls-key", "FILE", "PEM private key of the certificate"),
+    field(
+        "tls.self_signed",
+        "tls-self-signed",
+        "BOOL",
+        "Serve HTTPS with a certificate that Keel makes itself",
+    ),
+    field("media.addresses", "media-addresses", "LIST", "Addresses to receive and send media on"),
+    field("media.port", "media-port", "PORT", "First worker's UDP port, the next has the next; 0: any free"),
+    field("media.workers", "workers", "COUNT", "Media threads, each with its own UDP port; 0: one per core"),
+    field(
+        "media.announce",
+        "announce",
+        "LIST",
+        "Addresses or DNS names that peers are told to send media to",
+    ),
+    field("media.socket_buffer_kib", "media-socket-buffer-kib", "KIB", "Buffer to ask for per media socket"),
+    field("limits.connections", "limit-connections", "COUNT", "Signaling connections in all"),
+    field(
+        "limits.connections_per_address",
+        "limit-connections-per-address",
+        "COUNT",
+        "Signaling connections from one address",
+    ),
+    field(
+        "limits.sessions_per_worker",
+        "limit-sessions-per-worker",
+        "COUNT",
+        "Peers that one media thread takes",
+    ),
+    field("limits.pipelines", "limit-pipelines", "COUNT", "Calls and other media pipelines in all"),
+    field("log.format", "log-format", "FORMAT", "text or json"),
+    field("log.filter", "log-filter", "FILTER", "What to log, as level or target=level,..."),
+];

@@ -1,0 +1,170 @@
+//! The settings as they are written in the file: one field per line of `keel.example.toml`, which
+//! documents each of them. `Default` is what Keel does when nothing is said.
+
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Every setting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) data_dir: String,
+    pub(crate) access: AccessSetting,
+    pub(crate) access_tokens: Vec<String>,
+    pub(crate) admin_token: String,
+    pub(crate) allowed_origins: Vec<String>,
+    pub(crate) ring_timeout_s: u64,
+    pub(crate) shutdown_deadline_s: u64,
+    pub(crate) ice_servers: Vec<IceServerSetting>,
+    pub(crate) http: HttpSettings,
+    pub(crate) tls: TlsSettings,
+    pub(crate) media: MediaSettings,
+    pub(crate) limits: LimitSettings,
+    pub(crate) log: LogSettings,
+}
+
+/// Who may connect when no access tokens are set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AccessSetting {
+    /// Programs on this machine: HTTP must be bound to loopback.
+    Local,
+    /// Everyone who reaches the HTTP port.
+    Open,
+}
+
+/// An entry of `[[ice_servers]]` (W3C `RTCIceServer`), handed to browsers as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IceServerSetting {
+    pub(crate) urls: Vec<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) username: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) credential: String,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct HttpSettings {
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) port: u16,
+}
+
+/// `[tls]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TlsSettings {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+    pub(crate) self_signed: bool,
+}
+
+/// `[media]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct MediaSettings {
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) port: u16,
+    pub(crate) workers: u16,
+    pub(crate) announce: Vec<String>,
+    pub(crate) socket_buffer_kib: u32,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LimitSettings {
+    pub(crate) connections: u32,
+    pub(crate) connections_per_address: u32,
+    pub(crate) sessions_per_worker: u32,
+    pub(crate) pipelines: u32,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LogSettings {
+    pub(crate) format: LogFormat,
+    pub(crate) filter: String,
+}
+
+/// How a log event is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// One line for people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data_dir: "./keel-data".into(),
+            access: AccessSetting::Local,
+            access_tokens: Vec::new(),
+            admin_token: String::new(),
+            allowed_origins: Vec::new(),
+            ring_timeout_s: 45,
+            shutdown_deadline_s: 10,
+            ice_servers: Vec::new(),
+            http: HttpSettings::default(),
+            tls: TlsSettings::default(),
+            media: MediaSettings::default(),
+            limits: LimitSettings::default(),
+            log: LogSettings::default(),
+        }
+    }
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self { addresses: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()], port: 8080 }
+    }
+}
+
+impl Default for MediaSettings {
+    fn default() -> Self {
+        Self {
+            addresses: vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+            port: 10_000,
+            workers: 0,
+            announce: Vec::new(),
+            socket_buffer_kib: 4096,
+        }
+    }
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            connections_per_address: 256,
+            sessions_per_worker: 5_000,
+            pipelines: 10_000,
+        }
+    }
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".into() }
+    }
+}
+
+impl Settings {
+    /// The settings with every secret replaced, fit for a terminal or a bug report.
+    pub(crate) fn redacted(&self) -> Self {
+        let hide = |secret: &String| if secret.is_empty() { String::new() } else { "(hidden)".to_owned() };
+        let mut shown = self.clone();
+        shown.access_tokens = self.access_tokens.iter().map(hide).collect();
+        shown.admin_token = hide(&self.admin_token);
+        for server in &mut shown.ice_servers {
+            server.credential = hide(&server.credential);
+        }
+        shown
+    }
+}

@@ -1,0 +1,342 @@
+//! The rules that settings obey, each with a message that says what to do.
+
+use super::{Access, AccessSetting, Config, ConfigErrors, IceServerSetting, Settings, Tls};
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use tracing_subscriber::EnvFilter;
+
+/// Shorter tokens can be guessed over the network within a token's life.
+const TOKEN_LENGTH_MIN: usize = 16;
+
+/// Checks `settings` and settles what several of them decide together.
+pub(super) fn config(settings: Settings) -> Result<Config, ConfigErrors> {
+    let mut errors = ConfigErrors::default();
+    if settings.data_dir.is_empty() {
+        errors.push("data_dir", "is empty; name a directory");
+    }
+    range("ring_timeout_s", settings.ring_timeout_s, 1..=600, &mut errors);
+    range("shutdown_deadline_s", settings.shutdown_deadline_s, 1..=600, &mut errors);
+    limits(&settings, &mut errors);
+    addresses(&settings, &mut errors);
+    media(&settings, &mut errors);
+    tokens(&settings, &mut errors);
+    settings.allowed_origins.iter().for_each(|origin| check_origin(origin, &mut errors));
+    settings.ice_servers.iter().for_each(|server| check_ice_server(server, &mut errors));
+    if let Err(error) = EnvFilter::builder().parse(&settings.log.filter) {
+        errors.push("log.filter", format!("{error}; write a level (info) or target=level pairs"));
+    }
+    let access = access(&settings, &mut errors);
+    let tls = tls(&settings, &mut errors);
+    errors.into_result()?;
+    Ok(Config { settings, access, tls })
+}
+
+/// Who may connect. Without tokens nobody is asked anything, so reaching other machines must be a
+/// decision (DESIGN.md, "Binding").
+fn access(settings: &Settings, errors: &mut ConfigErrors) -> Access {
+    match (settings.access, settings.access_tokens.is_empty()) {
+        (AccessSetting::Open, false) => {
+            errors.push("access", "is \"open\" although access_tokens are set; remove one of the two");
+            Access::Tokens
+        }
+        (AccessSetting::Open, true) => Access::Open,
+        (AccessSetting::Local, false) => Access::Tokens,
+        (AccessSetting::Local, true) => {
+            for address in settings.http.addresses.iter().filter(|address| !address.is_loopback()) {
+                errors.push(
+                    "http.addresses",
+                    format!(
+                        "{address} can be reached from other machines and nobody would be asked for a token. Set \
+                         access_tokens (KEEL_ACCESS_TOKENS), or access = \"open\" (KEEL_ACCESS=open) to let \
+                         everyone in"
+                    ),
+                );
+            }
+            Access::Local
+        }
+    }
+}
+
+fn tls(settings: &Settings, errors: &mut ConfigErrors) -> Tls {
+    let tls = &settings.tls;
+    match (tls.certificate.is_empty(), tls.key.is_empty(), tls.self_signed) {
+        (true, true, false) => Tls::Off,
+        (true, true, true) => Tls::SelfSigned,
+        (false, false, false) => {
+            Tls::Files { certificate: PathBuf::from(&tls.certificate), key: PathBuf::from(&tls.key) }
+        }
+        (false, true, false) => {
+            errors.push("tls.key", "is missing; a certificate needs its key");
+            Tls::Off
+        }
+        (true, false, false) => {
+            errors.push("tls.certificate", "is missing; a key needs its certificate");
+            Tls::Off
+        }
+        (_, _, true) => {
+            errors.push("tls.self_signed", "is set although files are given; remove one of the two");
+            Tls::Off
+        }
+    }
+}
+
+fn addresses(settings: &Settings, errors: &mut ConfigErrors) {
+    for (name, addresses) in
+        [("http.addresses", &settings.http.addresses), ("media.addresses", &settings.media.addresses)]
+    {
+        if addresses.is_empty() {
+            errors.push(name, "is empty; give at least one address");
+        }
+        for (place, address) in addresses.iter().enumerate() {
+            if addresses.iter().take(place).any(|earlier| earlier == address) {
+                errors.push(name, format!("{address} stands there twice; remove one"));
+            }
+        }
+    }
+}
+
+fn media(settings: &Settings, errors: &mut ConfigErrors) {
+    let media = &settings.media;
+    let workers = worker_count(media.workers);
+    if media.workers > 256 {
+        errors.push("media.workers", format!("{} is more than 256; 0 means one per core", media.workers));
+    } else if media.port != 0 && usize::from(media.port) + workers - 1 > usize::from(u16::MAX) {
+        errors.push(
+            "media.port",
+            format!("{workers} workers from port {} go past 65535; choose a lower port", media.port),
+        );
+    }
+    range("media.socket_buffer_kib", u64::from(media.socket_buffer_kib), 64..=1_048_576, errors);
+    for name in &media.announce {
+        match name.parse::<IpAddr>() {
+            Ok(address) if address.is_unspecified() || address.is_multicast() => {
+                errors.push(
+                    "media.announce",
+                    format!("{address} is no address of a machine; name one peers can reach"),
+                );
+            }
+            Ok(_) => {}
+            Err(_) if is_dns_name(name) => {}
+            Err(_) => errors.push(
+                "media.announce",
+                format!("{name:?} is neither an IP address nor a DNS name; write it without port"),
+            ),
+        }
+    }
+}
+
+fn limits(settings: &Settings, errors: &mut ConfigErrors) {
+    let limits = &settings.limits;
+    for (name, value) in [
+        ("limits.connections", limits.connections),
+        ("limits.connections_per_address", limits.connections_per_address),
+        ("limits.sessions_per_worker", limits.sessions_per_worker),
+        ("limits.pipelines", limits.pipelines),
+    ] {
+        range(name, u64::from(value), 1..=1_000_000, errors);
+    }
+}
+
+fn range(name: &str, value: u64, allowed: RangeInclusive<u64>, errors: &mut ConfigErrors) {
+    if !allowed.contains(&value) {
+        errors.push(name, format!("{value} is outside {} to {}", allowed.start(), allowed.end()));
+    }
+}
+
+fn tokens(settings: &Settings, errors: &mut ConfigErrors) {
+    let access = settings.access_tokens.iter().map(|token| ("access_tokens", token));
+    let admin =
+        std::iter::once(("admin_token", &settings.admin_token)).filter(|(_, token)| !token.is_empty());
+    for (name, token) in access.chain(admin) {
+        // The token itself stays out of the message: messages end in logs.
+        if token.len() < TOKEN_LENGTH_MIN {
+            errors.push(
+                name,
+                format!(
+                    "a token is shorter than {TOKEN_LENGTH_MIN} characters; `openssl rand -hex 16` makes one"
+                ),
+            );
+        } else if !token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
+            errors.push(name, "a token has characters that a URL would change; use letters, digits and -._~");
+        }
+    }
+    if settings.access_tokens.contains(&settings.admin_token) {
+        errors.push("admin_token", "is an access token as well; visitors would be administrators");
+    }
+}
+
+/// RFC 6454 §6.2: an origin is scheme, host and port, and nothing else.
+fn check_origin(origin: &str, errors: &mut ConfigErrors) {
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).unwrap_or_default();
+    let plain = host
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:[]".contains(&byte));
+    if host.is_empty() || !plain {
+        errors.push(
+            "allowed_origins",
+            format!("{origin:?} is no origin; write it as https://app.example.org, lower case, without path"),
+        );
+    }
+}
+
+fn check_ice_server(server: &IceServerSetting, errors: &mut ConfigErrors) {
+    if server.urls.is_empty() {
+        errors.push("ice_servers", "an entry has no urls; add one or remove the entry");
+    }
+    for url in &server.urls {
+        // RFC 7064 §3.1 and RFC 7065 §3.1: the schemes, followed by the host without slashes.
+        let relay = url.starts_with("turn:") || url.starts_with("turns:");
+        let known = relay || url.starts_with("stun:") || url.starts_with("stuns:");
+        if !known || url.contains("//") || url.ends_with(':') {
+            errors.push(
+                "ice_servers",
+                format!("{url:?} is no ICE server; write it as stun:host:port or turn:host:port"),
+            );
+        } else if relay && (server.username.is_empty() || server.credential.is_empty()) {
+            errors.push("ice_servers", format!("{url} needs username and credential"));
+        }
+    }
+}
+
+/// RFC 1123 §2.1: labels of letters, digits and inner hyphens.
+fn is_dns_name(name: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let last = name.rsplit('.').next().unwrap_or_default();
+    // A last label of digits only would be a mistyped IPv4 address.
+    name.len() <= 253 && name.split('.').all(label) && !last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The worker threads that the setting stands for: 0 is one per core.
+pub(crate) fn worker_count(setting: u16) -> usize {
+    match setting {
+        0 => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        count => usize::from(count),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(toml: &str) -> String {
+        let settings: Settings = toml::from_str(toml).expect("readable settings");
+        config(settings).expect_err("a refusal").to_string()
+    }
+
+    fn accepted(toml: &str) -> Config {
+        let settings: Settings = toml::from_str(toml).expect("readable settings");
+        config(settings).expect("valid settings")
+    }
+
+    #[test]
+    fn the_defaults_are_valid_and_local() {
+        let config = config(Settings::default()).expect("valid defaults");
+        assert_eq!((config.access, config.tls), (Access::Local, Tls::Off));
+    }
+
+    #[test]
+    fn a_public_address_needs_tokens_or_an_explicit_open() {
+        let public = "[http]\naddresses = [\"0.0.0.0\", \"127.0.0.1\"]\n";
+        let refusal = problem(public);
+        assert!(refusal.starts_with("http.addresses: 0.0.0.0 can be reached"), "{refusal}");
+        assert!(refusal.contains("KEEL_ACCESS_TOKENS") && refusal.contains("KEEL_ACCESS=open"), "{refusal}");
+        assert_eq!(refusal.lines().count(), 1, "loopback is fine: {refusal}");
+
+        let with_tokens = format!("access_tokens = [\"0123456789abcdef\"]\n{public}");
+        assert_eq!(accepted(&with_tokens).access, Access::Tokens);
+        assert_eq!(accepted(&format!("access = \"open\"\n{public}")).access, Access::Open);
+    }
+
+    #[test]
+    fn an_ipv6_wildcard_is_public_too() {
+        assert!(problem("[http]\naddresses = [\"::\"]\n").contains(":: can be reached"));
+    }
+
+    #[test]
+    fn tokens_on_loopback_are_asked_for() {
+        assert_eq!(accepted("access_tokens = [\"0123456789abcdef\"]").access, Access::Tokens);
+    }
+
+    #[test]
+    fn tls_is_off_self_signed_or_two_files() {
+        assert_eq!(accepted("[tls]\nself_signed = true").tls, Tls::SelfSigned);
+        assert_eq!(
+            accepted("[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"").tls,
+            Tls::Files { certificate: "c.pem".into(), key: "k.pem".into() }
+        );
+    }
+
+    #[test]
+    fn every_rule_names_its_field_and_what_to_do() {
+        for (toml, expected) in [
+            ("data_dir = \"\"", "data_dir: is empty; name a directory"),
+            ("ring_timeout_s = 0", "ring_timeout_s: 0 is outside 1 to 600"),
+            ("shutdown_deadline_s = 601", "shutdown_deadline_s: 601 is outside 1 to 600"),
+            ("access = \"open\"\naccess_tokens = [\"0123456789abcdef\"]", "access: is \"open\" although"),
+            ("access_tokens = [\"short\"]", "access_tokens: a token is shorter than 16 characters"),
+            ("access_tokens = [\"0123456789 abcdef\"]", "access_tokens: a token has characters that a URL"),
+            ("admin_token = \"short\"", "admin_token: a token is shorter than 16"),
+            (
+                "admin_token = \"0123456789abcdef\"\naccess_tokens = [\"0123456789abcdef\"]",
+                "admin_token: is an access token as well",
+            ),
+            ("allowed_origins = [\"app.example\"]", "allowed_origins: \"app.example\" is no origin"),
+            (
+                "allowed_origins = [\"https://app.example/\"]",
+                "allowed_origins: \"https://app.example/\" is no origin",
+            ),
+            ("allowed_origins = [\"https://App.example\"]", "lower case"),
+            ("ice_servers = [{ urls = [] }]", "ice_servers: an entry has no urls"),
+            ("ice_servers = [{ urls = [\"stun://h\"] }]", "ice_servers: \"stun://h\" is no ICE server"),
+            ("ice_servers = [{ urls = [\"http:h\"] }]", "ice_servers: \"http:h\" is no ICE server"),
+            ("ice_servers = [{ urls = [\"turn:h\"] }]", "ice_servers: turn:h needs username and credential"),
+            ("[http]\naddresses = []", "http.addresses: is empty"),
+            ("[http]\naddresses = [\"::1\", \"::1\"]", "http.addresses: ::1 stands there twice"),
+            ("[media]\naddresses = []", "media.addresses: is empty"),
+            ("[media]\nworkers = 257", "media.workers: 257 is more than 256"),
+            ("[media]\nworkers = 2\nport = 65535", "media.port: 2 workers from port 65535 go past 65535"),
+            ("[media]\nsocket_buffer_kib = 1", "media.socket_buffer_kib: 1 is outside 64 to"),
+            ("[media]\nannounce = [\"0.0.0.0\"]", "media.announce: 0.0.0.0 is no address of a machine"),
+            ("[media]\nannounce = [\"1.2.3.4:5\"]", "media.announce: \"1.2.3.4:5\" is neither"),
+            ("[media]\nannounce = [\"1.2.3.400\"]", "media.announce: \"1.2.3.400\" is neither"),
+            ("[limits]\nconnections = 0", "limits.connections: 0 is outside 1 to"),
+            ("[limits]\nconnections_per_address = 0", "limits.connections_per_address: 0 is outside"),
+            ("[limits]\nsessions_per_worker = 0", "limits.sessions_per_worker: 0 is outside"),
+            ("[limits]\npipelines = 0", "limits.pipelines: 0 is outside"),
+            ("[tls]\ncertificate = \"c.pem\"", "tls.key: is missing"),
+            ("[tls]\nkey = \"k.pem\"", "tls.certificate: is missing"),
+            (
+                "[tls]\ncertificate = \"c\"\nkey = \"k\"\nself_signed = true",
+                "tls.self_signed: is set although",
+            ),
+            ("[log]\nfilter = \"loud,,=\"", "log.filter: "),
+        ] {
+            let text = problem(toml);
+            assert!(text.contains(expected), "for {toml:?} expected {expected:?}, found {text:?}");
+            assert_eq!(text.lines().count(), 1, "one mistake, one line: {text}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_never_repeats_a_token() {
+        assert!(!problem("access_tokens = [\"my secret\"]").contains("secret"));
+    }
+
+    #[test]
+    fn what_operators_write_is_accepted() {
+        accepted(
+            "allowed_origins = [\"https://app.example.org:8443\", \"http://[::1]:3000\"]\n\
+             ice_servers = [{ urls = [\"stun:stun.example.org:3478\"] }, \
+             { urls = [\"turns:t.example:443?transport=tcp\"], username = \"u\", credential = \"c\" }]\n\
+             [media]\nannounce = [\"203.0.113.7\", \"2001:db8::7\", \"media.example.org\"]\nport = 65535\nworkers = 1\n\
+             [log]\nfilter = \"info,keel_media=debug\"\n",
+        );
+    }
+}

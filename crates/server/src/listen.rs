@@ -1,0 +1,153 @@
+//! The HTTP listening sockets, and the addresses under which they are reached.
+
+use crate::config::HttpSettings;
+use anyhow::{Context, bail};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
+
+/// Connections that may wait to be accepted; the system refuses further ones.
+const BACKLOG: i32 = 1024;
+
+/// With port 0 the system picks a port for the first address, which may be taken on the second.
+const PORT_CHOICES_MAX: u32 = 16;
+
+/// Opens a listener per address, all on one port.
+///
+/// # Errors
+/// Which address failed, and what to do about it. A machine without IPv6 has no `::1`: that one is left out
+/// when another address remains.
+pub(crate) fn listen(settings: &HttpSettings) -> anyhow::Result<Vec<TcpListener>> {
+    let mut choices = if settings.port == 0 { PORT_CHOICES_MAX } else { 1 };
+    loop {
+        choices -= 1;
+        match listen_once(settings) {
+            Err(Refusal { error, .. }) if error.kind() == io::ErrorKind::AddrInUse && choices > 0 => {}
+            Err(Refusal { address, error }) => return Err(explain(address, error)),
+            Ok(listeners) if listeners.is_empty() => {
+                bail!("http.addresses: none of them exists on this machine")
+            }
+            Ok(listeners) => return Ok(listeners),
+        }
+    }
+}
+
+struct Refusal {
+    address: SocketAddr,
+    error: io::Error,
+}
+
+fn listen_once(settings: &HttpSettings) -> Result<Vec<TcpListener>, Refusal> {
+    let mut port = settings.port;
+    let mut listeners: Vec<TcpListener> = Vec::new();
+    for &ip in &settings.addresses {
+        let address = SocketAddr::new(ip, port);
+        let opened = open(address).and_then(|listener| Ok((listener.local_addr()?.port(), listener)));
+        match opened {
+            Ok((chosen, listener)) => {
+                port = chosen;
+                listeners.push(listener);
+            }
+            Err(error) if ip == Ipv6Addr::LOCALHOST && lacks_ipv6(&error) => {
+                tracing::debug!(%error, "no IPv6 on this machine: not listening on ::1");
+            }
+            Err(error) => return Err(Refusal { address, error }),
+        }
+    }
+    Ok(listeners)
+}
+
+fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Without it a restart would wait for connections of the earlier run to time out.
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // `::` would take the IPv4 port as well, and `0.0.0.0` beside it would fail.
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn lacks_ipv6(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
+        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+}
+
+fn explain(address: SocketAddr, error: io::Error) -> anyhow::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "http.port: another program listens there; stop it, or choose another port with --http-port"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "http.port: the system reserves low ports; choose one from 1024 with --http-port"
+        }
+        io::ErrorKind::AddrNotAvailable => "http.addresses: this machine does not have that address",
+        _ => "http.addresses: the system refused",
+    };
+    anyhow::Error::new(error).context(format!("cannot listen on {address}: {advice}"))
+}
+
+/// The unicast addresses of this machine's interfaces, loopback and link-local ones left out.
+///
+/// # Errors
+/// When the system does not list them.
+pub(crate) fn interface_addresses() -> anyhow::Result<Vec<IpAddr>> {
+    let interfaces = if_addrs::get_if_addrs().context("cannot list the network interfaces")?;
+    let mut addresses: Vec<IpAddr> = interfaces
+        .iter()
+        .filter(|interface| !interface.is_loopback() && !interface.is_link_local())
+        .map(if_addrs::Interface::ip)
+        .collect();
+    addresses.sort();
+    addresses.dedup();
+    Ok(addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn settings(addresses: &[IpAddr], port: u16) -> HttpSettings {
+        HttpSettings { addresses: addresses.to_vec(), port }
+    }
+
+    #[test]
+    fn all_addresses_share_one_port() {
+        let listeners = listen(&settings(&[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()], 0))
+            .expect("free ports");
+        let ports: Vec<u16> =
+            listeners.iter().map(|listener| listener.local_addr().expect("an address").port()).collect();
+        assert!(ports.iter().all(|port| *port == ports[0] && *port != 0), "{ports:?}");
+    }
+
+    #[test]
+    fn both_wildcards_fit_on_one_port() {
+        let wildcards = [Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::UNSPECIFIED.into()];
+        let Ok(_ipv6) = Socket::new(Domain::IPV6, Type::STREAM, Some(Protocol::TCP)) else {
+            let only = listen(&settings(&wildcards[1..], 0)).expect("a free port");
+            assert_eq!(only.len(), 1, "a machine without IPv6");
+            return;
+        };
+        assert_eq!(listen(&settings(&wildcards, 0)).expect("free ports").len(), 2);
+    }
+
+    #[test]
+    fn a_port_in_use_is_named_with_what_to_do() {
+        let holder = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = holder.local_addr().expect("an address").port();
+        let error = listen(&settings(&[Ipv4Addr::LOCALHOST.into()], port)).expect_err("in use");
+        let text = format!("{error:#}");
+        assert!(text.contains(&format!("127.0.0.1:{port}")) && text.contains("--http-port"), "{text}");
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_named() {
+        // RFC 5737 §3: an address of documentation belongs to no machine.
+        let foreign = Ipv4Addr::new(192, 0, 2, 1);
+        let error = listen(&settings(&[foreign.into()], 0)).expect_err("not ours");
+        assert!(format!("{error:#}").contains("does not have that address"), "{error:#}");
+    }
+}

@@ -1,0 +1,5 @@
+//! Stories about the real `keel` binary: what it refuses, what it prints, how it starts and ends.
+
+mod binary;
+mod configuration;
+mod lifecycle;

@@ -1,0 +1,191 @@
+//! Who may: origins of pages, access tokens, the admin token.
+
+use crate::config::Config;
+use crate::error::ApiError;
+use crate::state::AppState;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use std::fmt;
+use std::net::IpAddr;
+use subtle::ConstantTimeEq;
+
+/// A secret word of the configuration. Never shown, compared in constant time.
+#[derive(Clone)]
+pub struct Token(String);
+
+impl Token {
+    /// The token with this text; `None` for an empty one, which would open to everybody.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Option<Self> {
+        let text = text.into();
+        (!text.is_empty()).then_some(Self(text))
+    }
+
+    /// Whether `candidate` is this token. Takes the same time wherever the two differ.
+    pub(crate) fn matches(&self, candidate: &str) -> bool {
+        self.0.as_bytes().ct_eq(candidate.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(hidden)")
+    }
+}
+
+/// Which pages may use this server. Requests without an `Origin` header (no page sent them) and those of
+/// this server's own pages always may: browsers do not guard WebSockets by origin, so servers must.
+#[derive(Clone, Debug, Default)]
+pub struct OriginPolicy {
+    /// Further origins, as browsers write them: `https://example.org`, no path, no slash at the end.
+    pub allowed: Vec<String>,
+    /// Whether pages from any port of this machine may too (a page under development on another port).
+    /// For a server that listens on loopback only and has no tokens.
+    pub allow_loopback: bool,
+}
+
+/// What an origin is to this server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Own,
+    Allowed,
+    Foreign,
+}
+
+impl OriginPolicy {
+    /// `host` is the request's own authority. The scheme is not compared: behind a proxy that ends TLS
+    /// the server cannot know it.
+    fn standing(&self, origin: &str, host: Option<&str>) -> Standing {
+        let authority = origin.split_once("://").map(|(_, authority)| authority);
+        if authority.is_some_and(|authority| host.is_some_and(|host| host.eq_ignore_ascii_case(authority))) {
+            return Standing::Own;
+        }
+        let loopback = self.allow_loopback && authority.is_some_and(is_loopback);
+        if loopback || self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)) {
+            return Standing::Allowed;
+        }
+        Standing::Foreign
+    }
+}
+
+fn is_loopback(authority: &str) -> bool {
+    let Ok(uri) = authority.parse::<axum::http::uri::Authority>() else { return false };
+    let host = uri.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    // RFC 6761 §6.3: `localhost` and all names below it are this machine.
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+/// Refuses requests of foreign pages, on every route; tells allowed ones' browsers that they may read.
+pub(crate) async fn check_origin(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let Some(origin) = request.headers().get(header::ORIGIN).cloned() else {
+        return Ok(next.run(request).await);
+    };
+    let standing = origin.to_str().map_or(Standing::Foreign, |text| {
+        state.config().origins.standing(text, authority(request.headers(), request.uri()))
+    });
+    match standing {
+        Standing::Own => Ok(next.run(request).await),
+        Standing::Allowed => {
+            let mut response = next.run(request).await;
+            let headers = response.headers_mut();
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.append(header::VARY, HeaderValue::from_static("Origin"));
+            Ok(response)
+        }
+        Standing::Foreign => Err(ApiError::OriginRefused),
+    }
+}
+
+/// The authority that the client asked: HTTP/1.1 has it in `Host`, HTTP/2 in the target.
+fn authority<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    host.or_else(|| uri.authority().map(axum::http::uri::Authority::as_str))
+}
+
+/// Checks the access token, if the configuration asks for one. Browsers cannot add headers to a WebSocket
+/// request, so it may also stand in the query.
+pub(crate) fn require_access(
+    config: &Config,
+    headers: &HeaderMap,
+    query_token: Option<&str>,
+) -> Result<(), ApiError> {
+    if config.access_tokens.is_empty() {
+        return Ok(());
+    }
+    let candidate = bearer(headers).or(query_token).ok_or(ApiError::AccessTokenMissing)?;
+    if matches_any(&config.access_tokens, candidate) { Ok(()) } else { Err(ApiError::AccessTokenWrong) }
+}
+
+/// Checks the admin token.
+pub(crate) fn require_admin(config: &Config, headers: &HeaderMap) -> Result<(), ApiError> {
+    let token = config.admin_token.as_ref().ok_or(ApiError::AdminClosed)?;
+    let candidate = bearer(headers).ok_or(ApiError::AdminTokenMissing)?;
+    if token.matches(candidate) { Ok(()) } else { Err(ApiError::AdminTokenWrong) }
+}
+
+/// Compares with every token, so that the time does not tell which one was met.
+fn matches_any(tokens: &[Token], candidate: &str) -> bool {
+    tokens.iter().fold(false, |met, token| met | token.matches(candidate))
+}
+
+/// RFC 6750 §2.1: the token after `Bearer`; the scheme's case does not matter (RFC 9110 §11.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_pages_pass_and_foreign_ones_do_not() {
+        let policy = OriginPolicy::default();
+        let host = Some("keel.example:8443");
+        assert_eq!(policy.standing("https://keel.example:8443", host), Standing::Own);
+        assert_eq!(policy.standing("https://KEEL.example:8443", host), Standing::Own);
+        for foreign in ["https://keel.example", "https://evil.example:8443", "null", "", "http://localhost:8443"]
+        {
+            assert_eq!(policy.standing(foreign, host), Standing::Foreign, "{foreign}");
+        }
+        assert_eq!(policy.standing("https://keel.example", None), Standing::Foreign);
+    }
+
+    #[test]
+    fn loopback_pages_pass_only_in_open_loopback_mode() {
+        let policy = OriginPolicy { allow_loopback: true, ..OriginPolicy::default() };
+        let host = Some("localhost:8080");
+        for origin in ["http://localhost:3000", "http://127.8.0.1", "http://[::1]:5173", "http://a.localhost"] {
+            assert_eq!(policy.standing(origin, host), Standing::Allowed, "{origin}");
+        }
+        for origin in ["http://localhost.evil.example", "http://127.0.0.1.evil.example", "http://10.0.0.1"] {
+            assert_eq!(policy.standing(origin, host), Standing::Foreign, "{origin}");
+        }
+    }
+
+    #[test]
+    fn configured_origins_pass_exactly() {
+        let policy =
+            OriginPolicy { allowed: vec!["https://app.example".to_owned()], ..OriginPolicy::default() };
+        assert_eq!(policy.standing("https://app.example", Some("keel.example")), Standing::Allowed);
+        assert_eq!(policy.standing("http://app.example", Some("keel.example")), Standing::Foreign);
+        assert_eq!(policy.standing("https://app.example.evil", Some("keel.example")), Standing::Foreign);
+    }
+
+    #[test]
+    fn tokens_are_compared_whole_and_never_shown() {
+        let token = Token::new("correct horse").expect("not empty");
+        assert!(token.matches("correct horse"));
+        assert!(!token.matches("correct") && !token.matches("correct horsE") && !token.matches(""));
+        assert!(!format!("{token:?}").contains("horse"));
+        assert!(Token::new("").is_none());
+    }
+}

@@ -1,0 +1,290 @@
+//! The one-to-one call: registration, ringing, media, the end.
+//!
+//! One task, the switchboard, owns the [`machine`] and every task below it: one per connection, one per
+//! call's media, one per question to the store. They talk to it through one bounded inbox and it never
+//! waits for any of them, so none can block another.
+
+mod effect;
+mod machine;
+mod media;
+mod message;
+mod phase;
+mod refusal;
+mod registry;
+mod token;
+
+pub(crate) use effect::{Admitted, CloseReason, ConnectionId};
+pub(crate) use message::{ClientMessage, FrameError, ServerMessage};
+pub(crate) use phase::Outcome;
+pub(crate) use refusal::{CallRefusal, RegisterRefusal};
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::private::Private;
+use crate::socket::connection::{Connection, Outbound};
+use crate::store::{AdmitError, CallRecord, Store, UnixMillis};
+use effect::{CallId, Effect, EndedCall, MediaReport, Side};
+use keel_media::MediaServer;
+use machine::Machine;
+use media::{Offers, Reporter};
+use message::Candidate;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use token::ResumeToken;
+use tokio::sync::mpsc;
+use tokio::task::{Id as TaskId, JoinSet};
+use tokio::time::sleep_until;
+use tracing::{Instrument, debug, info, info_span, warn};
+
+/// What reaches the switchboard.
+pub(crate) enum Inbound {
+    Connected(Connection),
+    Message { from: ConnectionId, message: ClientMessage },
+    /// The last word of a connection's task.
+    Left(ConnectionId),
+    Media { call: CallId, report: MediaReport },
+    Shutdown,
+}
+
+/// Inputs that may wait. Senders wait when it is full, so a flood slows its own sockets down; a thousand
+/// is what the machine handles in some milliseconds.
+pub(crate) const INBOX_MAX: usize = 1024;
+
+/// The task that owns all calls.
+pub(crate) struct Switchboard {
+    machine: Machine,
+    config: Arc<Config>,
+    media: MediaServer,
+    store: Store,
+    metrics: Arc<Metrics>,
+    inbox: mpsc::Receiver<Inbound>,
+    /// For the tasks that are started. It keeps the inbox open, so the switchboard ends by
+    /// [`Inbound::Shutdown`] only.
+    to_inbox: mpsc::Sender<Inbound>,
+    lines: BTreeMap<ConnectionId, mpsc::Sender<Outbound>>,
+    media_by_call: BTreeMap<CallId, mpsc::Sender<(Side, Candidate)>>,
+    tasks: JoinSet<Done>,
+    /// Whose task is whose, also for one that panics. Looked up only.
+    owners: HashMap<TaskId, Owner>,
+}
+
+/// What a task leaves behind.
+enum Done {
+    Nothing,
+    Admission(Result<(), AdmitError>),
+}
+
+#[derive(Clone, Copy)]
+enum Owner {
+    Connection(ConnectionId),
+    Media(CallId),
+    Admission(ConnectionId),
+}
+
+impl Switchboard {
+    pub(crate) fn new(
+        config: Arc<Config>,
+        media: MediaServer,
+        store: Store,
+        metrics: Arc<Metrics>,
+        inbox: mpsc::Receiver<Inbound>,
+        to_inbox: mpsc::Sender<Inbound>,
+    ) -> Self {
+        Self {
+            machine: Machine::new(config.limits.clone()),
+            config,
+            media,
+            store,
+            metrics,
+            inbox,
+            to_inbox,
+            lines: BTreeMap::new(),
+            media_by_call: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            owners: HashMap::new(),
+        }
+    }
+
+    /// Runs until a shutdown is complete: every connection closed, every call's media released.
+    pub(crate) async fn run(mut self) {
+        let mut stopping = false;
+        while !(stopping && self.tasks.is_empty()) {
+            let due = self.machine.poll_timeout();
+            tokio::select! {
+                // Timers before the inbox, so that a flood does not hold them up; the inbox before ended
+                // tasks, so that a connection's last messages come before its end.
+                biased;
+                () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => { // clock: unused without a timer
+                    self.machine.handle_timeout(now());
+                }
+                Some(inbound) = self.inbox.recv() => {
+                    stopping |= matches!(inbound, Inbound::Shutdown);
+                    self.handle(inbound);
+                }
+                Some(ended) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => {
+                    self.handle_ended(ended);
+                }
+            }
+            while let Some(effect) = self.machine.poll_effect() {
+                self.perform(effect);
+            }
+            self.metrics.set_users_and_calls(self.machine.registered_users(), self.machine.calls());
+        }
+    }
+
+    fn handle(&mut self, inbound: Inbound) {
+        match inbound {
+            Inbound::Connected(connection) => self.connect(connection),
+            Inbound::Message { from, message } => self.machine.handle_message(now(), from, message),
+            Inbound::Left(connection) => self.disconnect(connection),
+            Inbound::Media { call, report } => self.machine.handle_media(now(), call, report),
+            Inbound::Shutdown => self.machine.handle_shutdown(now()),
+        }
+    }
+
+    fn connect(&mut self, connection: Connection) {
+        let id = connection.id();
+        let address = connection.address();
+        let (line, outgoing) = mpsc::channel(self.config.limits.outgoing_messages_max.max(1));
+        let span = info_span!("connection", id = ?id);
+        span.in_scope(|| info!(address = %Private::new(&address), "connected"));
+        self.lines.insert(id, line);
+        self.spawn(
+            Owner::Connection(id),
+            async move {
+                connection.run(outgoing).await;
+                Done::Nothing
+            }
+            .instrument(span),
+        );
+        self.machine.handle_connected(id, address, ResumeToken::random());
+    }
+
+    fn disconnect(&mut self, connection: ConnectionId) {
+        self.lines.remove(&connection);
+        self.machine.handle_disconnected(now(), connection);
+    }
+
+    fn handle_ended(&mut self, ended: Result<(TaskId, Done), tokio::task::JoinError>) {
+        let (task, done) = match ended {
+            Ok((task, done)) => (task, Some(done)),
+            Err(error) => {
+                tracing::error!(%error, "a task of the switchboard failed");
+                (error.id(), None)
+            }
+        };
+        match (self.owners.remove(&task), done) {
+            (Some(Owner::Connection(connection)), _) => self.disconnect(connection),
+            (Some(Owner::Admission(connection)), Some(Done::Admission(verdict))) => {
+                self.machine.handle_admission(now(), connection, verdict);
+            }
+            (Some(Owner::Admission(connection)), _) => {
+                self.machine.handle_admission(now(), connection, Err(AdmitError::Failed));
+            }
+            (Some(Owner::Media(call)), _) => {
+                // Nothing happens if the call is over, as it is unless the task failed.
+                self.media_by_call.remove(&call);
+                let words = "the media server failed".to_owned();
+                self.machine.handle_media(now(), call, MediaReport::Failed(words));
+            }
+            (None, _) => {}
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send { to, message } => self.send(to, &message),
+            Effect::Refuse { to, reason } => {
+                self.metrics.count_signaling_error(reason.label());
+                debug!(connection = ?to, %reason, "message refused");
+                self.send(to, &ServerMessage::Error { message: reason.to_string() });
+            }
+            Effect::Close { connection, reason } => {
+                if let Some(line) = self.lines.remove(&connection) {
+                    // A full line is closed by its sender's end instead.
+                    let _ = line.try_send(Outbound::Close(reason));
+                }
+            }
+            Effect::Admit { connection, name, secret } => {
+                let store = self.store.clone();
+                let asked = async move { Done::Admission(store.admit(name, secret, wall_clock()).await) };
+                self.spawn(Owner::Admission(connection), asked);
+            }
+            Effect::StartMedia { call, caller_offer, callee_offer } => {
+                self.start_media(call, Offers { caller: caller_offer, callee: callee_offer });
+            }
+            Effect::AddCandidate { call, side, candidate } => {
+                if let Some(media) = self.media_by_call.get(&call)
+                    && media.try_send((side, candidate)).is_err()
+                {
+                    // The queue holds all that the machine lets through, so its task is ending.
+                    debug!(?call, ?side, "candidate after the end of media");
+                }
+            }
+            Effect::EndMedia { call } => {
+                self.media_by_call.remove(&call);
+            }
+            Effect::CountRegistration(result) => self.metrics.count_registration(result),
+            Effect::CountRefusedCall(refusal) => self.metrics.count_refused_call(refusal),
+            Effect::SetUp(took) => self.metrics.observe_call_setup(took),
+            Effect::Ended(call) => self.end_call(call),
+        }
+    }
+
+    /// Queues a message for a browser. One that does not read is cut off: a call must not grow a queue.
+    fn send(&mut self, to: ConnectionId, message: &ServerMessage) {
+        let Some(line) = self.lines.get(&to) else { return };
+        if line.try_send(Outbound::Text(message.to_json())).is_err() {
+            warn!(connection = ?to, "the client does not read its messages: disconnected");
+            self.disconnect(to);
+        }
+    }
+
+    fn start_media(&mut self, call: CallId, offers: Offers) {
+        let room = 2 * self.config.limits.candidates_per_peer_max.max(1);
+        let (media, candidates) = mpsc::channel(room);
+        self.media_by_call.insert(call, media);
+        let reporter = Reporter { call, inbox: self.to_inbox.clone() };
+        let server = self.media.clone();
+        let served = async move {
+            media::serve(server, offers, candidates, reporter).await;
+            Done::Nothing
+        };
+        self.spawn(Owner::Media(call), served.instrument(info_span!("call", id = ?call)));
+    }
+
+    fn end_call(&mut self, call: EndedCall) {
+        let EndedCall { from, to, started, answered, ended, outcome } = call;
+        info!(?from, ?to, outcome = outcome.label(), "call ended");
+        self.metrics.count_call(outcome);
+        // The machine counts time on the steady clock; the history wants the wall's.
+        let (now, wall) = (now(), wall_clock());
+        let on_wall = |instant: Instant| {
+            let ago = u64::try_from((now - instant).as_millis()).unwrap_or(u64::MAX);
+            UnixMillis(wall.0.saturating_sub(ago))
+        };
+        self.store.record(CallRecord {
+            from,
+            to,
+            started: on_wall(started),
+            answered: answered.map(on_wall),
+            ended: on_wall(ended),
+            outcome,
+        });
+    }
+
+    fn spawn(&mut self, owner: Owner, task: impl Future<Output = Done> + Send + 'static) {
+        let id = self.tasks.spawn(task).id();
+        self.owners.insert(id, owner);
+    }
+}
+
+fn now() -> Instant {
+    Instant::now() // clock: the switchboard is the machine's edge to real time
+}
+
+fn wall_clock() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO); // clock: history
+    UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,46 @@
+//! What the signaling server can be told.
+
+use crate::auth::{OriginPolicy, Token};
+use crate::limits::Limits;
+use serde::Serialize;
+use std::fmt;
+
+/// Settings of the signaling server. The default serves everybody who can reach it and knows no ICE
+/// servers.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The STUN and TURN servers that browsers are told to use.
+    pub ice_servers: Vec<IceServer>,
+    /// Any of these opens `/call` and `/api/config`. Empty: no token is needed.
+    pub access_tokens: Vec<Token>,
+    /// Opens `/api/users` and `/api/calls`. `None`: they stay closed.
+    pub admin_token: Option<Token>,
+    /// Which other origins' pages may use this server.
+    pub origins: OriginPolicy,
+    /// Every bound.
+    pub limits: Limits,
+}
+
+/// One entry of a browser's `RTCConfiguration.iceServers` (W3C WebRTC §4.2.2).
+#[derive(Clone, Serialize)]
+pub struct IceServer {
+    /// `stun:`, `turn:` or `turns:` URLs of one server.
+    pub urls: Vec<String>,
+    /// The user name for TURN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The password for TURN. Every user of the page sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+impl fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let credential = self.credential.as_ref().map(|_| "(hidden)");
+        f.debug_struct("IceServer")
+            .field("urls", &self.urls)
+            .field("username", &self.username)
+            .field("credential", &credential)
+            .finish()
+    }
+}

@@ -1,0 +1,134 @@
+//! What an HTTP request can be refused for, rendered in one place.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// Why a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ApiError {
+    NotFound,
+    OriginRefused,
+    AccessTokenMissing,
+    AccessTokenWrong,
+    AdminClosed,
+    AdminTokenMissing,
+    AdminTokenWrong,
+    NotAWebSocket,
+    ServerFull,
+    TooManyFromAddress,
+    ShuttingDown,
+    PageInvalid,
+    StoreBusy,
+    StoreFailed,
+}
+
+/// RFC 9457 §3: a problem document; `code` is the stable word for programs, `detail` says what to do.
+#[derive(Serialize)]
+struct Problem {
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    detail: &'static str,
+}
+
+impl ApiError {
+    fn parts(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing at this address."),
+            Self::OriginRefused => (
+                StatusCode::FORBIDDEN,
+                "origin_refused",
+                "Pages of this origin may not use this server. Add the origin to the allowed origins of its configuration.",
+            ),
+            Self::AccessTokenMissing => (
+                StatusCode::UNAUTHORIZED,
+                "access_token_missing",
+                "Send an access token: `?access_token=...` or the header `Authorization: Bearer ...`.",
+            ),
+            Self::AccessTokenWrong => (
+                StatusCode::FORBIDDEN,
+                "access_token_wrong",
+                "The access token is not one of this server's configuration.",
+            ),
+            Self::AdminClosed => (
+                StatusCode::FORBIDDEN,
+                "admin_closed",
+                "The configuration has no admin token, so this is closed. Set one and send it as `Authorization: Bearer ...`.",
+            ),
+            Self::AdminTokenMissing => (
+                StatusCode::UNAUTHORIZED,
+                "admin_token_missing",
+                "Send the admin token in the header `Authorization: Bearer ...`.",
+            ),
+            Self::AdminTokenWrong => (
+                StatusCode::FORBIDDEN,
+                "admin_token_wrong",
+                "The token is not the admin token of this server's configuration.",
+            ),
+            Self::NotAWebSocket => (
+                StatusCode::UPGRADE_REQUIRED,
+                "not_a_websocket",
+                "Open this address as a WebSocket (RFC 6455).",
+            ),
+            Self::ServerFull => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_full",
+                "The server has as many connections as it takes. Try again later.",
+            ),
+            Self::TooManyFromAddress => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_from_address",
+                "There are too many connections from your address. Close some.",
+            ),
+            Self::ShuttingDown => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "shutting_down",
+                "The server is shutting down. Try again in a moment.",
+            ),
+            Self::PageInvalid => (
+                StatusCode::BAD_REQUEST,
+                "page_invalid",
+                "`limit` is a number from 1 to 500; `after` is the `next` of the page before.",
+            ),
+            Self::StoreBusy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "store_busy",
+                "The store has too much to do. Try again in a moment.",
+            ),
+            Self::StoreFailed => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "store_failed",
+                "The store could not be read. The server's log says why.",
+            ),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code, detail) = self.parts();
+        let problem = Problem {
+            title: status.canonical_reason().unwrap_or("Refused"),
+            status: status.as_u16(),
+            code,
+            detail,
+        };
+        let mut response = (status, axum::Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match status {
+            // RFC 9110 §15.5.2: a 401 names the scheme it wants.
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            // RFC 6455 §4.2.2 and RFC 9110 §15.5.22: a 426 names the protocol to upgrade to.
+            StatusCode::UPGRADE_REQUIRED => {
+                headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            }
+            _ => {}
+        }
+        response
+    }
+}

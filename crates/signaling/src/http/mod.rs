@@ -1,0 +1,74 @@
+//! The plain HTTP surface: pages, configuration, health, metrics, the administrator's lists.
+
+pub(crate) mod admin;
+pub(crate) mod page;
+
+use crate::auth::require_access;
+use crate::config::IceServer;
+use crate::error::ApiError;
+use crate::state::AppState;
+use crate::user_name::NAME_CHARS_MAX;
+use axum::Json;
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::response::IntoResponse;
+use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
+
+/// The access token of a request's query. A query that cannot be read has none.
+#[derive(Default, Deserialize)]
+pub(crate) struct AccessQuery {
+    access_token: Option<String>,
+}
+
+impl AccessQuery {
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.access_token.as_deref()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for AccessQuery {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Query::try_from_uri(&parts.uri).map_or_else(|_| Self::default(), |Query(query)| query))
+    }
+}
+
+/// What the page needs to know before it connects.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PageConfig<'a> {
+    ice_servers: &'a [IceServer],
+    name_chars_max: usize,
+    ring_seconds: u64,
+}
+
+/// `GET /api/config`. Behind the access token: it has the password of the TURN server.
+pub(crate) async fn config(
+    State(state): State<AppState>,
+    query: AccessQuery,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, ApiError> {
+    require_access(state.config(), &headers, query.token())?;
+    let config = state.config();
+    let answer = Json(PageConfig {
+        ice_servers: &config.ice_servers,
+        name_chars_max: NAME_CHARS_MAX,
+        ring_seconds: config.limits.ring_max.as_secs(),
+    })
+    .into_response();
+    Ok(([(header::CACHE_CONTROL, "no-store")], answer))
+}
+
+/// `GET /healthz`: 200 while calls can be made, 503 from the beginning of a shutdown.
+pub(crate) async fn health(State(state): State<AppState>) -> Result<impl IntoResponse, ApiError> {
+    if state.is_serving() { Ok(([(header::CACHE_CONTROL, "no-store")], "ok\n")) } else { Err(ApiError::ShuttingDown) }
+}
+
+/// `GET /metrics`: OpenMetrics text. It has counts only, no names.
+pub(crate) async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
+    const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, TYPE), (header::CACHE_CONTROL, "no-store")], state.render_metrics().await)
+}

@@ -1,0 +1,221 @@
+//! What operators watch, as Prometheus text.
+
+use crate::call::{Admitted, CallRefusal, Outcome, RegisterRefusal};
+use keel_media::MediaSnapshot;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// One label with a value known at compile time: no name or address ever becomes a label.
+type Label = [(&'static str, &'static str); 1];
+
+/// All metrics of the process.
+pub(crate) struct Metrics {
+    registry: Registry,
+    media: Arc<MediaMetrics>,
+    connections: Gauge,
+    registered_users: Gauge,
+    calls_active: Gauge,
+    records_dropped: Gauge,
+    calls: Family<Label, Counter>,
+    calls_refused: Family<Label, Counter>,
+    registrations: Family<Label, Counter>,
+    signaling_errors: Family<Label, Counter>,
+    call_setup: Histogram,
+}
+
+/// Upper bounds in seconds: a call on a LAN is up in tens of milliseconds, one over TURN in seconds.
+const SETUP_BUCKETS: [f64; 10] = [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6];
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let metrics = Self {
+            registry: Registry::with_prefix("keel"),
+            media: Arc::default(),
+            connections: Gauge::default(),
+            registered_users: Gauge::default(),
+            calls_active: Gauge::default(),
+            records_dropped: Gauge::default(),
+            calls: Family::default(),
+            calls_refused: Family::default(),
+            registrations: Family::default(),
+            signaling_errors: Family::default(),
+            call_setup: Histogram::new(SETUP_BUCKETS),
+        };
+        metrics.registered()
+    }
+
+    fn registered(mut self) -> Self {
+        let registry = &mut self.registry;
+        registry.register("connections", "WebSocket connections", self.connections.clone());
+        registry.register("registered_users", "Users that are online", self.registered_users.clone());
+        registry.register("calls_active", "Calls from their ring to their end", self.calls_active.clone());
+        registry.register(
+            "history_dropped",
+            "Calls that the history lacks because the store was too slow",
+            self.records_dropped.clone(),
+        );
+        registry.register("calls", "Calls that have ended", self.calls.clone());
+        registry.register("calls_refused", "Calls refused before they rang", self.calls_refused.clone());
+        registry.register("registrations", "Registrations by their result", self.registrations.clone());
+        registry.register(
+            "signaling_errors",
+            "Messages answered with an error",
+            self.signaling_errors.clone(),
+        );
+        registry.register(
+            "call_setup_seconds",
+            "From the callee's acceptance until both peers are connected",
+            self.call_setup.clone(),
+        );
+        registry.register_collector(Box::new(Arc::clone(&self.media)));
+        self
+    }
+
+    pub(crate) fn count_call(&self, outcome: Outcome) {
+        self.calls.get_or_create(&[("outcome", outcome.label())]).inc();
+    }
+
+    pub(crate) fn count_refused_call(&self, refusal: CallRefusal) {
+        self.calls_refused.get_or_create(&[("reason", refusal.label())]).inc();
+    }
+
+    pub(crate) fn count_registration(&self, result: Result<Admitted, RegisterRefusal>) {
+        let result = match result {
+            Ok(Admitted::Anew) => "accepted",
+            Ok(Admitted::Resumed) => "resumed",
+            Err(refusal) => refusal.label(),
+        };
+        self.registrations.get_or_create(&[("result", result)]).inc();
+    }
+
+    pub(crate) fn count_signaling_error(&self, kind: &'static str) {
+        self.signaling_errors.get_or_create(&[("kind", kind)]).inc();
+    }
+
+    pub(crate) fn observe_call_setup(&self, took: Duration) {
+        self.call_setup.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn set_users_and_calls(&self, users: usize, calls: usize) {
+        self.registered_users.set(gauge_value(users as u64));
+        self.calls_active.set(gauge_value(calls as u64));
+    }
+
+    /// The text of now (OpenMetrics 1.0).
+    pub(crate) fn render(&self, media: MediaSnapshot, connections: usize, records_dropped: u64) -> String {
+        self.connections.set(gauge_value(connections as u64));
+        self.records_dropped.set(gauge_value(records_dropped));
+        *self.media.0.lock().unwrap_or_else(PoisonError::into_inner) = media;
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("a string takes all that is written to it");
+        text
+    }
+}
+
+fn gauge_value(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// The media server counts for itself; this shows its last snapshot.
+#[derive(Debug, Default)]
+struct MediaMetrics(Mutex<MediaSnapshot>);
+
+impl Collector for MediaMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let snapshot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let gauges = [
+            ("sessions", "Peers' transports in the media server", snapshot.sessions),
+            ("endpoints", "Endpoints in the media server", snapshot.endpoints),
+            ("pipelines", "Pipelines in the media server", snapshot.pipelines),
+        ];
+        for (name, help, value) in gauges {
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            ConstGauge::new(gauge_value(value)).encode(metric)?;
+        }
+        let counters = [
+            ("forwarded", "RTP packets forwarded, once per subscriber", snapshot.forwarded),
+            ("events_dropped", "Media events that found their queue full", snapshot.events_dropped),
+        ];
+        for (name, help, value) in counters {
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            ConstCounter::new(value).encode(metric)?;
+        }
+        let directions = [
+            ("packets", "Datagrams of the media sockets", [snapshot.packets_in, snapshot.packets_out]),
+            ("bytes", "Bytes of the media sockets", [snapshot.bytes_in, snapshot.bytes_out]),
+        ];
+        for (name, help, [in_, out]) in directions {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (direction, value) in [("in", in_), ("out", out)] {
+                ConstCounter::new(value).encode(metric.encode_family(&[("direction", direction)])?)?;
+            }
+        }
+        let mut metric = encoder.encode_descriptor(
+            "drops",
+            "Datagrams and packets dropped by the media server",
+            None,
+            MetricType::Counter,
+        )?;
+        for (reason, count) in &snapshot.drops {
+            ConstCounter::new(*count).encode(metric.encode_family(&[("reason", reason.label())])?)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keel_media::forward::DropReason;
+
+    #[test]
+    fn the_names_that_operators_know_are_there() {
+        let metrics = Metrics::new();
+        metrics.count_call(Outcome::Completed);
+        metrics.count_refused_call(CallRefusal::CalleeBusy);
+        metrics.count_registration(Err(RegisterRefusal::InUse));
+        metrics.count_registration(Ok(Admitted::Anew));
+        metrics.count_signaling_error("not_json");
+        metrics.observe_call_setup(Duration::from_millis(300));
+        metrics.set_users_and_calls(4, 2);
+        let media = MediaSnapshot {
+            sessions: 7,
+            packets_in: 11,
+            bytes_out: 12,
+            drops: vec![(DropReason::SrtpReplay, 3)],
+            ..MediaSnapshot::default()
+        };
+        let text = metrics.render(media, 5, 1);
+        for line in [
+            "keel_sessions 7",
+            "keel_endpoints 0",
+            "keel_pipelines 0",
+            "keel_connections 5",
+            "keel_registered_users 4",
+            "keel_calls_active 2",
+            "keel_history_dropped 1",
+            "keel_packets_total{direction=\"in\"} 11",
+            "keel_bytes_total{direction=\"out\"} 12",
+            "keel_drops_total{reason=\"srtp_replay\"} 3",
+            "keel_events_dropped_total 0",
+            "keel_calls_total{outcome=\"completed\"} 1",
+            "keel_calls_refused_total{reason=\"callee_busy\"} 1",
+            "keel_registrations_total{result=\"accepted\"} 1",
+            "keel_registrations_total{result=\"in_use\"} 1",
+            "keel_signaling_errors_total{kind=\"not_json\"} 1",
+            "keel_call_setup_seconds_count 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is missing in:\n{text}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! One WebSocket: a half that reads, a half that writes, a heartbeat between them.
+
+use crate::call::{ClientMessage, CloseReason, ConnectionId, FrameError, Inbound, ServerMessage};
+use crate::limits::Limits;
+use crate::state::{Shared, Slot};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval_at, timeout};
+use tracing::{debug, info};
+
+/// One browser's connection.
+pub(crate) struct Connection {
+    id: ConnectionId,
+    socket: WebSocket,
+    shared: Arc<Shared>,
+    /// Its place among the connections that are allowed; free again when this is dropped.
+    slot: Slot,
+}
+
+/// What the switchboard has for a browser. When the channel ends without a `Close`, the browser was too
+/// slow.
+pub(crate) enum Outbound {
+    Text(String),
+    Close(CloseReason),
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The client closed it or vanished.
+    Closed,
+    /// No frame, not even a pong, within the limit.
+    Silent,
+    /// A message of more than the fatal size.
+    TooBig,
+    /// Frames that break RFC 6455.
+    Broken,
+    /// It did not read what was sent.
+    TooSlow,
+    /// Text that is not UTF-8 (RFC 6455 §8.1).
+    NotUtf8,
+    /// The server wants it.
+    Server(CloseReason),
+}
+
+/// Errors that may wait for a client. When it is full, reading waits: who floods is slowed down by its
+/// own answers.
+const ERRORS_MAX: usize = 16;
+
+/// How long a client may take to answer the server's close.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
+
+impl Connection {
+    pub(crate) fn new(id: ConnectionId, socket: WebSocket, shared: Arc<Shared>, slot: Slot) -> Self {
+        Self { id, socket, shared, slot }
+    }
+
+    pub(crate) fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    pub(crate) fn address(&self) -> IpAddr {
+        self.slot.address()
+    }
+
+    /// Runs until either side ends it. The last thing the switchboard hears is [`Inbound::Left`].
+    pub(crate) async fn run(self, outgoing: mpsc::Receiver<Outbound>) {
+        let Self { id, socket, shared, slot } = self;
+        let limits = &shared.config.limits;
+        let (mut sink, mut stream) = socket.split();
+        let (errors, waiting_errors) = mpsc::channel(ERRORS_MAX);
+        let reader = Reader { id, address: slot.address(), shared: &shared, errors };
+        let end = tokio::select! {
+            end = reader.run(&mut stream) => end,
+            end = write(&mut sink, outgoing, waiting_errors, limits) => end,
+        };
+        info!(?end, "disconnected");
+        // The switchboard may itself have ended; then nobody needs to know.
+        let _ = shared.inbox.send(Inbound::Left(id)).await;
+        say_goodbye(end, sink, stream).await;
+        drop(slot);
+    }
+}
+
+/// The half that reads.
+struct Reader<'a> {
+    id: ConnectionId,
+    address: IpAddr,
+    shared: &'a Shared,
+    errors: mpsc::Sender<FrameError>,
+}
+
+impl Reader<'_> {
+    async fn run(self, stream: &mut SplitStream<WebSocket>) -> End {
+        let limits = &self.shared.config.limits;
+        loop {
+            let frame = match timeout(limits.silence_max, stream.next()).await {
+                Err(_) => return End::Silent,
+                Ok(None) => return End::Closed,
+                Ok(Some(Err(error))) => return read_error(error),
+                Ok(Some(Ok(frame))) => frame,
+            };
+            let heard = match frame {
+                Message::Text(text) if text.len() > limits.message_bytes_fatal => return End::TooBig,
+                Message::Binary(bytes) if bytes.len() > limits.message_bytes_fatal => return End::TooBig,
+                Message::Text(text) => self.parse(&text),
+                Message::Binary(_) => self.admitted().and(Err(FrameError::Binary)),
+                Message::Close(_) => return End::Closed,
+                Message::Ping(_) | Message::Pong(_) => continue,
+            };
+            let passed_on = match heard {
+                Ok(message) => {
+                    self.shared.inbox.send(Inbound::Message { from: self.id, message }).await.is_ok()
+                }
+                Err(error) => {
+                    self.shared.metrics.count_signaling_error(error.label());
+                    debug!(%error, "frame refused");
+                    self.errors.send(error).await.is_ok()
+                }
+            };
+            if !passed_on {
+                return End::Server(CloseReason::ShuttingDown);
+            }
+        }
+    }
+
+    /// Cheapest refusal first.
+    fn parse(&self, text: &str) -> Result<ClientMessage, FrameError> {
+        let max = self.shared.config.limits.message_bytes_max;
+        self.admitted()?;
+        if text.len() > max {
+            return Err(FrameError::TooLong(max));
+        }
+        ClientMessage::parse(text)
+    }
+
+    fn admitted(&self) -> Result<(), FrameError> {
+        let now = Instant::now(); // clock: a socket's frames have no other time
+        if self.shared.take_message_token(now, self.address) { Ok(()) } else { Err(FrameError::TooFast) }
+    }
+}
+
+fn read_error(error: axum::Error) -> End {
+    use tungstenite::Error;
+    let error = error.into_inner();
+    match error.downcast_ref::<Error>() {
+        Some(Error::Capacity(_)) => End::TooBig,
+        Some(Error::Utf8(_)) => End::NotUtf8,
+        Some(Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => End::Closed,
+        Some(Error::Protocol(_)) => End::Broken,
+        _ => End::Closed,
+    }
+}
+
+/// The half that writes.
+async fn write(
+    sink: &mut SplitSink<WebSocket, Message>,
+    mut outgoing: mpsc::Receiver<Outbound>,
+    mut errors: mpsc::Receiver<FrameError>,
+    limits: &Limits,
+) -> End {
+    // RFC 6455 §5.5.2: a ping must be answered, so a client that lives is heard of in each interval.
+    let first = tokio::time::Instant::now() + limits.ping_every; // clock: the heartbeat's
+    let mut heartbeat = interval_at(first, limits.ping_every);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let frame = tokio::select! {
+            outbound = outgoing.recv() => match outbound {
+                Some(Outbound::Text(text)) => Message::Text(text.into()),
+                Some(Outbound::Close(reason)) => return End::Server(reason),
+                None => return End::TooSlow,
+            },
+            Some(error) = errors.recv() => {
+                Message::Text(ServerMessage::Error { message: error.to_string() }.to_json().into())
+            }
+            _ = heartbeat.tick() => Message::Ping(Default::default()),
+        };
+        match timeout(limits.write_max, sink.send(frame)).await {
+            Err(_) => return End::TooSlow,
+            // The reader sees why: an error to send is a connection that is closed or closing.
+            Ok(Err(_)) => return End::Closed,
+            Ok(Ok(())) => {}
+        }
+    }
+}
+
+/// Ends the WebSocket in order (RFC 6455 §7.1.2), for as long as the client may take.
+async fn say_goodbye(
+    end: End,
+    mut sink: SplitSink<WebSocket, Message>,
+    mut stream: SplitStream<WebSocket>,
+) {
+    let goodbye = async {
+        if let Some((code, reason)) = end.close_code() {
+            let frame = CloseFrame { code, reason: reason.into() };
+            sink.send(Message::Close(Some(frame))).await?;
+        }
+        sink.flush().await?;
+        // What still comes is read, and so is the client's own close: a socket that is closed with unread
+        // data resets the connection, and the client might never see why.
+        while let Some(frame) = stream.next().await {
+            frame?;
+        }
+        Ok::<(), axum::Error>(())
+    };
+    match timeout(CLOSE_MAX, goodbye).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!(%error, "no orderly end"),
+        Err(_) => debug!("no orderly end in time"),
+    }
+}
+
+impl End {
+    /// The close frame, where the client can be expected to read one.
+    fn close_code(self) -> Option<(u16, &'static str)> {
+        match self {
+            Self::Closed => None,
+            Self::Silent => Some((close_code::POLICY, "no sign of life")),
+            Self::TooBig => Some((close_code::SIZE, "the message is too big")),
+            Self::Broken => Some((close_code::PROTOCOL, "broken frame")),
+            Self::NotUtf8 => Some((close_code::INVALID, "text is not UTF-8")),
+            Self::TooSlow => Some((close_code::POLICY, "messages were not read")),
+            Self::Server(CloseReason::Replaced) => Some((CLOSE_REPLACED, "replaced by a newer connection")),
+            Self::Server(CloseReason::ShuttingDown) => {
+                Some((close_code::AWAY, "the server is shutting down"))
+            }
+        }
+    }
+}
+
+/// RFC 6455 §7.4.2: 4000 to 4999 are for applications. Tells a page not to connect again: it has.
+const CLOSE_REPLACED: u16 = 4001;

@@ -1,0 +1,40 @@
+//! `GET /call`: from the HTTP request to a connection of the switchboard.
+
+pub(crate) mod connection;
+
+use crate::auth::require_access;
+use crate::error::ApiError;
+use crate::http::AccessQuery;
+use crate::state::AppState;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{ConnectInfo, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use std::net::SocketAddr;
+
+/// Bytes that a connection reads at once. The library's 128 KiB would be most of the memory of an idle
+/// connection; messages are a few hundred bytes, offers a few thousand.
+const READ_BUFFER_BYTES: usize = 8 << 10;
+
+/// Checks who asks, then upgrades.
+pub(crate) async fn call(
+    State(state): State<AppState>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    query: AccessQuery,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    require_access(state.config(), &headers, query.token())?;
+    let upgrade = upgrade.map_err(|_| ApiError::NotAWebSocket)?;
+    let slot = state.take_slot(address.ip())?;
+    // Above the limit that closes with 1009, so that an oversized message is read to its end and the
+    // closing handshake can follow it; what is larger still is cut off here.
+    let read_max = 2 * state.config().limits.message_bytes_fatal;
+    Ok(upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(read_max)
+        .max_frame_size(read_max)
+        .on_upgrade(move |socket| async move { state.connect(socket, slot).await }))
+}

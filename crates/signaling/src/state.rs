@@ -1,0 +1,160 @@
+//! What all requests share, and the end of it.
+
+use crate::call::{ConnectionId, INBOX_MAX, Inbound, Switchboard};
+use crate::config::Config;
+use crate::error::ApiError;
+use crate::limits::{ConnectionCounts, RateLimiter, TooManyConnections};
+use crate::metrics::Metrics;
+use crate::socket::connection::Connection;
+use crate::store::Store;
+use axum::extract::ws::WebSocket;
+use keel_media::MediaServer;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// The running signaling server. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    shared: Arc<Shared>,
+    switchboard: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+/// What connections need of it.
+pub(crate) struct Shared {
+    pub(crate) config: Arc<Config>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) inbox: mpsc::Sender<Inbound>,
+    media: MediaServer,
+    store: Store,
+    connections_made: AtomicU64,
+    counts: Mutex<ConnectionCounts>,
+    messages: Mutex<RateLimiter>,
+}
+
+impl AppState {
+    /// Starts the signaling server on the current tokio runtime.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    #[must_use]
+    pub fn new(config: Config, media: MediaServer, store: Store) -> Self {
+        let config = Arc::new(config);
+        let metrics = Arc::new(Metrics::new());
+        let (inbox, waiting) = mpsc::channel(INBOX_MAX);
+        let switchboard = Switchboard::new(
+            Arc::clone(&config),
+            media.clone(),
+            store.clone(),
+            Arc::clone(&metrics),
+            waiting,
+            inbox.clone(),
+        );
+        let shared = Shared {
+            messages: Mutex::new(RateLimiter::new(config.limits.messages_per_address)),
+            counts: Mutex::default(),
+            connections_made: AtomicU64::new(0),
+            config,
+            metrics,
+            inbox,
+            media,
+            store,
+        };
+        let switchboard = tokio::spawn(switchboard.run());
+        Self { shared: Arc::new(shared), switchboard: Arc::new(Mutex::new(Some(switchboard))) }
+    }
+
+    /// Ends every call with a word to its peers, closes every connection with code 1001 and waits, for
+    /// `deadline` at most, until all media is released and the store is written. The media server itself
+    /// is the caller's to stop. A second call returns at once.
+    pub async fn shutdown(&self, deadline: Duration) {
+        let Some(mut switchboard) = lock(&self.switchboard).take() else { return };
+        let ended = async {
+            // An error means that it has ended already.
+            let _ = self.shared.inbox.send(Inbound::Shutdown).await;
+            if let Err(error) = (&mut switchboard).await {
+                tracing::error!(%error, "the switchboard failed");
+            }
+            self.shared.store.close().await;
+        };
+        if tokio::time::timeout(deadline, ended).await.is_err() {
+            tracing::warn!("not everything ended within the shutdown's deadline");
+            switchboard.abort();
+        }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    /// Whether new calls can be made.
+    pub(crate) fn is_serving(&self) -> bool {
+        !self.shared.inbox.is_closed() && lock(&self.switchboard).is_some()
+    }
+
+    /// A place for one more connection from `address`.
+    pub(crate) fn take_slot(&self, address: IpAddr) -> Result<Slot, ApiError> {
+        if !self.is_serving() {
+            return Err(ApiError::ShuttingDown);
+        }
+        lock(&self.shared.counts).add(&self.shared.config.limits, address).map_err(|bound| match bound {
+            TooManyConnections::InAll => ApiError::ServerFull,
+            TooManyConnections::FromAddress => ApiError::TooManyFromAddress,
+        })?;
+        Ok(Slot { shared: Arc::clone(&self.shared), address })
+    }
+
+    /// Hands an open WebSocket to the switchboard.
+    pub(crate) async fn connect(&self, socket: WebSocket, slot: Slot) {
+        let number = self.shared.connections_made.fetch_add(1, Ordering::Relaxed);
+        let shared = Arc::clone(&self.shared);
+        let connection = Connection::new(ConnectionId::new(number), socket, shared, slot);
+        if self.shared.inbox.send(Inbound::Connected(connection)).await.is_err() {
+            tracing::debug!("a connection came after the end");
+        }
+    }
+
+    pub(crate) async fn render_metrics(&self) -> String {
+        let media = self.shared.media.snapshot().await;
+        let connections = lock(&self.shared.counts).all();
+        self.shared.metrics.render(media, connections, self.shared.store.records_dropped())
+    }
+}
+
+impl Shared {
+    /// Whether `address` may send one more message now.
+    pub(crate) fn take_message_token(&self, now: Instant, address: IpAddr) -> bool {
+        lock(&self.messages).take(now, address)
+    }
+}
+
+/// One of the places for connections. Free again when dropped.
+pub(crate) struct Slot {
+    shared: Arc<Shared>,
+    address: IpAddr,
+}
+
+impl Slot {
+    pub(crate) fn address(&self) -> IpAddr {
+        self.address
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        lock(&self.shared.counts).remove(self.address);
+    }
+}
+
+/// The locks here guard counters that are valid after each statement, so a panic elsewhere while one was
+/// held leaves nothing broken.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,128 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import http from 'node:http';
+import https from 'node:https';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { until } from './waiting.mjs';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const BINARY = process.env.KEEL_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug/keel');
+
+/** What must be zero when no call is left. */
+const GAUGES = ['keel_sessions', 'keel_endpoints', 'keel_pipelines'];
+/** The server gives its own calls ten seconds to end. */
+const STOP_MS = 15_000;
+
+/** The real binary, with a data directory of its own and ports that the system chose. */
+export class Keel {
+  #process;
+  #output = '';
+  #dataDir;
+  #options;
+
+  /**
+   * Starts a server and waits until it has printed where to open it.
+   *
+   * @param {{workers?: number, tls?: boolean}} options
+   * @throws {Error} with the server's own words if it does not start
+   */
+  static async start(options = {}) {
+    if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: build it with cargo build -p keel, or set KEEL_BIN`);
+    const keel = new Keel();
+    keel.#options = options;
+    keel.#dataDir = await mkdtemp(join(tmpdir(), 'keel-story-'));
+    await keel.#run(0);
+    return keel;
+  }
+
+  /** The page's address, with its last slash. */
+  url = '';
+
+  /** Stops the server and starts it again at the same address with the same data. */
+  async restart() {
+    await this.halt();
+    await this.goOn();
+  }
+
+  /** Stops the server as an operator does, and keeps its data. */
+  async halt() {
+    this.#process.kill('SIGTERM');
+    await this.#ended();
+  }
+
+  /** Starts it again after `halt`. */
+  async goOn() {
+    await this.#run(Number(new URL(this.url).port));
+  }
+
+  /** Stops the server for good. */
+  async stop() {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) await this.halt();
+    await rm(this.#dataDir, { recursive: true });
+  }
+
+  /** Waits until the server holds no session, endpoint and pipeline any more. */
+  async holdsNothing() {
+    const zeros = Object.fromEntries(GAUGES.map((name) => [name, 0]));
+    const isZero = (seen) => JSON.stringify(seen) === JSON.stringify(zeros);
+    await until('no session, endpoint and pipeline left', () => this.gauges(), isZero);
+  }
+
+  /** @returns {Promise<Record<string, number | undefined>>} the three gauges by name */
+  async gauges() {
+    const text = await get(new URL('metrics', this.url));
+    return Object.fromEntries(GAUGES.map((name) => [name, readGauge(text, name)]));
+  }
+
+  async #run(port) {
+    const { workers = 1, tls = false } = this.#options;
+    const flags = [
+      ...['--http-addresses', '127.0.0.1', '--http-port', String(port)],
+      ...['--media-port', '0', '--workers', String(workers), '--data-dir', this.#dataDir],
+      ...(tls ? ['--tls-self-signed'] : []),
+    ];
+    const process = spawn(BINARY, flags, { cwd: this.#dataDir, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#process = process;
+    this.#output = '';
+    for (const stream of [process.stdout, process.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        this.#output += text;
+      });
+    }
+    const address = /https?:\/\/[\w.-]+:\d+\//;
+    await until(
+      'the server to print its address',
+      () => ({ output: this.#output, ended: process.exitCode ?? process.signalCode }),
+      ({ output, ended }) => address.test(output) || ended !== null,
+    );
+    const [url] = address.exec(this.#output) ?? [];
+    if (!url) throw new Error(`the server ended at its start: ${this.#output}`);
+    this.url = url;
+  }
+
+  async #ended() {
+    const ended = this.#process.exitCode === null ? once(this.#process, 'exit') : null;
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_MS);
+    await ended;
+    clearTimeout(timer);
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode !== 0) throw new Error(`the server ended with ${exitCode ?? signalCode}: ${this.#output}`);
+  }
+}
+
+/** The body of a page; a certificate that the server made itself is accepted. */
+async function get(url) {
+  const client = url.protocol === 'https:' ? https : http;
+  const [response] = await once(client.get(url, { rejectUnauthorized: false, agent: false }), 'response');
+  const chunks = await response.setEncoding('utf8').toArray();
+  if (response.statusCode !== 200) throw new Error(`${url} answered ${response.statusCode}`);
+  return chunks.join('');
+}
+
+function readGauge(text, name) {
+  const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
+  return line === undefined ? undefined : Number(line.slice(name.length + 1));
+}

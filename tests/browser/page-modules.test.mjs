@@ -1,0 +1,142 @@
+/** The page's modules that need no browser. */
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Backoff } from '../../web/backoff.js';
+import { readOptions, serverAddress } from '../../web/options.js';
+import { asSentence } from '../../web/sentence.js';
+import { Sparkline } from '../../web/sparkline.js';
+import { duration } from '../../web/stage-view.js';
+import { Statistics } from '../../web/statistics.js';
+
+describe('Backoff', () => {
+  it('doubles from half a second to ten, with the upper half random', () => {
+    const longest = new Backoff(() => 1);
+    assert.deepEqual(Array.from({ length: 7 }, () => longest.next()), [500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
+    const shortest = new Backoff(() => 0);
+    assert.deepEqual(Array.from({ length: 3 }, () => shortest.next()), [250, 500, 1000]);
+  });
+
+  it('starts small again after a success', () => {
+    const backoff = new Backoff(() => 1);
+    backoff.next();
+    backoff.next();
+    backoff.reset();
+    assert.equal(backoff.next(), 500);
+  });
+});
+
+describe('Options', () => {
+  it('ask the camera for what the address says', () => {
+    const small = { width: { ideal: 160 }, height: { ideal: 90 } };
+    assert.deepEqual(readOptions('?video=160x90@10').video, { ...small, frameRate: { ideal: 10, max: 10 } });
+    assert.deepEqual(readOptions('?video=160x90').video, { ...small, frameRate: { ideal: 30 } });
+    assert.equal(readOptions('?video=off').video, false);
+  });
+
+  it('ask for the usual where the address says nothing that can be read', () => {
+    const usual = readOptions('').video;
+    assert.equal(usual.width.ideal, 1280);
+    for (const search of ['?video=', '?video=big', '?video=160', '?video=160x90@', '?video=-1x2', '?video=160x90@10x']) {
+      assert.deepEqual(readOptions(search).video, usual, search);
+    }
+  });
+
+  it('pass the access token on, whatever is in it', () => {
+    const { accessToken } = readOptions('?access_token=a%26b%3D');
+    const page = new URL('http://localhost:8080/?access_token=a%26b%3D&video=off');
+    assert.equal(serverAddress('/call', accessToken, page).href, 'http://localhost:8080/call?access_token=a%26b%3D');
+    assert.equal(serverAddress('/call', null, page).href, 'http://localhost:8080/call');
+  });
+});
+
+describe('Statistics', () => {
+  const at = (seconds, entries) => entries.map((entry) => [entry.id, { ...entry, timestamp: 1000 * seconds }]);
+  const video = { id: 'v', type: 'inbound-rtp', kind: 'video', frameWidth: 640, frameHeight: 360, framesPerSecond: 29.6 };
+  const audio = { id: 'a', type: 'inbound-rtp', kind: 'audio' };
+
+  it('are rates over the interval between two reports', () => {
+    const statistics = new Statistics();
+    const first = statistics.read(at(0, [
+      { ...video, bytesReceived: 1000, packetsReceived: 10, packetsLost: 0 },
+      { ...audio, bytesReceived: 0, packetsReceived: 0, packetsLost: 0 },
+    ]));
+    assert.equal(first.received.bitrate, null, 'one report has no interval');
+    const { received } = statistics.read(at(2, [
+      { ...video, bytesReceived: 51_000, packetsReceived: 100, packetsLost: 4 },
+      { ...audio, bytesReceived: 10_000, packetsReceived: 100, packetsLost: 6 },
+    ]));
+    assert.equal(received.bitrate, (8 * 60_000) / 2);
+    assert.equal(received.loss, 10 / 200);
+    assert.deepEqual([received.width, received.height, received.framesPerSecond], [640, 360, 29.6]);
+  });
+
+  it('count no loss where a late packet made the counter go back', () => {
+    const statistics = new Statistics();
+    statistics.read(at(0, [{ ...video, bytesReceived: 0, packetsReceived: 0, packetsLost: 5 }]));
+    const { received } = statistics.read(at(1, [{ ...video, bytesReceived: 0, packetsReceived: 50, packetsLost: 3 }]));
+    assert.equal(received.loss, 0);
+  });
+
+  it('start anew with a stream that was not there before', () => {
+    const statistics = new Statistics();
+    statistics.read(at(0, []));
+    const { received } = statistics.read(at(1, [{ ...video, bytesReceived: 9000, packetsReceived: 9, packetsLost: 0 }]));
+    assert.equal(received.bitrate, null);
+    assert.equal(received.loss, null);
+  });
+
+  it('take loss and round trip of what is sent from the other end and the transport', () => {
+    const reading = new Statistics().read(at(0, [
+      { id: 'o', type: 'outbound-rtp', kind: 'video', bytesSent: 0 },
+      { id: 'r1', type: 'remote-inbound-rtp', fractionLost: 0.01, roundTripTime: 0.5 },
+      { id: 'r2', type: 'remote-inbound-rtp', fractionLost: 0.05, roundTripTime: 0.5 },
+      { id: 't', type: 'transport', selectedCandidatePairId: 'p' },
+      { id: 'p', type: 'candidate-pair', currentRoundTripTime: 0.012 },
+    ]));
+    assert.equal(reading.sent.loss, 0.05);
+    assert.equal(reading.roundTripMs, 12);
+  });
+
+  it('find the round trip of a browser without a transport entry', () => {
+    const reading = new Statistics().read(at(0, [
+      { id: 'p1', type: 'candidate-pair', selected: false, currentRoundTripTime: 1 },
+      { id: 'p2', type: 'candidate-pair', selected: true, currentRoundTripTime: 0.02 },
+    ]));
+    assert.equal(reading.roundTripMs, 20);
+  });
+});
+
+describe('Sparkline', () => {
+  it('ends at the right edge and reaches the top at the peak', () => {
+    const line = new Sparkline();
+    for (const value of [0, 50, 100]) line.push(value);
+    assert.equal(line.peak, 100);
+    assert.equal(line.points(59, 10, line.peak), '57.0,10.0 58.0,5.0 59.0,0.0');
+  });
+
+  it('keeps the last minute', () => {
+    const line = new Sparkline();
+    for (let value = 100; value > 0; value -= 1) line.push(value);
+    assert.equal(line.peak, 60);
+    assert.equal(line.points(59, 10, line.peak).split(' ').length, 60);
+  });
+
+  it('is flat without any traffic', () => {
+    const line = new Sparkline();
+    line.push(0);
+    assert.equal(line.points(59, 10, line.peak), '59.0,10.0');
+  });
+});
+
+describe('Texts', () => {
+  it('show durations as minutes, and as hours where needed', () => {
+    assert.deepEqual([0, 59_999, 61_000, 3_600_000, 36_061_000].map(duration), ['0:00', '0:59', '1:01', '1:00:00', '10:01:01']);
+  });
+
+  it('make sentences of what the server says', () => {
+    assert.equal(asSentence('the user is busy'), 'The user is busy.');
+    assert.equal(asSentence('Éa has left.'), 'Éa has left.');
+    assert.equal(asSentence('ça va?'), 'Ça va?');
+  });
+});

@@ -1,0 +1,64 @@
+/**
+ * What runs inside the page: the story's eyes and ears. `watchPeers` is installed before the page's own scripts, the
+ * others are evaluated later; each must be complete in itself, since only its text reaches the page.
+ */
+
+/** Keeps every peer connection that the page makes. */
+export function watchPeers() {
+  const Native = window.RTCPeerConnection;
+  window.keelPeers = [];
+  window.RTCPeerConnection = class RTCPeerConnection extends Native {
+    constructor(...settings) {
+      super(...settings);
+      window.keelPeers.push(this);
+    }
+  };
+}
+
+/**
+ * What the newest connection has received by now, as counters that only grow, and the picture as it is seen.
+ *
+ * @returns {Promise<{framesDecoded: number, audioEnergy: number, audioSeconds: number, picture: number,
+ *   brightness: number}>} `picture`: a hash of it; `brightness`: of its brightest spot, 0 to 255
+ */
+export async function observe() {
+  const seen = { framesDecoded: 0, audioEnergy: 0, audioSeconds: 0, picture: 0, brightness: 0 };
+  const report = await window.keelPeers.at(-1)?.getStats();
+  for (const entry of report?.values() ?? []) {
+    if (entry.type !== 'inbound-rtp') continue;
+    if (entry.kind === 'video') seen.framesDecoded += entry.framesDecoded ?? 0;
+    if (entry.kind === 'audio') {
+      seen.audioEnergy += entry.totalAudioEnergy ?? 0;
+      seen.audioSeconds += entry.totalSamplesDuration ?? 0;
+    }
+  }
+  const video = document.getElementById('remote-video');
+  if (video.videoWidth === 0) return seen;
+  const canvas = new OffscreenCanvas(64, 36);
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  context.drawImage(video, 0, 0, canvas.width, canvas.height);
+  const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+  for (let index = 0; index < data.length; index += 4) {
+    const [red, green, blue] = data.subarray(index, index + 3);
+    seen.picture = (Math.imul(seen.picture, 31) + (red << 16) + (green << 8) + blue) | 0;
+    seen.brightness = Math.max(seen.brightness, red, green, blue);
+  }
+  return seen;
+}
+
+/** @returns {Promise<string | undefined>} the SRTP cipher that the newest connection's transport reports */
+export async function srtpCipher() {
+  const report = await window.keelPeers.at(-1).getStats();
+  return [...report.values()].find((entry) => entry.type === 'transport')?.srtpCipher;
+}
+
+/** @returns {string[]} the host addresses that the newest connection has offered as candidates */
+export function offeredHosts() {
+  const sdp = window.keelPeers.at(-1).localDescription.sdp;
+  return [...sdp.matchAll(/^a=candidate:\S+ \d udp \d+ (\S+) \d+ typ host/gim)].map((match) => match[1]);
+}
+
+/** @returns {string[]} the states of all connections that the page has made */
+export function connectionStates() {
+  return window.keelPeers.map((peer) => peer.connectionState);
+}

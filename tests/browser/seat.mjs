@@ -1,0 +1,206 @@
+import { drawDevices } from './drawn-devices.mjs';
+import { connectionStates, observe, offeredHosts, srtpCipher, watchPeers } from './peer-watch.mjs';
+import { until } from './waiting.mjs';
+
+/** The smallest picture that still shows the pattern move: several of them fit on two cores. */
+const SMALL = '160x90@10';
+
+/** One person at one page. */
+export class Seat {
+  #context;
+  #problems = [];
+
+  /**
+   * Opens the page as somebody who has not given a name yet.
+   *
+   * @param {import('puppeteer-core').Browser} browser
+   * @param {string} url
+   * @param {string} name the name to give later
+   * @param {{drawn?: boolean}} devices `drawn`: see drawn-devices.mjs
+   */
+  static async open(browser, url, name, { drawn = false } = {}) {
+    const seat = new Seat();
+    seat.name = name;
+    seat.#context = await browser.createBrowserContext();
+    seat.page = await seat.#context.newPage();
+    // An error in the page's own code fails the story even where nothing else shows it.
+    seat.page.on('pageerror', (error) => seat.#problems.push(String(error)));
+    seat.page.on('console', (message) => {
+      if (/content security policy/i.test(message.text())) seat.#problems.push(message.text());
+    });
+    await seat.page.setViewport({ width: 800, height: 600 });
+    await seat.page.evaluateOnNewDocument(watchPeers);
+    if (drawn) await seat.page.evaluateOnNewDocument(drawDevices);
+    await seat.page.goto(`${url}?video=${SMALL}`);
+    return seat;
+  }
+
+  /** Gives the name, and waits until the server has accepted it. */
+  async join(secret = '') {
+    await this.tryToJoin(secret);
+    await this.isIn('ready');
+  }
+
+  /** Gives the name, whatever comes of it. */
+  async tryToJoin(secret = '') {
+    await this.page.type('#register-name', this.name);
+    if (secret) {
+      await this.page.click('#register-claim summary');
+      await this.page.type('#register-secret', secret);
+    }
+    await this.page.click('#register-submit');
+  }
+
+  /** Waits for the refusal of the name. */
+  refusal() {
+    return until('a refusal of the name', () => this.#text('#register-error'));
+  }
+
+  /** Waits until somebody is in the list of who is online. */
+  async lists(name) {
+    await until(`${name} in the list`, () => this.#isListed(name));
+  }
+
+  /** Waits until somebody is not in that list any more. */
+  async listsNoMore(name) {
+    await until(`${name} gone from the list`, async () => !(await this.#isListed(name)));
+  }
+
+  /** Calls by the button beside a name in that list. */
+  async callFromList(name) {
+    await this.lists(name);
+    await this.page.click(callButton(name));
+  }
+
+  /** Calls by typing a name. */
+  async callByName(name) {
+    await this.page.type('#dial-name', name);
+    await this.page.click('#dial-submit');
+  }
+
+  /** Waits for the dialog of an incoming call, and for whom it names. */
+  async rings() {
+    await this.isIn('ringing');
+    return this.#text('#incoming-title');
+  }
+
+  /** Presses a button. */
+  async press(id) {
+    await this.page.click(`#${id}`);
+  }
+
+  /** Waits for a phase of `web/phone.js`. */
+  async isIn(phase) {
+    await until(`${this.name} to be ${phase}`, () => this.#phase(), (seen) => seen === phase);
+  }
+
+  /** Waits until the lobby says something of this kind about the last call. */
+  notice(pattern) {
+    return until(`a notice like ${pattern}`, () => this.#text('#notice'), (text) => pattern.test(text));
+  }
+
+  /** The text of an element as it is now. */
+  text(id) {
+    return this.#text(`#${id}`);
+  }
+
+  /** Waits until picture and sound arrive: frames are decoded, the picture moves and is not black, and is heard. */
+  async seesAndHears() {
+    await this.sees();
+    await this.hears();
+  }
+
+  /** Waits until the picture of the other side moves and is not black. */
+  async sees() {
+    const isSeen = (from, now) =>
+      now.framesDecoded >= from.framesDecoded + 5 && now.picture !== from.picture && now.brightness > VISIBLE;
+    await this.#compared('a moving picture', isSeen);
+  }
+
+  /** Waits until sound arrives. */
+  async hears() {
+    await this.#compared('sound', (from, now) => now.audioEnergy > from.audioEnergy + AUDIBLE);
+  }
+
+  /** Waits until a second of sound has arrived in which there was nothing to hear. */
+  async hearsSilence() {
+    let from = await this.observe();
+    await until('a second of silence', async () => {
+      const now = await this.observe();
+      if (now.audioEnergy > from.audioEnergy + AUDIBLE) from = now; // not yet: begin again
+      return now.audioSeconds - from.audioSeconds;
+    }, (seconds) => seconds >= 1);
+  }
+
+  /** Waits until frames arrive that are black. */
+  async seesBlack() {
+    await this.#compared('a black picture', (from, now) => now.framesDecoded > from.framesDecoded && now.brightness <= VISIBLE);
+  }
+
+  /** See `observe` in peer-watch.mjs. */
+  observe() {
+    return this.page.evaluate(observe);
+  }
+
+  /** The SRTP cipher in use, once the statistics have it. */
+  srtpCipher() {
+    return until('an SRTP cipher', () => this.page.evaluate(srtpCipher));
+  }
+
+  /** The host addresses that this browser has offered, once there is one. */
+  offeredHosts() {
+    return until('a host candidate', () => this.page.evaluate(offeredHosts), (hosts) => hosts.length > 0);
+  }
+
+  /** The states of all connections that this page has made. */
+  connectionStates() {
+    return this.page.evaluate(connectionStates);
+  }
+
+  /** Forgets the errors of the page so far, in a story that caused them on purpose. */
+  forgetProblems() {
+    this.#problems.length = 0;
+  }
+
+  /** Closes the tab without a word, as people do. */
+  async closeTab() {
+    await this.page.close();
+  }
+
+  /** Leaves for good. Throws if the page had an error that nobody caught. */
+  async leave() {
+    await this.#context.close();
+    if (this.#problems.length > 0) throw new Error(`errors in ${this.name}'s page: ${this.#problems.join('; ')}`);
+  }
+
+  async #compared(what, isSo) {
+    const from = await this.observe();
+    const { now } = await until(
+      `${this.name} to get ${what}`,
+      async () => ({ from, now: await this.observe() }),
+      ({ now }) => isSo(from, now),
+    );
+    return now;
+  }
+
+  async #isListed(name) {
+    return (await this.page.$(callButton(name))) !== null;
+  }
+
+  #phase() {
+    return this.page.evaluate(() => document.body.dataset.phase);
+  }
+
+  #text(selector) {
+    return this.page.$eval(selector, (element) => element.textContent);
+  }
+}
+
+function callButton(name) {
+  return `#online button[aria-label="Call ${name}"]`;
+}
+
+/** Brighter than what video coding makes of black; the pattern of the fake camera has far brighter spots. */
+const VISIBLE = 60;
+/** Energy of a sound, in the unit of `totalAudioEnergy`: far below a beep of the fake microphone, above comfort noise. */
+const AUDIBLE = 1e-4;

@@ -1,0 +1,84 @@
+import { after, afterEach, before, describe } from 'node:test';
+import { launchChromium } from './browser.mjs';
+import { Keel } from './keel.mjs';
+import { Seat } from './seat.mjs';
+
+/** A server and a browser for some stories, and the seats of the story that is being told. */
+export class Stage {
+  /** The server. */
+  keel = null;
+  /** The browser in which seats are opened unless another is named. */
+  browser = null;
+  /** What its seats have for devices: see `Seat.open`. */
+  devices = {};
+  #seats = [];
+  #taken = 0;
+
+  /** Opens a page for somebody who has not joined. No two seats of a stage have the same name. */
+  async arrive(name, browser = this.browser) {
+    this.#taken += 1;
+    return this.#open(`${name} ${this.#taken}`, browser);
+  }
+
+  /** Opens a second page for the same person. */
+  async arriveAgain(seat) {
+    return this.#open(seat.name, this.browser);
+  }
+
+  /** Opens a page and joins under a name. */
+  async seat(name, browser = this.browser) {
+    const seat = await this.arrive(name, browser);
+    await seat.join();
+    return seat;
+  }
+
+  /** Two seats, the first calling the second, up to the moment when both have their answers. */
+  async callBetween(caller, callee) {
+    await caller.callFromList(callee.name);
+    await callee.rings();
+    await callee.press('incoming-accept');
+    await caller.isIn('talking');
+    await callee.isIn('talking');
+  }
+
+  /** Ends a story: everybody leaves, and the server must hold nothing of them. */
+  async clear() {
+    const departures = await Promise.allSettled(this.#seats.splice(0).map((seat) => seat.leave()));
+    const failures = departures.filter(({ status }) => status === 'rejected').map(({ reason }) => reason);
+    if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('; '));
+    await this.keel.holdsNothing();
+  }
+
+  async #open(name, browser) {
+    const seat = await Seat.open(browser, this.keel.url, name, this.devices);
+    this.#seats.push(seat);
+    return seat;
+  }
+}
+
+/**
+ * Tells the same stories with one worker and with two. After each of them the server must hold nothing.
+ *
+ * @param {string} title
+ * @param {{tls?: boolean, browser?: object, devices?: object}} options of the server, of `launchChromium`, and of
+ *   `Seat.open`
+ * @param {(stage: Stage) => void} stories declares them
+ */
+export function tell(title, { tls = false, browser = {}, devices = {} }, stories) {
+  for (const workers of [1, 2]) {
+    describe(`${title}, with ${workers === 1 ? 'one worker' : 'two workers'}`, () => {
+      const stage = new Stage();
+      before(async () => {
+        stage.keel = await Keel.start({ workers, tls });
+        stage.devices = devices;
+        stage.browser = await launchChromium(browser);
+      });
+      afterEach(() => stage.clear());
+      after(async () => {
+        await stage.browser?.close();
+        await stage.keel?.stop();
+      });
+      stories(stage);
+    });
+  }
+}
