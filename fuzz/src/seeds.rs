@@ -1,5 +1,6 @@
 //! Inputs to begin from: what peers and browsers really send.
 
+use keel_testkit::forged;
 use keel_testkit::source::{AudioSource, VideoConfig, VideoSource};
 
 /// Offers of Chromium 156 and Firefox 153, audio and video.
@@ -39,4 +40,40 @@ pub fn rtp() -> Vec<Vec<u8>> {
         [&extended(with_source.to_vec(), &two_byte), &video.payloads[1][..]].concat(),
         padded,
     ]
+}
+
+/// Candidate lines: host, server-reflexive, relayed, mDNS and TCP ones.
+#[must_use]
+pub fn candidates() -> Vec<Vec<u8>> {
+    [
+        "candidate:1 1 udp 2122260223 192.0.2.1 50000 typ host generation 0 ufrag ab network-id 1",
+        "candidate:2 1 udp 1686052607 198.51.100.7 50000 typ srflx raddr 192.0.2.1 rport 50000",
+        "a=candidate:3 1 udp 41885439 2001:db8::1 3478 typ relay raddr :: rport 9",
+        "candidate:4 1 udp 2113937151 6bc7f7a4-6a2c-4b5d-9d55-9f0e3d4c2b1a.local 51234 typ host",
+        "candidate:5 1 tcp 2105524479 192.0.2.1 9 typ host tcptype active",
+        "",
+    ]
+    .map(|line| line.as_bytes().to_vec())
+    .into()
+}
+
+/// A DTLS ClientHello, whole and in two fragments, and an alert.
+#[must_use]
+pub fn dtls() -> Vec<Vec<u8>> {
+    let hello = forged::client_hello();
+    // RFC 6347 §4.1 and §4.2.2: a record header has 13 bytes, a handshake header 12 with offset and length
+    // of the fragment in its last six.
+    let (head, body) = hello.split_at(25);
+    let fragment = |offset: usize, part: &[u8]| {
+        let mut record = head.to_vec();
+        record.extend_from_slice(part);
+        record[11..13].copy_from_slice(&(12 + part.len() as u16).to_be_bytes());
+        record[19..22].copy_from_slice(&(offset as u32).to_be_bytes()[1..]);
+        record[22..25].copy_from_slice(&(part.len() as u32).to_be_bytes()[1..]);
+        record
+    };
+    let (first, second) = body.split_at(body.len() / 2);
+    let fragments = [fragment(0, first), fragment(first.len(), second)].concat();
+    let alert = vec![21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 1, 0];
+    vec![hello, fragments, alert]
 }

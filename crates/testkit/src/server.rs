@@ -212,14 +212,14 @@ fn binary() -> Result<PathBuf> {
 
 /// The first URL in a server's start-up report; `None` when it ends or says none in time.
 fn first_url(output: impl Read + Send + 'static) -> Option<String> {
-    let (sender, urls) = mpsc::channel();
+    let (sender, urls) = mpsc::sync_channel(1);
     // Ends with the server, whose output it reads to the end so that the server never waits for a reader.
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             let url = line.split_whitespace().find(|word| word.starts_with("http"));
             if let Some(url) = url {
                 // Only the first one is waited for.
-                let _ = sender.send(url.to_owned());
+                let _ = sender.try_send(url.to_owned());
             }
         }
     });
