@@ -152,7 +152,8 @@ mod tests {
         let host = Some("keel.example:8443");
         assert_eq!(policy.standing("https://keel.example:8443", host), Standing::Own);
         assert_eq!(policy.standing("https://KEEL.example:8443", host), Standing::Own);
-        for foreign in ["https://keel.example", "https://evil.example:8443", "null", "", "http://localhost:8443"]
+        for foreign in
+            ["https://keel.example", "https://evil.example:8443", "null", "", "http://localhost:8443"]
         {
             assert_eq!(policy.standing(foreign, host), Standing::Foreign, "{foreign}");
         }
@@ -163,7 +164,8 @@ mod tests {
     fn loopback_pages_pass_only_in_open_loopback_mode() {
         let policy = OriginPolicy { allow_loopback: true, ..OriginPolicy::default() };
         let host = Some("localhost:8080");
-        for origin in ["http://localhost:3000", "http://127.8.0.1", "http://[::1]:5173", "http://a.localhost"] {
+        for origin in ["http://localhost:3000", "http://127.8.0.1", "http://[::1]:5173", "http://a.localhost"]
+        {
             assert_eq!(policy.standing(origin, host), Standing::Allowed, "{origin}");
         }
         for origin in ["http://localhost.evil.example", "http://127.0.0.1.evil.example", "http://10.0.0.1"] {

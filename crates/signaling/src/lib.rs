@@ -36,6 +36,9 @@ mod state;
 mod store;
 mod user_name;
 
+#[doc(hidden)]
+pub use call::fuzz::call_protocol as fuzz_call_protocol;
+
 pub use auth::{OriginPolicy, Token};
 pub use config::{Config, IceServer};
 pub use limits::{Limits, Rate};

@@ -116,7 +116,7 @@ impl AppState {
         let number = self.shared.connections_made.fetch_add(1, Ordering::Relaxed);
         let shared = Arc::clone(&self.shared);
         let connection = Connection::new(ConnectionId::new(number), socket, shared, slot);
-        if self.shared.inbox.send(Inbound::Connected(connection)).await.is_err() {
+        if self.shared.inbox.send(Inbound::Connected(Box::new(connection))).await.is_err() {
             tracing::debug!("a connection came after the end");
         }
     }

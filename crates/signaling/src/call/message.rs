@@ -142,6 +142,8 @@ impl ClientMessage {
             id: String,
         }
         let error = match serde_json::from_str(text) {
+            // The library would also read an array of the fields in their order; the protocol has objects.
+            Ok(_) if !text.trim_start().starts_with('{') => return Err(FrameError::NoId),
             Ok(message) => return Ok(message),
             Err(error) => error,
         };
@@ -210,6 +212,7 @@ mod tests {
         assert_eq!(error(""), FrameError::NotJson);
         assert_eq!(error(r#"{"id":"stop""#), FrameError::NotJson);
         assert_eq!(error("[]"), FrameError::NoId);
+        assert_eq!(error(r#"["stop"]"#), FrameError::NoId);
         assert_eq!(error(r#"{"name":"a"}"#), FrameError::NoId);
         assert_eq!(error(r#"{"id":7}"#), FrameError::NoId);
         assert_eq!(error(r#"{"id":"dance"}"#), FrameError::UnknownId);
@@ -220,7 +223,8 @@ mod tests {
             FrameError::Fields("incomingCallResponse"),
             "accepting needs an offer"
         );
-        assert_eq!(error(&"[".repeat(60_000)), FrameError::NotJson, "depth is bounded");
+        let deep = format!(r#"{{"id":"stop","more":{}"#, "[".repeat(60_000));
+        assert_eq!(error(&deep), FrameError::NotJson, "depth is bounded");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! waits for any of them, so none can block another.
 
 mod effect;
+pub(crate) mod fuzz;
 mod machine;
 mod media;
 mod message;
@@ -33,17 +34,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use token::ResumeToken;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::{Id as TaskId, JoinSet};
 use tokio::time::sleep_until;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 /// What reaches the switchboard.
 pub(crate) enum Inbound {
-    Connected(Connection),
-    Message { from: ConnectionId, message: ClientMessage },
+    Connected(Box<Connection>),
+    Message {
+        from: ConnectionId,
+        message: ClientMessage,
+    },
     /// The last word of a connection's task.
     Left(ConnectionId),
-    Media { call: CallId, report: MediaReport },
+    Media {
+        call: CallId,
+        report: MediaReport,
+    },
     Shutdown,
 }
 
@@ -143,7 +151,7 @@ impl Switchboard {
         }
     }
 
-    fn connect(&mut self, connection: Connection) {
+    fn connect(&mut self, connection: Box<Connection>) {
         let id = connection.id();
         let address = connection.address();
         let (line, outgoing) = mpsc::channel(self.config.limits.outgoing_messages_max.max(1));
@@ -235,9 +243,14 @@ impl Switchboard {
     /// Queues a message for a browser. One that does not read is cut off: a call must not grow a queue.
     fn send(&mut self, to: ConnectionId, message: &ServerMessage) {
         let Some(line) = self.lines.get(&to) else { return };
-        if line.try_send(Outbound::Text(message.to_json())).is_err() {
-            warn!(connection = ?to, "the client does not read its messages: disconnected");
-            self.disconnect(to);
+        match line.try_send(Outbound::Text(message.to_json())) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                warn!(connection = ?to, "the client does not read its messages: disconnected");
+                self.disconnect(to);
+            }
+            // The connection is ending; its last word is on the way.
+            Err(TrySendError::Closed(_)) => {}
         }
     }
 

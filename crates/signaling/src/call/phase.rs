@@ -173,13 +173,12 @@ mod tests {
     fn the_table_is_as_agreed() {
         let mut drawn = String::new();
         for step in MOVES {
-            let cells = [Phase::Ringing, Phase::Connecting, Phase::Talking].map(|phase| {
-                match phase.after(step) {
+            let cells =
+                [Phase::Ringing, Phase::Connecting, Phase::Talking].map(|phase| match phase.after(step) {
                     Ok(Next::Enter(phase)) => format!("{phase:?}"),
                     Ok(Next::End(outcome)) => format!("({})", outcome.label()),
                     Err(_) => "-".to_owned(),
-                }
-            });
+                });
             let [ringing, connecting, talking] = cells;
             let step = format!("{step:?}");
             drawn.push_str(&format!("{step:<12} | {ringing:<13} | {connecting:<13} | {talking}\n"));

@@ -64,7 +64,11 @@ pub(crate) async fn config(
 
 /// `GET /healthz`: 200 while calls can be made, 503 from the beginning of a shutdown.
 pub(crate) async fn health(State(state): State<AppState>) -> Result<impl IntoResponse, ApiError> {
-    if state.is_serving() { Ok(([(header::CACHE_CONTROL, "no-store")], "ok\n")) } else { Err(ApiError::ShuttingDown) }
+    if state.is_serving() {
+        Ok(([(header::CACHE_CONTROL, "no-store")], "ok\n"))
+    } else {
+        Err(ApiError::ShuttingDown)
+    }
 }
 
 /// `GET /metrics`: OpenMetrics text. It has counts only, no names.

@@ -190,11 +190,7 @@ async fn write(
 }
 
 /// Ends the WebSocket in order (RFC 6455 §7.1.2), for as long as the client may take.
-async fn say_goodbye(
-    end: End,
-    mut sink: SplitSink<WebSocket, Message>,
-    mut stream: SplitStream<WebSocket>,
-) {
+async fn say_goodbye(end: End, mut sink: SplitSink<WebSocket, Message>, mut stream: SplitStream<WebSocket>) {
     let goodbye = async {
         if let Some((code, reason)) = end.close_code() {
             let frame = CloseFrame { code, reason: reason.into() };

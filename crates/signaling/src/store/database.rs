@@ -14,8 +14,11 @@ const SCHEMA: u64 = 1;
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 /// Name to: argon2id hash if claimed, first seen, last seen (Unix milliseconds).
 const USERS: TableDefinition<&str, (Option<&str>, u64, u64)> = TableDefinition::new("users");
-/// Running number to: from, to, started, answered, ended (Unix milliseconds), outcome.
-const CALLS: TableDefinition<u64, (&str, &str, u64, Option<u64>, u64, &str)> = TableDefinition::new("calls");
+/// Running number to call.
+const CALLS: TableDefinition<u64, CallRow> = TableDefinition::new("calls");
+
+/// From, to, started, answered, ended (Unix milliseconds), outcome.
+type CallRow = (&'static str, &'static str, u64, Option<u64>, u64, &'static str);
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
@@ -73,9 +76,8 @@ impl Database {
     }
 
     pub(super) fn in_memory(bounds: Bounds) -> Result<Self, OpenError> {
-        let opened = redb::Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create_with_backend(InMemoryBackend::new());
+        let opened =
+            redb::Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(InMemoryBackend::new());
         Self::prepare(opened, bounds)
     }
 
@@ -267,8 +269,7 @@ mod tests {
 
     #[test]
     fn the_oldest_calls_are_forgotten_and_pages_follow_each_other() {
-        let mut database =
-            Database::in_memory(Bounds { users_max: 10, calls_max: 5 }).expect("memory");
+        let mut database = Database::in_memory(Bounds { users_max: 10, calls_max: 5 }).expect("memory");
         for second in 0..8 {
             let call = CallRecord {
                 from: name("ann"),
@@ -290,12 +291,10 @@ mod tests {
 
     #[test]
     fn a_full_table_forgets_who_was_not_seen_for_longest_and_keeps_claims() {
-        let mut database =
-            Database::in_memory(Bounds { users_max: 3, calls_max: 1 }).expect("memory");
+        let mut database = Database::in_memory(Bounds { users_max: 3, calls_max: 1 }).expect("memory");
         let secret = Secret::new(Some("tide".to_owned())).flatten();
-        let mut admit = |who: &str, secret: Option<&Secret>, now| {
-            database.admit(&name(who), secret, UnixMillis(now))
-        };
+        let mut admit =
+            |who: &str, secret: Option<&Secret>, now| database.admit(&name(who), secret, UnixMillis(now));
         assert_eq!(admit("ann", secret.as_ref(), 1), Ok(()));
         assert_eq!(admit("ben", None, 2), Ok(()));
         assert_eq!(admit("cat", None, 3), Ok(()));

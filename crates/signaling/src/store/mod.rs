@@ -18,6 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 /// The users and the call history. Cheap to clone.
@@ -45,7 +46,7 @@ pub(crate) enum AdmitError {
     Full,
     /// The queue is full.
     Busy,
-    /// The database failed; the log says how.
+    /// The database failed, and the log says how; or the store is closed.
     Failed,
 }
 
@@ -54,7 +55,7 @@ pub(crate) enum AdmitError {
 pub(crate) enum ReadError {
     /// The queue is full.
     Busy,
-    /// The database failed; the log says how.
+    /// The database failed, and the log says how; or the store is closed.
     Failed,
 }
 
@@ -161,7 +162,10 @@ impl Store {
         now: UnixMillis,
     ) -> Result<(), AdmitError> {
         let (reply, answer) = oneshot::channel();
-        self.jobs.try_send(Job::Admit { name, secret, now, reply }).map_err(|_| AdmitError::Busy)?;
+        self.jobs.try_send(Job::Admit { name, secret, now, reply }).map_err(|error| match error {
+            TrySendError::Full(_) => AdmitError::Busy,
+            TrySendError::Closed(_) => AdmitError::Failed,
+        })?;
         answer.await.unwrap_or(Err(AdmitError::Failed))
     }
 
@@ -184,7 +188,7 @@ impl Store {
         count: usize,
     ) -> Result<Vec<StoredCall>, ReadError> {
         let (reply, answer) = oneshot::channel();
-        self.jobs.try_send(Job::Calls { before, count, reply }).map_err(|_| ReadError::Busy)?;
+        self.ask(Job::Calls { before, count, reply })?;
         answer.await.unwrap_or(Err(ReadError::Failed))
     }
 
@@ -195,8 +199,15 @@ impl Store {
         count: usize,
     ) -> Result<Vec<StoredUser>, ReadError> {
         let (reply, answer) = oneshot::channel();
-        self.jobs.try_send(Job::Users { after, count, reply }).map_err(|_| ReadError::Busy)?;
+        self.ask(Job::Users { after, count, reply })?;
         answer.await.unwrap_or(Err(ReadError::Failed))
+    }
+
+    fn ask(&self, question: Job) -> Result<(), ReadError> {
+        self.jobs.try_send(question).map_err(|error| match error {
+            TrySendError::Full(_) => ReadError::Busy,
+            TrySendError::Closed(_) => ReadError::Failed,
+        })
     }
 }
 
@@ -303,7 +314,8 @@ mod tests {
     async fn a_closed_store_refuses_and_does_not_hang() {
         let store = Store::in_memory().expect("memory");
         store.close().await;
-        assert_eq!(store.users(None, 1).await, Err(ReadError::Busy));
+        assert_eq!(store.users(None, 1).await, Err(ReadError::Failed));
+        assert_eq!(store.admit(name("ann"), None, UnixMillis(1)).await, Err(AdmitError::Failed));
         store.close().await;
     }
 }

@@ -75,6 +75,16 @@ impl Call {
     fn side(&self, connection: ConnectionId) -> Side {
         if connection == self.caller { Side::Caller } else { Side::Callee }
     }
+
+    #[cfg(test)]
+    pub(super) fn has_deadline(&self) -> bool {
+        self.deadline.is_some()
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_media(&self) -> bool {
+        self.stage.phase() != Phase::Ringing
+    }
 }
 
 impl Machine {
@@ -304,10 +314,7 @@ impl Machine {
         };
         call.stage = Stage::Talking { answered, caller_link: Link::Awaited, callee_link: Link::Awaited };
         let (caller, callee) = (call.caller, call.callee);
-        self.send(
-            caller,
-            ServerMessage::CallResponse(CallAnswer::Accepted { sdp_answer: caller_answer }),
-        );
+        self.send(caller, ServerMessage::CallResponse(CallAnswer::Accepted { sdp_answer: caller_answer }));
         let to_callee = match callee_asked {
             CalleeAsked::ByAccepting => ServerMessage::StartCommunication { sdp_answer: callee_answer },
             CalleeAsked::ByCalling => {
@@ -351,10 +358,14 @@ impl Machine {
         let (step, words) = match call.stage {
             Stage::Ringing { .. } => (Move::RingOut, None),
             Stage::Connecting { .. } => (Move::MediaLost, Some("the media server did not answer")),
-            Stage::Talking { caller_link, callee_link, .. } if [caller_link, callee_link].contains(&Link::Awaited) => (
-                Move::MediaLost,
-                Some("no media connection came about: a firewall may block UDP to this server"),
-            ),
+            Stage::Talking { caller_link, callee_link, .. }
+                if [caller_link, callee_link].contains(&Link::Awaited) =>
+            {
+                (
+                    Move::MediaLost,
+                    Some("no media connection came about: a firewall may block UDP to this server"),
+                )
+            }
             Stage::Talking { .. } => (Move::MediaLost, Some("the media connection was lost")),
         };
         self.end_for_sure(now, id, step, words.map(str::to_owned));
@@ -474,9 +485,10 @@ impl Farewell {
             (Move::CallerStops, _) => only_callee("the other side hung up"),
             (Move::CallerLeaves, _) => only_callee("the other side has left"),
             (Move::RingOut, _) => Self { caller: told("no answer"), callee: told("missed call") },
-            (Move::Shutdown, _) => {
-                Self { caller: told("the server is shutting down"), callee: told("the server is shutting down") }
-            }
+            (Move::Shutdown, _) => Self {
+                caller: told("the server is shutting down"),
+                callee: told("the server is shutting down"),
+            },
             (Move::MediaRefused | Move::MediaLost, _) => Self { caller: words.clone(), callee: words },
             (Move::Accept | Move::CallBack | Move::Answered, _) => Self { caller: None, callee: None },
         }
