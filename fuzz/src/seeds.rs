@@ -57,6 +57,38 @@ pub fn candidates() -> Vec<Vec<u8>> {
     .into()
 }
 
+/// Plays for three browsers, a line each message with the sender's number before it: a call that is
+/// accepted and hung up, one that is rejected, and one that is taken back.
+#[must_use]
+pub fn plays() -> Vec<Vec<u8>> {
+    let names = [
+        r#"0{"id":"register","name":"ann","secret":"s"}"#,
+        r#"1{"id":"register","name":"ben","resumeToken":"00112233445566778899aabbccddeeff"}"#,
+        r#"2{"id":"register","name":"cleo"}"#,
+    ];
+    let calls: [&[&str]; 3] = [
+        &[
+            r#"0{"id":"call","from":"ann","to":"ben","sdpOffer":"v=0\r\n"}"#,
+            r#"0{"id":"onIceCandidate","candidate":{"candidate":"candidate:1 1 udp 1 192.0.2.1 9 typ host","sdpMid":"0","sdpMLineIndex":0}}"#,
+            r#"1{"id":"incomingCallResponse","from":"ann","callResponse":"accept","sdpOffer":"v=0\r\n"}"#,
+            r#"1{"id":"onIceCandidate","candidate":{"candidate":"","sdpMid":"0","sdpMLineIndex":0}}"#,
+            r#"2{"id":"call","from":"cleo","to":"ben","sdpOffer":"v=0"}"#,
+            r#"1{"id":"stop"}"#,
+        ],
+        &[
+            r#"2{"id":"watchOnline"}"#,
+            r#"2{"id":"call","from":"cleo","to":"ann","sdpOffer":"v=0"}"#,
+            r#"0{"id":"incomingCallResponse","from":"cleo","callResponse":"reject","message":"not now"}"#,
+        ],
+        &[
+            r#"1{"id":"call","from":"ben","to":"cleo","sdpOffer":"v=0"}"#,
+            r#"2{"id":"call","from":"cleo","to":"ben","sdpOffer":"v=0"}"#,
+            r#"1{"id":"stop"}"#,
+        ],
+    ];
+    calls.map(|call| [&names[..], call].concat().join("\n").into_bytes()).into()
+}
+
 /// A DTLS ClientHello, whole and in two fragments, and an alert.
 #[must_use]
 pub fn dtls() -> Vec<Vec<u8>> {

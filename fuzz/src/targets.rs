@@ -3,10 +3,12 @@
 mod dtls;
 mod media;
 mod sdp;
+mod signaling;
 
 pub use dtls::dtls;
 pub use media::{codec, rtp, srtp};
 pub use sdp::{candidate, sdp};
+pub use signaling::signaling;
 
 use crate::{Target, seeds};
 
@@ -17,5 +19,6 @@ pub const TARGETS: &[Target] = &[
     Target { name: "dtls", seeds: seeds::dtls, run: dtls },
     Target { name: "rtp", seeds: seeds::rtp, run: rtp },
     Target { name: "sdp", seeds: seeds::offers, run: sdp },
+    Target { name: "signaling", seeds: seeds::plays, run: signaling },
     Target { name: "srtp", seeds: media::sealed, run: srtp },
 ];

@@ -139,6 +139,28 @@ impl KeelServer {
         sum_metric(&text, name).with_context(|| format!("there is no metric {name}"))
     }
 
+    /// Waits until nothing of any call is left: sessions, endpoints, pipelines and calls are zero. Gauges
+    /// have no events, so they are read again and again. For servers without TLS.
+    ///
+    /// # Errors
+    /// When something is left for 30 s, or `/metrics` does not answer.
+    pub async fn emptied(&self) -> Result<()> {
+        let mut looks = tokio::time::interval(Duration::from_millis(20));
+        let empty = async {
+            loop {
+                looks.tick().await;
+                let mut left = 0.0;
+                for gauge in ["keel_sessions", "keel_endpoints", "keel_pipelines", "keel_calls_active"] {
+                    left += self.metric(gauge)?;
+                }
+                if left == 0.0 {
+                    return Ok(());
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, empty).await.context("something is left of a call")?
+    }
+
     /// What the server uses of the system's resources.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! other file one theme.
 
 mod attack;
+mod binary;
 mod call;
 mod clocks;
 mod codecs;

@@ -3,9 +3,8 @@
 use anyhow::{Context, Result};
 use keel_testkit::peer::PeerOptions;
 use keel_testkit::seat::Seat;
-use keel_testkit::server::{KeelServer, ProcessUsage, ServerOptions};
+use keel_testkit::server::{KeelServer, ServerOptions};
 use keel_testkit::source::VideoConfig;
-use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// Pairs of users that call each other at the same time.
@@ -47,24 +46,6 @@ async fn calls_by_all(pairs: &mut Vec<(Seat, Seat, String)>, calls: usize, round
     Ok(())
 }
 
-/// Waits until nothing of any call is left; returns what the server then uses.
-async fn at_rest(server: &KeelServer) -> Result<ProcessUsage> {
-    let mut looks = tokio::time::interval(Duration::from_millis(50));
-    let empty = async {
-        loop {
-            looks.tick().await;
-            let mut left = 0.0;
-            for gauge in ["keel_sessions", "keel_endpoints", "keel_pipelines", "keel_calls_active"] {
-                left += server.metric(gauge)?;
-            }
-            if left == 0.0 {
-                return server.usage();
-            }
-        }
-    };
-    tokio::time::timeout(keel_testkit::peer::PATIENCE, empty).await.context("something is left of a call")?
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_come_and_go_without_growth() -> Result<()> {
     let calls = match std::env::var("KEEL_SOAK_CALLS") {
@@ -83,9 +64,11 @@ async fn calls_come_and_go_without_growth() -> Result<()> {
     let per_pair = calls.div_ceil(PAIRS);
     let warm_up = per_pair.div_ceil(4);
     calls_by_all(&mut pairs, warm_up, 0).await?;
-    let warm = at_rest(&server).await?;
+    server.emptied().await?;
+    let warm = server.usage()?;
     calls_by_all(&mut pairs, per_pair - warm_up, 1).await?;
-    let end = at_rest(&server).await?;
+    server.emptied().await?;
+    let end = server.usage()?;
 
     assert_eq!(end.threads, warm.threads, "threads");
     assert!(end.descriptors <= warm.descriptors, "{warm:?} {end:?}");
