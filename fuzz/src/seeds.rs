@@ -109,3 +109,19 @@ pub fn dtls() -> Vec<Vec<u8>> {
     let alert = vec![21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 1, 0];
     vec![hello, fragments, alert]
 }
+
+/// Plays for the forwarder, three bytes a step: frames that are forwarded, a repair, a pause, a new
+/// subscription.
+#[must_use]
+pub fn forwarding() -> Vec<Vec<u8>> {
+    let frame = [[0, 0, 40], [0, 0, 90], [0, 0, 91], [3, 0, 0]].concat();
+    let repair = [[4, 0, 3], [4, 1, 3], [3, 0, 0]].concat();
+    let gap = [[0, 6, 10], [3, 0, 0], [0, 5, 10], [3, 0, 0]].concat();
+    let pause = [[7, 100, 5], [7, 101, 5], [5, 0, 0], [7, 20, 1]].concat();
+    let anew = [[6, 0, 0], [6, 0, 1]].concat();
+    vec![
+        [frame.repeat(3), repair.clone(), frame.clone()].concat(),
+        [frame.clone(), gap, pause.clone(), repair].concat(),
+        [frame.clone(), anew, frame, pause].concat(),
+    ]
+}

@@ -1,11 +1,13 @@
 //! The targets: each calls one parser and checks what its callers rely on.
 
 mod dtls;
+mod forwarder;
 mod media;
 mod sdp;
 mod signaling;
 
 pub use dtls::dtls;
+pub use forwarder::forwarder;
 pub use media::{codec, rtp, srtp};
 pub use sdp::{candidate, sdp};
 pub use signaling::signaling;
@@ -17,6 +19,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "candidate", seeds: seeds::candidates, run: candidate },
     Target { name: "codec", seeds: seeds::rtp, run: codec },
     Target { name: "dtls", seeds: seeds::dtls, run: dtls },
+    Target { name: "forwarder", seeds: seeds::forwarding, run: forwarder },
     Target { name: "rtp", seeds: seeds::rtp, run: rtp },
     Target { name: "sdp", seeds: seeds::offers, run: sdp },
     Target { name: "signaling", seeds: seeds::plays, run: signaling },
