@@ -4,6 +4,7 @@ use keel_media::rtp::Ssrc;
 use keel_media::session::sdp::{
     HostCandidate, LocalDescription, Peers, RemoteCandidate, RemoteDescription, SendStream, Trickled, answer,
 };
+use std::net::SocketAddr;
 
 /// An offer that is accepted is answered line by line.
 pub fn sdp(text: &[u8]) {
@@ -21,7 +22,8 @@ pub fn candidate(line: &[u8]) {
     if let Ok(Trickled::Candidate(candidate)) = RemoteCandidate::parse(&line) {
         assert!(line.contains(&candidate.priority.to_string()), "{line}: {candidate:?}");
     }
-    if let Some(address) = line.split(' ').find_map(|word| word.parse().ok()) {
+    let address = line.split(' ').find_map(|word| word.parse::<SocketAddr>().ok());
+    if let Some(address) = address.filter(|address| address.port() != 0) {
         for own in HostCandidate::for_addresses(&[address]) {
             assert!(matches!(RemoteCandidate::parse(&own.to_string()), Ok(Trickled::Candidate(_))), "{own}");
         }
