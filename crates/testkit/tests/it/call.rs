@@ -1,11 +1,9 @@
 //! A call between two peers through Keel.
 
-use crate::stage::{Stage, config, seeded, until_snapshot};
+use crate::stage::{Guest, Stage, config, seeded, until_snapshot};
 use anyhow::Result;
 use keel_media::{ConnectionState, EndpointEvent, EndpointOptions, MediaKind, MediaServer, OfferOptions};
-use keel_testkit::peer::{Connection, Part, Peer, PeerOptions};
-
-use crate::stage::Guest;
+use keel_testkit::peer::{Part, Peer, PeerOptions};
 
 #[tokio::test]
 async fn audio_and_video_go_both_ways_and_nothing_is_missing() -> Result<()> {
@@ -145,11 +143,11 @@ async fn releasing_frees_everything_and_peers_are_told() -> Result<()> {
 
     // One endpoint first, by its own handle; the other goes with the pipeline.
     alice.endpoint.release().await;
-    alice.peer.until("goodbye", |r| r.connection != Connection::Connected).await?;
+    alice.peer.dismissed().await?;
     let Stage { server, pipeline, .. } = stage;
     assert_eq!(server.snapshot().await.sessions, 1);
     pipeline.release().await;
-    bob.peer.until("goodbye", |r| r.connection != Connection::Connected).await?;
+    bob.peer.dismissed().await?;
     let after = server.snapshot().await;
     assert_eq!((after.pipelines, after.endpoints, after.sessions), (0, 0, 0));
     assert!(bob.endpoint.stats().await.is_none());
@@ -183,7 +181,7 @@ async fn pipelines_are_spread_over_two_workers_and_calls_run_on_both() -> Result
     assert_eq!((running.pipelines, running.sessions), (2, 4));
     server.stop().await;
     for guest in one.iter().chain(&other) {
-        guest.peer.until("goodbye", |r| r.connection != Connection::Connected).await?;
+        guest.peer.dismissed().await?;
     }
     Ok(())
 }
