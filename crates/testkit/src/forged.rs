@@ -33,12 +33,17 @@ pub fn rtp(ssrc: u32, seq: u16) -> Vec<u8> {
     packet
 }
 
-/// A binding request (RFC 8489 §5) for a user that no session has, without integrity.
+/// A binding request (RFC 8489 §5) for `username`, without integrity and so from nobody.
 #[must_use]
-pub fn binding_request() -> Vec<u8> {
-    let mut message = vec![0, 1, 0, 12, 0x21, 0x12, 0xa4, 0x42];
+pub fn binding_request(username: &str) -> Vec<u8> {
+    let padded = username.len().next_multiple_of(4);
+    let mut message = vec![0, 1];
+    message.extend_from_slice(&(4 + padded as u16).to_be_bytes());
+    message.extend_from_slice(&[0x21, 0x12, 0xa4, 0x42]);
     message.extend_from_slice(&[7; 12]);
-    message.extend_from_slice(&[0, 6, 0, 8]); // USERNAME
-    message.extend_from_slice(b"nobo:dy!");
+    message.extend_from_slice(&[0, 6]); // USERNAME
+    message.extend_from_slice(&(username.len() as u16).to_be_bytes());
+    message.extend_from_slice(username.as_bytes());
+    message.resize(24 + padded, 0);
     message
 }

@@ -94,8 +94,15 @@ async fn garbage_is_counted_by_reason_and_never_amplified() -> Result<()> {
     let mut stranger = Stranger::new(stage.media_address()?).await?;
     let before = stage.server.snapshot().await;
 
-    let stun = binding_request();
-    let whole = [stun.clone(), client_hello(), rtp(9, 9), vec![0x81, 201, 0, 1, 0, 0, 0, 9]];
+    let ufrag = alice.answer.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:"));
+    let insider = format!("{}:somebody", ufrag.expect("an answer has ICE credentials"));
+    let whole = [
+        binding_request("nobody:knows"),
+        binding_request(&insider),
+        client_hello(),
+        rtp(9, 9),
+        vec![0x81, 201, 0, 1, 0, 0, 0, 9],
+    ];
     let mut datagrams: Vec<Vec<u8>> = Vec::new();
     for datagram in &whole {
         datagrams.extend((1..=datagram.len()).map(|length| datagram[..length].to_vec()));
@@ -116,6 +123,7 @@ async fn garbage_is_counted_by_reason_and_never_amplified() -> Result<()> {
         DropReason::UnknownAddress,
         DropReason::StunMalformed,
         DropReason::StunUnknownUfrag,
+        DropReason::StunIntegrity,
     ] {
         assert!(drops(&after, reason) > drops(&before, reason), "{reason:?}: {after:?}");
     }

@@ -65,7 +65,7 @@ async fn keel_offers_and_the_peer_answers() -> Result<()> {
     for kind in MediaKind::ALL {
         endpoint.connect(&endpoint, kind).await?;
     }
-    let mut guest = Guest { peer, endpoint, proxy: None };
+    let mut guest = Guest { peer, endpoint, answer: offer, proxy: None };
     stage.exchange_candidates(&mut guest, None).await?;
     guest.peer.connected().await?;
     guest.peer.publish().await?;

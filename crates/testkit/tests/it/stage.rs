@@ -25,6 +25,8 @@ pub(crate) struct Stage {
 pub(crate) struct Guest {
     pub(crate) peer: Peer,
     pub(crate) endpoint: WebRtcEndpoint,
+    /// Keel's description, once there is one.
+    pub(crate) answer: String,
     /// The network between the two, where there is a bad one.
     pub(crate) proxy: Option<Proxy>,
 }
@@ -68,13 +70,13 @@ impl Stage {
         let peer = Peer::new(options).await?;
         let endpoint = self.pipeline.create_webrtc_endpoint(EndpointOptions::default()).await?;
         endpoint.set_remote_offer(&peer.offer().await?).await?;
-        Ok(Guest { peer, endpoint, proxy: None })
+        Ok(Guest { peer, endpoint, answer: String::new(), proxy: None })
     }
 
     /// Answers the guest's offer and exchanges candidates, through a bad network where one is given.
     pub(crate) async fn seat(&self, guest: &mut Guest, network: Option<&ProxyConfig>) -> Result<()> {
-        let answer = guest.endpoint.create_answer().await?;
-        guest.peer.take_answer(&answer).await?;
+        guest.answer = guest.endpoint.create_answer().await?;
+        guest.peer.take_answer(&guest.answer).await?;
         self.exchange_candidates(guest, network).await
     }
 

@@ -1,8 +1,10 @@
-//! Two sides that cannot understand each other learn it from a typed error, never by silence.
+//! Negotiation that cannot succeed ends in a typed error, never in silence.
 
 use crate::stage::{Stage, seeded};
 use anyhow::Result;
-use keel_media::{ConnectError, EndpointEvent, MediaKind, NegotiationError};
+use keel_media::{
+    CandidateError, ConnectError, EndpointEvent, EndpointOptions, IceCandidate, MediaKind, NegotiationError,
+};
 use keel_testkit::peer::{PeerOptions, VideoCodec};
 
 fn h264(seed: u64) -> PeerOptions {
@@ -56,10 +58,28 @@ async fn steps_out_of_order_are_typed_errors() -> Result<()> {
     assert_eq!(endpoint.process_answer(&offer).await, Err(NegotiationError::NoOffer));
     endpoint.create_answer().await?;
     assert_eq!(endpoint.set_remote_offer(&offer).await, Err(NegotiationError::AlreadyNegotiated));
-    let fresh = stage.pipeline.create_webrtc_endpoint(keel_media::EndpointOptions::default()).await?;
+    let fresh = stage.pipeline.create_webrtc_endpoint(EndpointOptions::default()).await?;
     assert_eq!(fresh.create_answer().await, Err(NegotiationError::NoOffer));
     assert!(matches!(fresh.set_remote_offer("v=0 but not SDP").await, Err(NegotiationError::Invalid(_))));
     let events = stage.until("nothing yet", |_| true).await?;
     assert!(!events.iter().any(|e| matches!(e.event, EndpointEvent::Failed(_))), "{events:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn candidates_may_come_before_the_offer_and_may_be_hidden_names() -> Result<()> {
+    let stage = Stage::new().await?;
+    let endpoint = stage.pipeline.create_webrtc_endpoint(EndpointOptions::default()).await?;
+    let candidate = |line: &str| IceCandidate {
+        candidate: line.to_owned(),
+        sdp_mid: Some("0".to_owned()),
+        sdp_mline_index: Some(0),
+    };
+    let hidden = "candidate:1 1 udp 2113937151 6bc7f7a4-6a2c-4b5d-9d55-9f0e3d4c2b1a.local 51234 typ host";
+    for line in [hidden, "candidate:2 1 udp 2122260223 192.0.2.1 50000 typ host", ""] {
+        assert_eq!(endpoint.add_ice_candidate(candidate(line)).await, Ok(()), "{line}");
+    }
+    let nonsense = endpoint.add_ice_candidate(candidate("candidate:1 1 udp")).await;
+    assert_eq!(nonsense, Err(CandidateError::Invalid));
     Ok(())
 }
