@@ -21,7 +21,6 @@ use tokio::task::JoinSet;
 const REQUEST_HEAD_MAX: Duration = Duration::from_secs(10);
 
 /// A running server.
-#[derive(Debug)]
 pub(crate) struct App {
     config: Config,
     data_dir: PathBuf,
