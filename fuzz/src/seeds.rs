@@ -1,5 +1,6 @@
 //! Inputs to begin from: what peers and browsers really send.
 
+use keel_testkit::forged;
 use keel_testkit::source::{AudioSource, VideoConfig, VideoSource};
 
 /// Offers of Chromium 156 and Firefox 153, audio and video.
@@ -38,5 +39,89 @@ pub fn rtp() -> Vec<Vec<u8>> {
         [&with_source, &audio.payload[..]].concat(),
         [&extended(with_source.to_vec(), &two_byte), &video.payloads[1][..]].concat(),
         padded,
+    ]
+}
+
+/// Candidate lines: host, server-reflexive, relayed, mDNS and TCP ones.
+#[must_use]
+pub fn candidates() -> Vec<Vec<u8>> {
+    [
+        "candidate:1 1 udp 2122260223 192.0.2.1 50000 typ host generation 0 ufrag ab network-id 1",
+        "candidate:2 1 udp 1686052607 198.51.100.7 50000 typ srflx raddr 192.0.2.1 rport 50000",
+        "a=candidate:3 1 udp 41885439 2001:db8::1 3478 typ relay raddr :: rport 9",
+        "candidate:4 1 udp 2113937151 6bc7f7a4-6a2c-4b5d-9d55-9f0e3d4c2b1a.local 51234 typ host",
+        "candidate:5 1 tcp 2105524479 192.0.2.1 9 typ host tcptype active",
+        "",
+    ]
+    .map(|line| line.as_bytes().to_vec())
+    .into()
+}
+
+/// Plays for three browsers, a line each message with the sender's number before it: a call that is
+/// accepted and hung up, one that is rejected, and one that is taken back.
+#[must_use]
+pub fn plays() -> Vec<Vec<u8>> {
+    let names = [
+        r#"0{"id":"register","name":"ann","secret":"s"}"#,
+        r#"1{"id":"register","name":"ben","resumeToken":"00112233445566778899aabbccddeeff"}"#,
+        r#"2{"id":"register","name":"cleo"}"#,
+    ];
+    let calls: [&[&str]; 3] = [
+        &[
+            r#"0{"id":"call","from":"ann","to":"ben","sdpOffer":"v=0\r\n"}"#,
+            r#"0{"id":"onIceCandidate","candidate":{"candidate":"candidate:1 1 udp 1 192.0.2.1 9 typ host","sdpMid":"0","sdpMLineIndex":0}}"#,
+            r#"1{"id":"incomingCallResponse","from":"ann","callResponse":"accept","sdpOffer":"v=0\r\n"}"#,
+            r#"1{"id":"onIceCandidate","candidate":{"candidate":"","sdpMid":"0","sdpMLineIndex":0}}"#,
+            r#"2{"id":"call","from":"cleo","to":"ben","sdpOffer":"v=0"}"#,
+            r#"1{"id":"stop"}"#,
+        ],
+        &[
+            r#"2{"id":"watchOnline"}"#,
+            r#"2{"id":"call","from":"cleo","to":"ann","sdpOffer":"v=0"}"#,
+            r#"0{"id":"incomingCallResponse","from":"cleo","callResponse":"reject","message":"not now"}"#,
+        ],
+        &[
+            r#"1{"id":"call","from":"ben","to":"cleo","sdpOffer":"v=0"}"#,
+            r#"2{"id":"call","from":"cleo","to":"ben","sdpOffer":"v=0"}"#,
+            r#"1{"id":"stop"}"#,
+        ],
+    ];
+    calls.map(|call| [&names[..], call].concat().join("\n").into_bytes()).into()
+}
+
+/// A DTLS ClientHello, whole and in two fragments, and an alert.
+#[must_use]
+pub fn dtls() -> Vec<Vec<u8>> {
+    let hello = forged::client_hello();
+    // RFC 6347 §4.1 and §4.2.2: a record header has 13 bytes, a handshake header 12 with offset and length
+    // of the fragment in its last six.
+    let (head, body) = hello.split_at(25);
+    let fragment = |offset: usize, part: &[u8]| {
+        let mut record = head.to_vec();
+        record.extend_from_slice(part);
+        record[11..13].copy_from_slice(&(12 + part.len() as u16).to_be_bytes());
+        record[19..22].copy_from_slice(&(offset as u32).to_be_bytes()[1..]);
+        record[22..25].copy_from_slice(&(part.len() as u32).to_be_bytes()[1..]);
+        record
+    };
+    let (first, second) = body.split_at(body.len() / 2);
+    let fragments = [fragment(0, first), fragment(first.len(), second)].concat();
+    let alert = vec![21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 1, 0];
+    vec![hello, fragments, alert]
+}
+
+/// Plays for the forwarder, three bytes a step: frames that are forwarded, a repair, a pause, a new
+/// subscription.
+#[must_use]
+pub fn forwarding() -> Vec<Vec<u8>> {
+    let frame = [[0, 0, 40], [0, 0, 90], [0, 0, 91], [3, 0, 0]].concat();
+    let repair = [[4, 0, 3], [4, 1, 3], [3, 0, 0]].concat();
+    let gap = [[0, 6, 10], [3, 0, 0], [0, 5, 10], [3, 0, 0]].concat();
+    let pause = [[7, 100, 5], [7, 101, 5], [5, 0, 0], [7, 20, 1]].concat();
+    let anew = [[6, 0, 0], [6, 0, 1]].concat();
+    vec![
+        [frame.repeat(3), repair.clone(), frame.clone()].concat(),
+        [frame.clone(), gap, pause.clone(), repair].concat(),
+        [frame.clone(), anew, frame, pause].concat(),
     ]
 }

@@ -1,22 +1,27 @@
 //! The targets: each calls one parser and checks what its callers rely on.
 
+mod dtls;
+mod forwarder;
+mod media;
+mod sdp;
+mod signaling;
+
+pub use dtls::dtls;
+pub use forwarder::forwarder;
+pub use media::{codec, rtp, srtp};
+pub use sdp::{candidate, sdp};
+pub use signaling::signaling;
+
 use crate::{Target, seeds};
-use keel_media::rtp::RtpHeader;
 
 /// Every target.
-pub const TARGETS: &[Target] = &[Target { name: "rtp", seeds: seeds::rtp, run: rtp }];
-
-/// The RTP header and its extensions lie within the packet.
-pub fn rtp(packet: &[u8]) {
-    let Ok(header) = RtpHeader::parse(packet) else { return };
-    assert!((RtpHeader::FIXED_LENGTH..=packet.len()).contains(&header.payload_start()));
-    let payload = header.payload(packet).unwrap_or_default();
-    assert!(payload.len() <= packet.len() - header.payload_start());
-    let mut bytes = 0;
-    for (id, value) in header.extensions(packet) {
-        bytes += 1 + value.len();
-        assert_ne!(id.number(), 0);
-        assert!(header.extension(packet, id).is_some());
-    }
-    assert!(bytes <= header.payload_start());
-}
+pub const TARGETS: &[Target] = &[
+    Target { name: "candidate", seeds: seeds::candidates, run: candidate },
+    Target { name: "codec", seeds: seeds::rtp, run: codec },
+    Target { name: "dtls", seeds: seeds::dtls, run: dtls },
+    Target { name: "forwarder", seeds: seeds::forwarding, run: forwarder },
+    Target { name: "rtp", seeds: seeds::rtp, run: rtp },
+    Target { name: "sdp", seeds: seeds::offers, run: sdp },
+    Target { name: "signaling", seeds: seeds::plays, run: signaling },
+    Target { name: "srtp", seeds: media::sealed, run: srtp },
+];

@@ -93,9 +93,11 @@ impl Seat {
         let Self { client, call, name } = self;
         let call = call.as_mut().with_context(|| format!("{name} is in no call"))?;
         let mut reports = call.peer.reports();
+        let decided = async { reports.wait_for(|r| r.connection != Connection::New).await.map(drop) };
+        tokio::pin!(decided);
         loop {
             tokio::select! {
-                _ = reports.wait_for(|report| report.connection != Connection::New) => {
+                _ = &mut decided => {
                     call.peer.connected().await?;
                     return call.peer.publish().await;
                 }

@@ -139,6 +139,28 @@ impl KeelServer {
         sum_metric(&text, name).with_context(|| format!("there is no metric {name}"))
     }
 
+    /// Waits until nothing of any call is left: sessions, endpoints, pipelines and calls are zero. Gauges
+    /// have no events, so they are read again and again. For servers without TLS.
+    ///
+    /// # Errors
+    /// When something is left for 30 s, or `/metrics` does not answer.
+    pub async fn emptied(&self) -> Result<()> {
+        let mut looks = tokio::time::interval(Duration::from_millis(20));
+        let empty = async {
+            loop {
+                looks.tick().await;
+                let mut left = 0.0;
+                for gauge in ["keel_sessions", "keel_endpoints", "keel_pipelines", "keel_calls_active"] {
+                    left += self.metric(gauge)?;
+                }
+                if left == 0.0 {
+                    return Ok(());
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, empty).await.context("something is left of a call")?
+    }
+
     /// What the server uses of the system's resources.
     ///
     /// # Errors
@@ -212,14 +234,14 @@ fn binary() -> Result<PathBuf> {
 
 /// The first URL in a server's start-up report; `None` when it ends or says none in time.
 fn first_url(output: impl Read + Send + 'static) -> Option<String> {
-    let (sender, urls) = mpsc::channel();
+    let (sender, urls) = mpsc::sync_channel(1);
     // Ends with the server, whose output it reads to the end so that the server never waits for a reader.
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             let url = line.split_whitespace().find(|word| word.starts_with("http"));
             if let Some(url) = url {
                 // Only the first one is waited for.
-                let _ = sender.send(url.to_owned());
+                let _ = sender.try_send(url.to_owned());
             }
         }
     });

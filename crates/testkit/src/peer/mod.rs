@@ -33,6 +33,7 @@ use keel_media::IceCandidate;
 use publish::{AudioTrack, VideoTrack};
 use report::Shared;
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_VP8};
+use rtc::peer_connection::transport::RTCDtlsTransportState;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use std::net::{IpAddr, Ipv4Addr};
@@ -278,6 +279,25 @@ impl Peer {
     /// When the connection is closed.
     pub async fn request_keyframe(&self) -> Result<()> {
         self.shared.request_keyframe().await
+    }
+
+    /// Waits until the other side has said goodbye (a DTLS close_notify, RFC 5246 §7.2.1). The `webrtc`
+    /// crate has a state for that but no event, so the state is asked for again and again.
+    ///
+    /// # Errors
+    /// When it does not happen within [`PATIENCE`], or the peer sends nothing and so has no transport.
+    pub async fn dismissed(&self) -> Result<()> {
+        let senders = self.connection.get_senders().await;
+        let sender = senders.first().context("a peer that sends nothing")?;
+        let transport = sender.transport().await?.context("a peer without a transport")?;
+        let mut looks = tokio::time::interval(Duration::from_millis(10));
+        let closed = async {
+            while transport.state().await? != RTCDtlsTransportState::Closed {
+                looks.tick().await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(PATIENCE, closed).await.context("the other side did not say goodbye")?
     }
 
     /// The RTP timestamp with which this peer sends frame `number`.

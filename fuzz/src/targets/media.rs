@@ -1,0 +1,71 @@
+//! RTP, what is in it, and what protects it.
+
+use crate::seeds;
+use keel_media::codec::Codec;
+use keel_media::rtp::{ExtSeq, RtpHeader};
+use keel_media::srtp::{DtlsRole, Profile, SessionKeys};
+
+/// The RTP header and its extensions lie within the packet.
+pub fn rtp(packet: &[u8]) {
+    let Ok(header) = RtpHeader::parse(packet) else { return };
+    assert!((RtpHeader::FIXED_LENGTH..=packet.len()).contains(&header.payload_start()));
+    let payload = header.payload(packet).unwrap_or_default();
+    assert!(payload.len() <= packet.len() - header.payload_start());
+    let mut bytes = 0;
+    for (id, value) in header.extensions(packet) {
+        bytes += 1 + value.len();
+        assert_ne!(id.number(), 0);
+        assert!(header.extension(packet, id).is_some());
+    }
+    assert!(bytes <= header.payload_start());
+}
+
+/// Looking for keyframes bears any payload; an empty one begins none.
+pub fn codec(payload: &[u8]) {
+    for codec in Codec::ALL {
+        let begins = codec.begins_keyframe(payload);
+        assert!(!begins || (codec.is_video() && !payload.is_empty()), "{codec:?}");
+    }
+}
+
+/// Nothing that was not sealed with the key is opened, and a refusal changes nothing: the sealed packets
+/// are opened afterwards as if it had not come.
+pub fn srtp(packet: &[u8]) {
+    let sealed = sealed();
+    for (profile, genuine) in Profile::ALL.into_iter().zip(&sealed) {
+        let mut context = keys(profile, DtlsRole::Server).receive_context();
+        let mut forged = packet.to_vec();
+        let opened = match RtpHeader::parse(packet) {
+            Ok(header) => context.unprotect_rtp(&mut forged, &header).is_ok(),
+            Err(_) => false,
+        };
+        assert!(!opened || packet == genuine.as_slice(), "{profile:?} opened a forgery");
+        assert!(context.unprotect_rtcp(&mut packet.to_vec()).is_err(), "{profile:?} opened forged RTCP");
+        let mut genuine = genuine.clone();
+        let header = RtpHeader::parse(&genuine).expect("sealing leaves the header as it is");
+        let accepted = context.unprotect_rtp(&mut genuine, &header).is_ok();
+        assert_eq!(accepted, !opened, "{profile:?}: once, and only once");
+    }
+}
+
+/// One sealed packet for each profile.
+pub(super) fn sealed() -> Vec<Vec<u8>> {
+    let plain = seeds::rtp().swap_remove(0);
+    let header = RtpHeader::parse(&plain).expect("a seed is a packet");
+    let index = header.seq.extend(ExtSeq::new(0));
+    let seal = |profile: Profile| {
+        let mut packet = plain.clone();
+        packet.resize(plain.len() + Profile::TAG_LENGTH_MAX, 0);
+        let mut context = keys(profile, DtlsRole::Client).send_context();
+        let length =
+            context.protect_rtp(&mut packet, header.payload_start(), plain.len(), header.ssrc, index);
+        packet.truncate(length);
+        packet
+    };
+    Profile::ALL.map(seal).into()
+}
+
+fn keys(profile: Profile, role: DtlsRole) -> SessionKeys {
+    let material: Vec<u8> = (0..profile.keying_material_length()).map(|byte| byte as u8).collect();
+    SessionKeys::from_keying_material(profile, role, &material).expect("the length is the profile's")
+}
