@@ -5,12 +5,14 @@ mod forwarder;
 mod media;
 mod sdp;
 mod signaling;
+mod stun;
 
 pub use dtls::dtls;
 pub use forwarder::forwarder;
 pub use media::{codec, rtp, srtp};
 pub use sdp::{candidate, sdp};
 pub use signaling::signaling;
+pub use stun::stun;
 
 use crate::{Target, seeds};
 
@@ -24,4 +26,5 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sdp", seeds: seeds::offers, run: sdp },
     Target { name: "signaling", seeds: seeds::plays, run: signaling },
     Target { name: "srtp", seeds: media::sealed, run: srtp },
+    Target { name: "stun", seeds: stun::seeds, run: stun },
 ];
