@@ -4,6 +4,7 @@
 use crate::stage::{Guest, Stage, drops, seeded};
 use anyhow::Result;
 use keel_media::forward::DropReason;
+use keel_testkit::check::{self, nominating};
 use keel_testkit::forged::{binding_request, client_hello, rtp};
 use keel_testkit::net::LinkConfig;
 use keel_testkit::peer::Connection;
@@ -95,10 +96,11 @@ async fn garbage_is_counted_by_reason_and_never_amplified() -> Result<()> {
     let before = stage.server.snapshot().await;
 
     let ufrag = alice.answer.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:"));
-    let insider = format!("{}:somebody", ufrag.expect("an answer has ICE credentials"));
+    let attributes = nominating("somebody", ufrag.expect("an answer has ICE credentials"));
+    let insider = check::binding_request(&attributes, "not the session's password")?;
     let whole = [
         binding_request("nobody:knows"),
-        binding_request(&insider),
+        insider,
         client_hello(),
         rtp(9, 9),
         vec![0x81, 201, 0, 1, 0, 0, 0, 9],
