@@ -6,6 +6,7 @@
 //! is a WebRTC peer on the `webrtc` crate; [`signaling`] speaks the call protocol and [`seat`] does with
 //! both what a page does; [`server`] runs the real binary.
 
+pub mod bare;
 pub mod check;
 pub mod forged;
 pub mod net;

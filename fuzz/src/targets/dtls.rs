@@ -1,6 +1,7 @@
 //! DTLS before anything is authenticated.
 
-use keel_media::session::dtls::{Certificate, DtlsRole, DtlsTransport, Fingerprint, HashFunction};
+use keel_media::session::dtls::{Certificate, DtlsTransport, Fingerprint, HashFunction};
+use keel_media::srtp::DtlsRole;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::sync::{Arc, OnceLock};

@@ -6,6 +6,8 @@
 pub enum DropReason {
     /// First byte of no protocol that shares the port (RFC 7983 §7): scanners, misdirected traffic.
     UnknownProtocol,
+    /// Longer than any packet that a path for WebRTC carries.
+    TooLong,
     /// DTLS or SRTP from an address that has passed no integrity-checked binding request: late packets of
     /// a released session, or somebody guessing.
     UnknownAddress,
@@ -45,8 +47,10 @@ pub enum DropReason {
     PaddingOnly,
     /// A subscriber that lacks the packet's codec.
     NoCommonCodec,
-    /// The system refused to send (no route, buffer full).
-    SendFailed,
+    /// The system refused to send: no route, or another address family.
+    SendRefused,
+    /// The system had no buffer left to send from: the machine or its network is at its limit.
+    SendNoBuffer,
     /// A retransmission was asked for that is no longer, or was never, in the ring.
     RepairMissing,
     /// A packet or repair from before anything that its stream's subscribers could still use.
@@ -58,8 +62,9 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of its counters.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::UnknownProtocol,
+        Self::TooLong,
         Self::UnknownAddress,
         Self::StunMalformed,
         Self::StunUnknownUfrag,
@@ -79,7 +84,8 @@ impl DropReason {
         Self::Duplicate,
         Self::PaddingOnly,
         Self::NoCommonCodec,
-        Self::SendFailed,
+        Self::SendRefused,
+        Self::SendNoBuffer,
         Self::RepairMissing,
         Self::TooLate,
         Self::Overrun,
@@ -90,6 +96,7 @@ impl DropReason {
     pub const fn label(self) -> &'static str {
         match self {
             Self::UnknownProtocol => "unknown_protocol",
+            Self::TooLong => "too_long",
             Self::UnknownAddress => "unknown_address",
             Self::StunMalformed => "stun_malformed",
             Self::StunUnknownUfrag => "stun_unknown_ufrag",
@@ -109,7 +116,8 @@ impl DropReason {
             Self::Duplicate => "duplicate",
             Self::PaddingOnly => "padding_only",
             Self::NoCommonCodec => "no_common_codec",
-            Self::SendFailed => "send_failed",
+            Self::SendRefused => "send_refused",
+            Self::SendNoBuffer => "send_no_buffer",
             Self::RepairMissing => "repair_missing",
             Self::TooLate => "too_late",
             Self::Overrun => "overrun",
@@ -124,8 +132,13 @@ pub struct DropCounters([u64; DropReason::ALL.len()]);
 impl DropCounters {
     /// Counts one drop.
     pub fn count(&mut self, reason: DropReason) {
+        self.add(reason, 1);
+    }
+
+    /// Counts several drops.
+    pub fn add(&mut self, reason: DropReason, count: u64) {
         if let Some(counter) = self.0.get_mut(reason as usize) {
-            *counter += 1;
+            *counter += count;
         }
     }
 

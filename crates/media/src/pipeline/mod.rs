@@ -35,6 +35,8 @@ use crate::error::{CandidateError, ConnectError, CreateError, NegotiationError};
 use crate::id::{EndpointId, PipelineId};
 use crate::worker::{Command, WorkerHandle};
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The kinds of media that are connected separately.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -65,6 +67,7 @@ impl fmt::Display for MediaKind {
 pub struct Pipeline {
     id: PipelineId,
     worker: WorkerHandle,
+    next_endpoint: Arc<AtomicU64>,
 }
 
 /// One WebRTC peer as an element of a pipeline. Dropping the handle releases it.
@@ -76,8 +79,8 @@ pub struct WebRtcEndpoint {
 }
 
 impl Pipeline {
-    pub(crate) fn new(id: PipelineId, worker: WorkerHandle) -> Self {
-        Self { id, worker }
+    fn new(id: PipelineId, worker: WorkerHandle, next_endpoint: Arc<AtomicU64>) -> Self {
+        Self { id, worker, next_endpoint }
     }
 
     /// Its identifier.
@@ -94,12 +97,13 @@ impl Pipeline {
         &self,
         options: EndpointOptions,
     ) -> Result<WebRtcEndpoint, CreateError> {
-        let id = self
-            .worker
-            .call(|reply| Command::CreateEndpoint { pipeline: self.id, options, reply })
+        let id = EndpointId::new(self.next_endpoint.fetch_add(1, Ordering::Relaxed));
+        let endpoint = WebRtcEndpoint { id, pipeline: self.id, worker: self.worker.clone() };
+        self.worker
+            .call(|reply| Command::CreateEndpoint { pipeline: self.id, endpoint: id, options, reply })
             .await
             .ok_or(CreateError::Stopped)??;
-        Ok(WebRtcEndpoint { id, pipeline: self.id, worker: self.worker.clone() })
+        Ok(endpoint)
     }
 
     /// Releases the pipeline with everything in it and waits until that is done. Peers that are

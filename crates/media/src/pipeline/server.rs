@@ -1,12 +1,38 @@
 //! The media server: its workers, and which of them a new pipeline goes to.
 
-use super::{MediaConfig, MediaSnapshot, Pipeline, PipelineEvents};
+use super::{MediaConfig, MediaSnapshot, Pipeline, PipelineEvent, PipelineEvents};
 use crate::error::{CreateError, StartError};
+use crate::id::PipelineId;
+use crate::session::Certificate;
+use crate::worker::{self, Command, WorkerHandle};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use tokio::sync::mpsc;
+
+/// Events of one pipeline that may wait for its owner: a call makes some fifty in all, mostly candidates.
+pub(crate) const EVENTS_MAX: usize = 4096;
 
 /// The workers and the way to create pipelines on them. Cheap to clone; the workers stop with
-/// [`Self::stop`] or with the last clone.
+/// [`Self::stop`] or when the last clone is dropped.
 #[derive(Clone, Debug)]
-pub struct MediaServer {}
+pub struct MediaServer {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    workers: Vec<WorkerHandle>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    addresses: Vec<SocketAddr>,
+    pipelines_max: usize,
+    next_pipeline: AtomicU64,
+    next_endpoint: Arc<AtomicU64>,
+    /// How many pipelines exist.
+    pipelines: Arc<AtomicUsize>,
+}
 
 impl MediaServer {
     /// Opens the media sockets and starts the workers.
@@ -14,8 +40,47 @@ impl MediaServer {
     /// # Errors
     /// When a socket cannot be opened or there is no address to announce.
     pub fn start(config: MediaConfig) -> Result<Self, StartError> {
-        let _ = config;
-        Err(StartError::NoWorkers)
+        if config.workers == 0 {
+            return Err(StartError::NoWorkers);
+        }
+        let last_port = usize::from(config.port_base) + config.workers - 1;
+        if config.port_base != 0 && last_port > usize::from(u16::MAX) {
+            return Err(StartError::PortRange { base: config.port_base, workers: config.workers });
+        }
+        let certificate =
+            Arc::new(Certificate::generate().map_err(|error| StartError::Certificate(error.to_string()))?);
+        // Every socket is open before the first thread starts, so a port in use leaves nothing behind.
+        let prepared = (0..config.workers)
+            .map(|index| worker::Worker::new(index, &config, certificate.clone()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut addresses: Vec<SocketAddr> =
+            prepared.iter().flat_map(|(worker, _)| worker.local_addresses()).collect();
+        addresses.sort();
+        let mut workers = Vec::new();
+        let mut threads = Vec::new();
+        for (index, (worker, handle)) in prepared.into_iter().enumerate() {
+            let thread =
+                std::thread::Builder::new().name(format!("keel-media-{index}")).spawn(move || worker.run());
+            threads.push(thread.map_err(StartError::Worker)?);
+            workers.push(handle);
+        }
+        Ok(Self {
+            shared: Arc::new(Shared {
+                workers,
+                threads: Mutex::new(threads),
+                addresses,
+                pipelines_max: config.pipelines_max,
+                next_pipeline: AtomicU64::new(1),
+                next_endpoint: Arc::new(AtomicU64::new(1)),
+                pipelines: Arc::new(AtomicUsize::new(0)),
+            }),
+        })
+    }
+
+    /// The addresses of the media sockets.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.shared.addresses
     }
 
     /// Creates a pipeline on the least loaded worker.
@@ -23,14 +88,62 @@ impl MediaServer {
     /// # Errors
     /// [`CreateError::Full`] at the limit of pipelines.
     pub async fn create_pipeline(&self) -> Result<(Pipeline, PipelineEvents), CreateError> {
-        Err(CreateError::Stopped)
+        let shared = &self.shared;
+        let worker =
+            shared.workers.iter().min_by_key(|worker| worker.load()).ok_or(CreateError::Stopped)?.clone();
+        let place = worker.reserve(&shared.pipelines, shared.pipelines_max).ok_or(CreateError::Full)?;
+        let pipeline = PipelineId::new(shared.next_pipeline.fetch_add(1, Ordering::Relaxed));
+        let (events, receiver) = mpsc::channel::<PipelineEvent>(EVENTS_MAX);
+        let handle = Pipeline::new(pipeline, worker.clone(), shared.next_endpoint.clone());
+        worker
+            .call(|reply| Command::CreatePipeline { pipeline, place, events, reply })
+            .await
+            .ok_or(CreateError::Stopped)?;
+        Ok((handle, PipelineEvents(receiver)))
     }
 
     /// Gauges and counters of all workers.
     pub async fn snapshot(&self) -> MediaSnapshot {
-        MediaSnapshot::default()
+        let mut sum = MediaSnapshot::default();
+        let mut drops = BTreeMap::new();
+        for worker in &self.shared.workers {
+            let Some(part) = worker.call(|reply| Command::Snapshot { reply }).await else { continue };
+            sum.pipelines += part.pipelines;
+            sum.endpoints += part.endpoints;
+            sum.sessions += part.sessions;
+            sum.packets_in += part.packets_in;
+            sum.packets_out += part.packets_out;
+            sum.bytes_in += part.bytes_in;
+            sum.bytes_out += part.bytes_out;
+            sum.forwarded += part.forwarded;
+            sum.events_dropped += part.events_dropped;
+            for (reason, count) in part.drops {
+                *drops.entry(reason).or_insert(0) += count;
+            }
+        }
+        sum.drops = drops.into_iter().collect();
+        sum
     }
 
-    /// Releases everything and ends the workers; returns when their threads have ended.
-    pub async fn stop(&self) {}
+    /// Releases everything and ends the workers; returns when their threads have ended. Connected peers
+    /// are told by DTLS.
+    pub async fn stop(&self) {
+        for worker in &self.shared.workers {
+            worker.call(|reply| Command::Stop { reply: Some(reply) }).await;
+        }
+        let threads =
+            std::mem::take(&mut *self.shared.threads.lock().expect("no panic while this lock is held"));
+        for thread in threads {
+            // The worker answered as its last act, so this does not wait. A panic was already reported.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        for worker in &self.workers {
+            worker.cast(Command::Stop { reply: None });
+        }
+    }
 }

@@ -5,8 +5,11 @@ use crate::id::{EndpointId, PipelineId};
 use crate::pipeline::{
     EndpointOptions, EndpointStats, IceCandidate, MediaKind, MediaSnapshot, OfferOptions, PipelineEvent,
 };
-use rustix::fd::OwnedFd;
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 /// Commands that may wait for one worker. A tick takes them all; a caller that finds the queue full
@@ -18,6 +21,7 @@ pub(crate) const COMMANDS_MAX: usize = 1024;
 pub(crate) enum Command {
     CreatePipeline {
         pipeline: PipelineId,
+        place: Reservation,
         events: mpsc::Sender<PipelineEvent>,
         reply: Reply<()>,
     },
@@ -27,8 +31,9 @@ pub(crate) enum Command {
     },
     CreateEndpoint {
         pipeline: PipelineId,
+        endpoint: EndpointId,
         options: EndpointOptions,
-        reply: Reply<Result<EndpointId, CreateError>>,
+        reply: Reply<Result<(), CreateError>>,
     },
     ReleaseEndpoint {
         endpoint: EndpointId,
@@ -82,28 +87,115 @@ pub(crate) enum Command {
         reply: Reply<MediaSnapshot>,
     },
     Stop {
-        reply: Reply<()>,
+        reply: Option<Reply<()>>,
     },
+}
+
+/// A pipeline's place in the limits and on its worker, given back when it is dropped: with the released
+/// pipeline, or with a command that never arrived.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    load: Arc<AtomicUsize>,
+    pipelines: Arc<AtomicUsize>,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.load.fetch_sub(1, Ordering::Relaxed);
+        self.pipelines.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 pub(crate) type Reply<T> = oneshot::Sender<T>;
 
 /// The control plane's end of one worker's command channel.
+///
+/// Identifiers are chosen and handles made before a creation is asked for, so that a caller that stops
+/// waiting releases what it may have created; the worker skips a creation nobody waits for any more,
+/// because its release may have overtaken it.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerHandle {
     commands: mpsc::Sender<Command>,
     /// Releases that found the queue full, sent without waiting: a handle's drop cannot wait.
     releases: mpsc::UnboundedSender<Command>,
     wake: Arc<OwnedFd>,
+    load: Arc<AtomicUsize>,
+}
+
+/// The worker's end.
+#[derive(Debug)]
+pub(crate) struct CommandInbox {
+    commands: mpsc::Receiver<Command>,
+    releases: mpsc::UnboundedReceiver<Command>,
+    wake: Arc<OwnedFd>,
+    load: Arc<AtomicUsize>,
+}
+
+/// Makes the two ends of a worker's command channel.
+pub(crate) fn channel() -> io::Result<(WorkerHandle, CommandInbox)> {
+    let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
+    let load = Arc::new(AtomicUsize::new(0));
+    let (commands, commands_end) = mpsc::channel(COMMANDS_MAX);
+    let (releases, releases_end) = mpsc::unbounded_channel();
+    let inbox = CommandInbox {
+        commands: commands_end,
+        releases: releases_end,
+        wake: wake.clone(),
+        load: load.clone(),
+    };
+    Ok((WorkerHandle { commands, releases, wake, load }, inbox))
+}
+
+impl CommandInbox {
+    /// Becomes readable when a command waits.
+    pub(crate) fn wake_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+
+    /// Takes back the wake-ups so far. Called before the commands are taken, so that none is missed.
+    pub(crate) fn clear_wake(&self) {
+        // Nothing to take back is fine: the descriptor does not block.
+        let _ = rustix::io::read(&*self.wake, &mut [0; 8]);
+    }
+
+    /// The next command. Releases come first: they only ever make room.
+    pub(crate) fn take(&mut self) -> Option<Command> {
+        self.releases.try_recv().or_else(|_| self.commands.try_recv()).ok()
+    }
+
+    /// Tells the control plane how much this worker carries.
+    pub(crate) fn load_meter(&self) -> LoadMeter {
+        LoadMeter(self.load.clone())
+    }
+}
+
+/// Counts a worker's sessions for the placement of pipelines.
+#[derive(Debug)]
+pub(crate) struct LoadMeter(Arc<AtomicUsize>);
+
+impl LoadMeter {
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn remove(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl WorkerHandle {
-    pub(crate) fn new(
-        commands: mpsc::Sender<Command>,
-        releases: mpsc::UnboundedSender<Command>,
-        wake: Arc<OwnedFd>,
-    ) -> Self {
-        Self { commands, releases, wake }
+    /// Pipelines and sessions on this worker.
+    pub(crate) fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// Takes a place for one pipeline, unless `max` exist. It counts as load from here on, so that two
+    /// pipelines created at once go to two workers.
+    pub(crate) fn reserve(&self, pipelines: &Arc<AtomicUsize>, max: usize) -> Option<Reservation> {
+        self.load.fetch_add(1, Ordering::Relaxed);
+        let before = pipelines.fetch_add(1, Ordering::Relaxed);
+        let place = Reservation { load: self.load.clone(), pipelines: pipelines.clone() };
+        (before < max).then_some(place)
     }
 
     /// Sends a command and waits for its answer; `None` when the worker is gone.

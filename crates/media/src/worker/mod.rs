@@ -1,6 +1,346 @@
-//! One worker thread: its socket, sessions, forwarding tables and timers.
+//! One worker thread: its sockets, sessions, forwarding tables and timers.
+//!
+//! [`Worker::run`] waits, `tick` works; the two never mix. A tick is synchronous and reads no clock: the
+//! datagrams of each socket, the commands, the timers, then one flush. Nothing here decides where media
+//! goes; that is `forward`.
 
 pub mod batch;
 mod command;
+mod control;
+mod demux;
+mod endpoint;
+mod flush;
+mod receive;
+mod socket;
+mod table;
+mod timers;
 
 pub(crate) use command::{Command, WorkerHandle};
+
+use crate::error::StartError;
+use crate::forward::{DropCounters, DropReason, Forwarder};
+use crate::id::{EndpointId, PipelineId, SessionId};
+use crate::pipeline::graph::Graph;
+use crate::pipeline::{EndpointEvent, MediaConfig, PipelineEvent};
+use crate::rtp::Ssrc;
+use crate::rtp::rtcp::Feedback;
+use crate::session::{Certificate, Session, SessionEvent};
+use batch::{ReceiveBatch, Segmentation, SendBatch};
+use command::{CommandInbox, LoadMeter, Reservation};
+use demux::Routes;
+use endpoint::Endpoint;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use socket::MediaSocket;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+use table::{Table, slot_of};
+use timers::Timers;
+use tokio::sync::mpsc;
+
+/// Commands taken per tick: a burst of them must not hold up media for longer than some milliseconds.
+const COMMANDS_PER_TICK_MAX: usize = 32;
+
+/// Sessions whose timers are served per tick, for the same reason.
+const TIMEOUTS_PER_TICK_MAX: usize = 256;
+
+/// A worker before and while its thread runs.
+pub(crate) struct Worker {
+    index: usize,
+    sockets: Vec<MediaSocket>,
+    receive: ReceiveBatch,
+    inbox: CommandInbox,
+    state: State,
+}
+
+/// Everything but the sockets and the inbox, so that a datagram can lie in its buffer while it is handled.
+pub(super) struct State {
+    sessions: Table<Seat>,
+    routes: Routes,
+    timers: Timers,
+    forwarder: Forwarder,
+    graph: Graph,
+    pipelines: BTreeMap<PipelineId, Owner>,
+    endpoints: BTreeMap<EndpointId, Endpoint>,
+    /// One per socket, in the order of the sockets.
+    outgoing: Vec<Outgoing>,
+    certificate: Arc<Certificate>,
+    rng: StdRng,
+    counters: Counters,
+    /// What one RTCP packet says; here so that its memory is used again.
+    feedback: Vec<Feedback>,
+    load: LoadMeter,
+    segmentation: Segmentation,
+    /// From where departure times count.
+    origin: Instant,
+    stopped: Option<command::Reply<()>>,
+    running: bool,
+}
+
+/// A session with whose it is.
+struct Seat {
+    session: Session,
+    endpoint: EndpointId,
+    /// Who says what no stream of Keel's own says: reception reports and feedback.
+    rtcp_ssrc: Ssrc,
+    cname: Arc<str>,
+    /// Where media goes, kept from the session's selected pair.
+    path: Option<Path>,
+}
+
+/// Where a session's media goes, and how.
+#[derive(Clone, Copy, Debug)]
+struct Path {
+    /// The socket, by index.
+    socket: usize,
+    remote: SocketAddr,
+    segmentation: Segmentation,
+}
+
+/// A pipeline's owner: its place in the limits and where its events go.
+#[derive(Debug)]
+struct Owner {
+    events: mpsc::Sender<PipelineEvent>,
+    _place: Reservation,
+}
+
+/// One socket's outgoing datagrams of this tick.
+struct Outgoing {
+    local: SocketAddr,
+    announced: Vec<SocketAddr>,
+    batch: SendBatch,
+    /// Destinations that turned out not to take segmented runs.
+    unsegmented: Vec<SocketAddr>,
+}
+
+/// This worker's counters; plain numbers that a snapshot copies.
+#[derive(Debug, Default)]
+struct Counters {
+    packets_in: u64,
+    bytes_in: u64,
+    packets_out: u64,
+    bytes_out: u64,
+    forwarded: u64,
+    events_dropped: u64,
+    drops: DropCounters,
+}
+
+impl Worker {
+    /// Opens the worker's sockets. Nothing runs yet.
+    pub(crate) fn new(
+        index: usize,
+        config: &MediaConfig,
+        certificate: Arc<Certificate>,
+    ) -> Result<(Self, WorkerHandle), StartError> {
+        let sockets = socket::open(index, config)?;
+        let (handle, inbox) = command::channel().map_err(StartError::Worker)?;
+        let mut rng = match config.seed {
+            Some(seed) => StdRng::seed_from_u64(seed.wrapping_add(index as u64)),
+            None => StdRng::from_rng(&mut rand::rng()),
+        };
+        let state = State {
+            sessions: Table::new(config.sessions_per_worker_max),
+            routes: Routes::default(),
+            timers: Timers::default(),
+            forwarder: Forwarder::new(rand::Rng::next_u64(&mut rng)),
+            graph: Graph::default(),
+            pipelines: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
+            outgoing: sockets.iter().map(Outgoing::new).collect(),
+            certificate,
+            rng,
+            counters: Counters::default(),
+            feedback: Vec::new(),
+            load: inbox.load_meter(),
+            segmentation: if batch::gso_supported() { Segmentation::Offloaded } else { Segmentation::Single },
+            origin: Instant::now(), // clock: any origin does
+            stopped: None,
+            running: true,
+        };
+        Ok((Self { index, sockets, receive: ReceiveBatch::new(), inbox, state }, handle))
+    }
+
+    /// The addresses of its sockets.
+    pub(crate) fn local_addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.sockets.iter().map(|socket| socket.local)
+    }
+
+    /// Runs until it is told to stop.
+    pub(crate) fn run(mut self) {
+        let span = tracing::info_span!("worker", index = self.index);
+        let _entered = span.enter();
+        let mut timeout = None;
+        while self.state.running {
+            let readable = self.wait(timeout);
+            let now = Instant::now(); // clock: the one reading of a tick
+            let busy = self.tick(now, readable);
+            timeout = if busy { Some(now) } else { self.state.next_timeout() };
+        }
+        if let Some(reply) = self.state.stopped.take() {
+            // The caller may have stopped waiting.
+            let _ = reply.send(());
+        }
+    }
+
+    /// Waits for a datagram, a command or `until`; which sockets have something to read, one bit each.
+    fn wait(&self, until: Option<Instant>) -> u64 {
+        let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(self.sockets.len() + 1);
+        fds.push(PollFd::from_borrowed_fd(self.inbox.wake_fd(), PollFlags::IN));
+        fds.extend(self.sockets.iter().map(|socket| PollFd::new(&socket.socket, PollFlags::IN)));
+        let timeout = until.map(|at| {
+            let left = at.saturating_duration_since(Instant::now()); // clock: how long to wait
+            Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) }
+        });
+        // An interrupted wait is an ordinary tick that finds nothing.
+        let _ = poll(&mut fds, timeout.as_ref());
+        let ready = |fd: &PollFd<'_>| !fd.revents().is_empty();
+        fds.iter()
+            .skip(1)
+            .take(64)
+            .enumerate()
+            .filter(|(_, fd)| ready(fd))
+            .fold(0, |bits, (i, _)| bits | 1 << i)
+    }
+
+    /// One round of work: datagrams, commands, timers, flush. Says whether there is more to do at once.
+    fn tick(&mut self, now: Instant, readable: u64) -> bool {
+        let mut full = false;
+        for (index, socket) in self.sockets.iter().enumerate().take(64) {
+            if readable & (1 << index) == 0 {
+                continue;
+            }
+            // An error on a UDP socket (an ICMP answer to something sent) concerns no datagram to read.
+            let received = self.receive.receive(socket.socket.as_fd()).unwrap_or_default();
+            self.state.counters.drops.add(DropReason::TooLong, received.truncated as u64);
+            full |= received.datagrams + received.truncated == ReceiveBatch::DATAGRAMS_MAX;
+            for datagram in self.receive.datagrams() {
+                let state = &mut self.state;
+                let remote = datagram.source;
+                // A panic while handling one peer's datagram ends that peer's session only.
+                let handled = catch_unwind(AssertUnwindSafe(|| {
+                    state.handle_datagram(now, index, remote, datagram.bytes)
+                }));
+                if handled.is_err() {
+                    self.state.abandon(now, remote);
+                }
+            }
+        }
+        self.inbox.clear_wake();
+        let mut commands = 0;
+        while commands < COMMANDS_PER_TICK_MAX
+            && let Some(command) = self.inbox.take()
+        {
+            commands += 1;
+            self.state.execute(now, command);
+        }
+        self.state.handle_timeouts(now);
+        self.state.flush(now, &self.sockets);
+        full || commands == COMMANDS_PER_TICK_MAX
+    }
+}
+
+impl State {
+    /// Ends the session behind an address after a panic in its handling.
+    fn abandon(&mut self, now: Instant, remote: SocketAddr) {
+        let Some(session) = self.routes.by_address(remote) else { return };
+        let Some(seat) = self.sessions.get(session) else { return };
+        let endpoint = seat.endpoint;
+        tracing::error!(%session, %endpoint, "a panic ended this session");
+        self.emit(endpoint, EndpointEvent::Failed("internal error"));
+        self.close_session(now, session);
+    }
+
+    fn handle_timeouts(&mut self, now: Instant) {
+        for _ in 0..TIMEOUTS_PER_TICK_MAX {
+            let Some(slot) = self.timers.take_due(now) else { break };
+            let Some(id) = self.sessions.id_at(slot) else { continue };
+            if let Some(seat) = self.sessions.get_mut(id) {
+                seat.session.handle_timeout(now);
+            }
+            self.settle(id);
+        }
+        if self.forwarder.poll_timeout().is_some_and(|at| at <= now) {
+            self.forwarder.handle_timeout(now);
+        }
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        [self.timers.next(), self.forwarder.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// After anything happened in a session: its datagrams go out, its events up, its timer is set.
+    fn settle(&mut self, id: SessionId) {
+        let Some(seat) = self.sessions.get_mut(id) else { return };
+        while let Some(transmit) = seat.session.poll_transmit() {
+            match self.outgoing.iter_mut().find(|outgoing| outgoing.local == transmit.local) {
+                Some(outgoing) => outgoing.push(transmit.remote, &transmit.bytes),
+                None => debug_assert!(false, "a session sends from a socket that received for it"),
+            }
+        }
+        self.timers.set(slot_of(id), seat.session.poll_timeout());
+        while let Some(event) = self.sessions.get_mut(id).and_then(|seat| seat.session.poll_event()) {
+            self.handle_session_event(id, event);
+        }
+        let Some(seat) = self.sessions.get_mut(id) else { return };
+        let pair = seat.session.media_path().and_then(|(local, remote)| {
+            let socket = self.outgoing.iter().position(|outgoing| outgoing.local == local)?;
+            Some((socket, remote))
+        });
+        // A path that stays keeps what was learnt of it.
+        if seat.path.map(|path| (path.socket, path.remote)) != pair {
+            let segmentation = self.segmentation;
+            seat.path = pair.map(|(socket, remote)| Path { socket, remote, segmentation });
+        }
+    }
+
+    fn handle_session_event(&mut self, id: SessionId, event: SessionEvent) {
+        let Some(endpoint) = self.sessions.get(id).map(|seat| seat.endpoint) else { return };
+        match event {
+            SessionEvent::AddressAdded(address) => self.routes.add_address(address, id),
+            SessionEvent::AddressRemoved(address) => self.routes.remove_address(address, id),
+            SessionEvent::Ice(state) => {
+                self.emit(endpoint, EndpointEvent::Ice(state));
+                self.report_connection(id, endpoint);
+            }
+            SessionEvent::Dtls(state) => {
+                self.emit(endpoint, EndpointEvent::Dtls(state));
+                self.report_connection(id, endpoint);
+            }
+            SessionEvent::PairSelected { local, remote } => {
+                self.emit(endpoint, EndpointEvent::PairSelected { local, remote });
+            }
+            SessionEvent::PeerClosed => self.emit(endpoint, EndpointEvent::PeerClosed),
+        }
+    }
+
+    /// Tells an endpoint's owner when media can flow, or no longer can.
+    fn report_connection(&mut self, id: SessionId, endpoint: EndpointId) {
+        use crate::pipeline::ConnectionState::{Connected, Disconnected};
+        let connected = self.sessions.get(id).is_some_and(|seat| seat.session.media_path().is_some());
+        let Some(known) = self.endpoints.get_mut(&endpoint) else { return };
+        if known.connected != connected {
+            known.connected = connected;
+            let state = if connected { Connected } else { Disconnected };
+            self.emit(endpoint, EndpointEvent::Connection(state));
+        }
+    }
+
+    /// Sends an event to the pipeline's owner; a full queue drops it and counts.
+    fn emit(&mut self, endpoint: EndpointId, event: EndpointEvent) {
+        let Some(owner) = self.endpoints.get(&endpoint).and_then(|known| self.pipelines.get(&known.pipeline))
+        else {
+            return;
+        };
+        tracing::debug!(%endpoint, ?event, "endpoint");
+        if let Err(mpsc::error::TrySendError::Full(_)) =
+            owner.events.try_send(PipelineEvent { endpoint, event })
+        {
+            self.counters.events_dropped += 1;
+        }
+    }
+}

@@ -1,11 +1,12 @@
 //! One `rtc-dtls` association. The only file that talks to it.
 
+use super::KeyingMaterial;
 use super::certificate::{Certificate, Fingerprint};
 use super::hello::Cookie;
 use super::reassembly::Message;
 use super::record::{CHANGE_CIPHER_SPEC, write_message, write_record};
-use super::{DtlsRole, KeyingMaterial};
 use crate::session::error::SessionError;
+use crate::srtp::DtlsRole;
 use bytes::BytesMut;
 use rtc_crypto::{CryptoError, RTCCrypto, RTCCryptoProvider, RTCRandom};
 use rtc_dtls::config::{ClientAuthType, ConfigBuilder, HandshakeConfig};

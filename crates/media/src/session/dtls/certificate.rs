@@ -71,6 +71,12 @@ impl HashFunction {
         }
     }
 
+    /// The function of this name, in whatever case.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|function| name.eq_ignore_ascii_case(function.name()))
+    }
+
     fn algorithm(self) -> &'static digest::Algorithm {
         match self {
             Self::Sha256 => &digest::SHA256,
@@ -99,7 +105,7 @@ impl Fingerprint {
     #[must_use]
     pub fn parse(value: &str) -> Option<Self> {
         let (name, hex) = value.trim().split_once(' ')?;
-        let function = HashFunction::ALL.into_iter().find(|f| name.eq_ignore_ascii_case(f.name()))?;
+        let function = HashFunction::from_name(name)?;
         let length = function.algorithm().output_len();
         let digest: Option<Vec<u8>> = hex
             .trim()

@@ -4,7 +4,6 @@
 //! messages of kinds that the peer's role sends, in order and once; encrypted records only once their
 //! keys exist.
 
-use super::DtlsRole;
 use super::association::{Association, Reaction};
 use super::flight::Flight;
 use super::reassembly::{Progress, Reassembly};
@@ -14,6 +13,7 @@ use super::record::{
 };
 use crate::forward::DropReason;
 use crate::session::error::SessionError;
+use crate::srtp::DtlsRole;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 

@@ -23,6 +23,7 @@ pub use certificate::{Certificate, Fingerprint, HashFunction};
 
 use crate::forward::DropReason;
 use crate::pipeline::DtlsState;
+use crate::srtp::DtlsRole;
 use association::{Association, Reaction};
 use flight::Flight;
 use handshake::{Handshake, Standing};
@@ -33,15 +34,6 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// Which side of the handshake Keel takes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DtlsRole {
-    /// Keel answered `a=setup:passive` and waits for the peer's ClientHello.
-    Server,
-    /// The peer is passive; Keel begins.
-    Client,
-}
 
 /// What DTLS tells its session.
 #[derive(Clone, PartialEq, Eq, Debug)]

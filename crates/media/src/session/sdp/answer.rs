@@ -5,12 +5,12 @@ use super::codecs::SdpFormat;
 use super::extensions::extension_map;
 use super::parse::RemoteDescription;
 use super::section::{Protection, RemoteMedia};
-use super::transport::DtlsRole;
 use super::write::{self, IceAgent, Section};
 use super::{LocalDescription, Negotiated, NegotiatedMedia, SendStream};
 use crate::error::NegotiationError;
 use crate::pipeline::MediaKind;
 use crate::rtp::{Extension, RtpParameters, Ssrc};
+use crate::srtp::DtlsRole;
 
 /// An answer and what it settles.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -34,10 +34,11 @@ pub use offer::{Offer, accept_answer, offer};
 pub use parse::RemoteDescription;
 pub use section::{Msid, Protection, RemoteMedia, SectionKind};
 pub use streams::{DeclaredStream, DeclaredStreams};
-pub use transport::{DtlsRole, Fingerprint, FingerprintHash, IceCredentials, RemoteTransport, Setup};
+pub use transport::{RemoteTransport, Setup};
 
 use crate::pipeline::MediaKind;
 use crate::rtp::{RtpParameters, Ssrc};
+use crate::srtp::DtlsRole;
 use std::fmt;
 
 /// What Keel says of itself to one peer. None of the texts may hold white space.

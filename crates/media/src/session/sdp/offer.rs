@@ -5,13 +5,14 @@ use super::codecs::{SdpFormat, drop_stray_red};
 use super::extensions::{SdpExtension, extension_map};
 use super::parse::RemoteDescription;
 use super::section::{Protection, RemoteMedia};
-use super::transport::{DtlsRole, Setup};
+use super::transport::Setup;
 use super::write::{self, IceAgent, Section};
 use super::{LocalDescription, Negotiated, NegotiatedMedia, SendStream};
 use crate::codec::{Codec, CodecParameters, H264Profile};
 use crate::error::NegotiationError;
 use crate::pipeline::{MediaKind, OfferOptions};
 use crate::rtp::{Direction, Extension, ExtensionId, Format, Mid, PayloadType, RtpParameters};
+use crate::srtp::DtlsRole;
 
 /// An offer, kept until it is answered.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -3,8 +3,10 @@
 use super::candidate::{RemoteCandidate, Trickled};
 use super::parse::{flag, value};
 use crate::error::NegotiationError;
+use crate::session::dtls::{Fingerprint, HashFunction};
+use crate::session::ice::IceCredentials;
+use crate::srtp::DtlsRole;
 use rtc_sdp::description::common::Attribute;
-use std::fmt;
 
 /// Fingerprints in one description at most; peers send one, or one for each hash.
 const FINGERPRINTS_MAX: usize = 8;
@@ -31,36 +33,6 @@ pub struct RemoteTransport {
     pub end_of_candidates: bool,
 }
 
-/// A user name fragment and password (RFC 8839 §5.4).
-#[derive(Clone, PartialEq, Eq)]
-pub struct IceCredentials {
-    /// 4 to 256 visible ASCII characters without a colon, which separates the two fragments of a STUN
-    /// user name.
-    pub ufrag: String,
-    /// 22 to 256 visible ASCII characters.
-    pub pwd: String,
-}
-
-/// A certificate's digest (RFC 8122 §5).
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fingerprint {
-    /// The hash function.
-    pub hash: FingerprintHash,
-    /// As many bytes as the hash function gives.
-    pub digest: Vec<u8>,
-}
-
-/// The hash functions Keel accepts for fingerprints. SHA-1 and older are no longer safe for it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum FingerprintHash {
-    /// SHA-256, what browsers send.
-    Sha256,
-    /// SHA-384.
-    Sha384,
-    /// SHA-512.
-    Sha512,
-}
-
 /// `a=setup` (RFC 4145 §4, RFC 8842 §5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Setup {
@@ -72,21 +44,12 @@ pub enum Setup {
     ActPass,
 }
 
-/// Keel's part in the DTLS handshake.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DtlsRole {
-    /// Begins the handshake.
-    Client,
-    /// Waits for it, and so chooses the SRTP profile.
-    Server,
-}
-
 impl RemoteTransport {
     /// Reads an m-line's transport; what the m-line leaves out, the session level says for it.
     pub(super) fn read(session: &[Attribute], media: &[Attribute]) -> Result<Self, NegotiationError> {
         let either = |key| value(media, key).or_else(|| value(session, key));
         let ice = match (either("ice-ufrag"), either("ice-pwd")) {
-            (Some(ufrag), Some(pwd)) => Some(IceCredentials::new(ufrag, pwd)?),
+            (Some(ufrag), Some(pwd)) => Some(read_credentials(ufrag, pwd)?),
             (None, None) => None,
             _ => return Err(NegotiationError::Invalid("ICE credentials that are half there")),
         };
@@ -115,56 +78,6 @@ impl RemoteTransport {
             return Err(NegotiationError::Invalid("no fingerprint of SHA-256 or better"));
         }
         Ok(())
-    }
-}
-
-impl IceCredentials {
-    fn new(ufrag: &str, pwd: &str) -> Result<Self, NegotiationError> {
-        // RFC 8839 §5.4: 4 to 256 and 22 to 256 ice-chars. Peers are known that use other visible
-        // characters, which do no harm.
-        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
-        if !(4..=256).contains(&ufrag.len()) || !(22..=256).contains(&pwd.len()) {
-            return Err(NegotiationError::Invalid("ICE credentials of a length that is not allowed"));
-        }
-        if !plain(ufrag) || !plain(pwd) {
-            return Err(NegotiationError::Invalid("ICE credentials with characters that are not allowed"));
-        }
-        Ok(Self { ufrag: ufrag.to_owned(), pwd: pwd.to_owned() })
-    }
-}
-
-impl fmt::Debug for IceCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The password stays out of logs.
-        write!(f, "ufrag:{}", self.ufrag)
-    }
-}
-
-impl FingerprintHash {
-    /// Its name in `a=fingerprint`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sha256 => "sha-256",
-            Self::Sha384 => "sha-384",
-            Self::Sha512 => "sha-512",
-        }
-    }
-
-    /// Bytes in a digest.
-    #[must_use]
-    pub const fn digest_length(self) -> usize {
-        match self {
-            Self::Sha256 => 32,
-            Self::Sha384 => 48,
-            Self::Sha512 => 64,
-        }
-    }
-
-    fn from_name(name: &str) -> Option<Self> {
-        [Self::Sha256, Self::Sha384, Self::Sha512]
-            .into_iter()
-            .find(|hash| hash.name().eq_ignore_ascii_case(name))
     }
 }
 
@@ -218,32 +131,35 @@ impl DtlsRole {
     }
 }
 
+fn read_credentials(ufrag: &str, pwd: &str) -> Result<IceCredentials, NegotiationError> {
+    // RFC 8839 §5.4: 4 to 256 and 22 to 256 ice-chars. Peers are known that use other visible
+    // characters, which do no harm.
+    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+    if !(4..=256).contains(&ufrag.len()) || !(22..=256).contains(&pwd.len()) {
+        return Err(NegotiationError::Invalid("ICE credentials of a length that is not allowed"));
+    }
+    if !plain(ufrag) || !plain(pwd) {
+        return Err(NegotiationError::Invalid("ICE credentials with characters that are not allowed"));
+    }
+    Ok(IceCredentials { ufrag: ufrag.to_owned(), password: pwd.to_owned() })
+}
 fn read_fingerprints(attributes: &[Attribute]) -> Result<Vec<Fingerprint>, NegotiationError> {
     let mut fingerprints = Vec::new();
     for attribute in attributes.iter().filter(|attribute| attribute.key == "fingerprint") {
         let malformed = NegotiationError::Invalid("a malformed fingerprint");
-        let (name, digits) =
-            attribute.value.as_deref().and_then(|value| value.split_once(' ')).ok_or(malformed.clone())?;
+        let value = attribute.value.as_deref().ok_or(malformed.clone())?;
+        let (name, _) = value.split_once(' ').ok_or(malformed.clone())?;
         // RFC 8122 §5.1: fingerprints of hashes we do not accept are passed over.
-        let Some(hash) = FingerprintHash::from_name(name) else { continue };
-        let digest = digits
-            .trim()
-            .split(':')
-            .map(hex_byte)
-            .collect::<Option<Vec<u8>>>()
-            .filter(|digest| digest.len() == hash.digest_length())
-            .ok_or(malformed)?;
+        if HashFunction::from_name(name).is_none() {
+            continue;
+        }
+        let fingerprint = Fingerprint::parse(value).ok_or(malformed)?;
         if fingerprints.len() == FINGERPRINTS_MAX {
             return Err(NegotiationError::Invalid("more fingerprints than a peer has"));
         }
-        fingerprints.push(Fingerprint { hash, digest });
+        fingerprints.push(fingerprint);
     }
     Ok(fingerprints)
-}
-
-fn hex_byte(text: &str) -> Option<u8> {
-    let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if digits { u8::from_str_radix(text, 16).ok() } else { None }
 }
 
 /// RFC 8839 §5.1: candidates that we cannot make sense of are passed over.

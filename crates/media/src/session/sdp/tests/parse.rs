@@ -10,12 +10,11 @@ fn chromium_is_understood_in_full() {
     let offer = parsed(CHROMIUM);
     let transport = &offer.transport;
     let ice = transport.ice.as_ref().expect("credentials");
-    assert_eq!((ice.ufrag.as_str(), ice.pwd.as_str()), ("ZcS+", "covfV//jrlp6XwHAFxPoHguT"));
+    assert_eq!((ice.ufrag.as_str(), ice.password.as_str()), ("ZcS+", "covfV//jrlp6XwHAFxPoHguT"));
     assert_eq!(transport.setup, Some(Setup::ActPass));
     assert!(!transport.ice_lite && transport.candidates.is_empty());
     assert_eq!(transport.fingerprints.len(), 1);
-    assert_eq!(transport.fingerprints[0].hash, FingerprintHash::Sha256);
-    assert_eq!(transport.fingerprints[0].digest[..3], [0x75, 0x68, 0xde]);
+    assert!(transport.fingerprints[0].to_string().starts_with("sha-256 75:68:DE:"));
 
     let [audio, video] = &offer.media[..] else { panic!("two m-lines, not {}", offer.media.len()) };
     assert_eq!(

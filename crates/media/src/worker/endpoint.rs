@@ -1,0 +1,62 @@
+//! What a worker knows of one endpoint beyond its session.
+
+use crate::id::{PipelineId, SessionId, SinkId, TrackId};
+use crate::pipeline::MediaKind;
+use crate::rtp::RtpParameters;
+use crate::session::sdp::{LocalDescription, Offer, RemoteDescription};
+use std::sync::Arc;
+
+/// One endpoint: where its negotiation stands, and what came of it.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    pub(super) pipeline: PipelineId,
+    pub(super) session: SessionId,
+    pub(super) local: LocalDescription,
+    pub(super) negotiation: Negotiation,
+    pub(super) media: [Option<Media>; MediaKind::ALL.len()],
+    pub(super) gathered: bool,
+    pub(super) connected: bool,
+}
+
+/// How far an endpoint's one negotiation has come.
+#[derive(Debug)]
+pub(super) enum Negotiation {
+    New,
+    /// The peer's offer waits for its answer.
+    OfferReceived(Box<RemoteDescription>),
+    /// Our offer waits for its answer.
+    OfferSent(Box<Offer>),
+    Done,
+}
+
+/// The m-line of one kind.
+#[derive(Clone, Debug)]
+pub(super) struct Media {
+    /// Its place among the m-lines.
+    pub(super) index: u16,
+    pub(super) parameters: Arc<RtpParameters>,
+    /// Where the peer sends, what it sends.
+    pub(super) track: Option<TrackId>,
+    /// Where the peer receives, what it gets.
+    pub(super) sink: Option<SinkId>,
+}
+
+impl Endpoint {
+    pub(super) fn track(&self, kind: MediaKind) -> Option<TrackId> {
+        self.media[kind as usize].as_ref()?.track
+    }
+
+    pub(super) fn sink(&self, kind: MediaKind) -> Option<SinkId> {
+        self.media[kind as usize].as_ref()?.sink
+    }
+
+    /// The tag of the m-line whose transport all share.
+    pub(super) fn first_mid(&self) -> Option<String> {
+        let media = self.media.iter().flatten().min_by_key(|media| media.index)?;
+        Some(media.parameters.mid.as_str().to_owned())
+    }
+
+    pub(super) fn parameters(&self, kind: MediaKind) -> Option<&Arc<RtpParameters>> {
+        self.media[kind as usize].as_ref().map(|media| &media.parameters)
+    }
+}

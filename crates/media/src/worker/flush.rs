@@ -1,0 +1,156 @@
+//! The end of a tick: reports and forwarded packets are written, sealed and sent.
+
+use super::batch::{FlushReport, Segmentation, SendBatch};
+use super::socket::MediaSocket;
+use super::{Counters, Outgoing, Path, Seat, State};
+use crate::forward::{DropReason, Output};
+use crate::id::SessionId;
+use crate::pipeline::EndpointEvent;
+use crate::rtp::AbsSendTime;
+use crate::rtp::rtcp::Report;
+use crate::session::rtcp;
+use crate::srtp::Profile;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+impl State {
+    /// Writes what the forwarder decided and hands it to the sockets.
+    pub(super) fn flush(&mut self, now: Instant, sockets: &[MediaSocket]) {
+        self.write_packets(now, sockets);
+        self.take_outputs(sockets);
+        for (out, socket) in self.outgoing.iter_mut().zip(sockets) {
+            if !out.batch.is_empty() {
+                out.flush(socket, &mut self.counters);
+            }
+        }
+        self.avoid_segmentation();
+    }
+
+    /// Each subscriber's copies are written side by side and sealed where they stand.
+    fn write_packets(&mut self, now: Instant, sockets: &[MediaSocket]) {
+        let Self { forwarder, sessions, outgoing, counters, origin, .. } = self;
+        forwarder.fan_out(now, AbsSendTime::since_origin(now.duration_since(*origin)), |departure| {
+            let Some(Seat { session, path: Some(path), .. }) = sessions.get_mut(departure.session) else {
+                return;
+            };
+            let Some((out, socket)) = outgoing.get_mut(path.socket).zip(sockets.get(path.socket)) else {
+                return;
+            };
+            let room = departure.packet_len() + Profile::TAG_LENGTH_MAX;
+            let Some(place) = out.reserve(path, room, socket, counters) else { return };
+            let plain = departure.write(place);
+            let sealed =
+                session.protect_rtp(place, departure.header_len(), plain, departure.ssrc, departure.index);
+            if let Some(length) = sealed {
+                out.batch.commit(length);
+                counters.forwarded += 1;
+            }
+        });
+    }
+
+    /// Consecutive reports of a session share a compound; the rest are events.
+    fn take_outputs(&mut self, sockets: &[MediaSocket]) {
+        let mut growing: Option<(SessionId, Vec<Report>)> = None;
+        while let Some(output) = self.forwarder.poll_output() {
+            match output {
+                Output::Rtcp { session, report } => {
+                    if let Some((of, finished)) = growing.take_if(|(of, _)| *of != session) {
+                        self.send_reports(of, &finished, sockets);
+                    }
+                    growing.get_or_insert_with(|| (session, Vec::new())).1.push(report);
+                }
+                Output::Flowing { session, kind, incoming: true, flowing } => {
+                    self.emit_for(session, EndpointEvent::MediaFlowingIn { kind, flowing });
+                }
+                Output::Flowing { session, kind, incoming: false, flowing } => {
+                    self.emit_for(session, EndpointEvent::MediaFlowingOut { kind, flowing });
+                }
+                Output::NoCommonCodec { session, kind, .. } => {
+                    self.emit_for(session, EndpointEvent::NoCommonCodec(kind));
+                }
+            }
+        }
+        if let Some((of, finished)) = growing {
+            self.send_reports(of, &finished, sockets);
+        }
+    }
+
+    fn emit_for(&mut self, session: SessionId, event: EndpointEvent) {
+        if let Some(endpoint) = self.sessions.get(session).map(|seat| seat.endpoint) {
+            self.emit(endpoint, event);
+        }
+    }
+
+    fn send_reports(&mut self, session: SessionId, reports: &[Report], sockets: &[MediaSocket]) {
+        let Self { sessions, outgoing, counters, .. } = self;
+        let Some(Seat { session, path: Some(path), rtcp_ssrc, cname, .. }) = sessions.get_mut(session) else {
+            return;
+        };
+        let Some((out, socket)) = outgoing.get_mut(path.socket).zip(sockets.get(path.socket)) else { return };
+        for mut packet in rtcp::build(*rtcp_ssrc, cname, reports) {
+            if session.protect_rtcp(&mut packet).is_none() {
+                return;
+            }
+            if let Some(place) = out.reserve(path, packet.len(), socket, counters) {
+                place.copy_from_slice(&packet);
+                out.batch.commit(packet.len());
+            }
+        }
+    }
+
+    /// Paths whose segmented runs failed get single datagrams from now on.
+    fn avoid_segmentation(&mut self) {
+        for remote in self.outgoing.iter_mut().flat_map(|out| out.unsegmented.drain(..)) {
+            let seat = self.routes.by_address(remote).and_then(|session| self.sessions.get_mut(session));
+            if let Some(path) = seat.and_then(|seat| seat.path.as_mut()).filter(|path| path.remote == remote)
+            {
+                path.segmentation = Segmentation::Single;
+            }
+        }
+    }
+}
+
+impl Outgoing {
+    pub(super) fn new(socket: &MediaSocket) -> Self {
+        Self {
+            local: socket.local,
+            announced: socket.announced.clone(),
+            batch: SendBatch::new(),
+            unsegmented: Vec::new(),
+        }
+    }
+
+    /// Room for one datagram; a full batch is sent first.
+    fn reserve(
+        &mut self,
+        path: &Path,
+        length: usize,
+        socket: &MediaSocket,
+        counters: &mut Counters,
+    ) -> Option<&mut [u8]> {
+        if self.batch.is_full() {
+            self.flush(socket, counters);
+        }
+        self.batch.reserve(path.remote, path.segmentation, length)
+    }
+
+    /// Adds a datagram of ICE or DTLS. They are few, and lost when the batch is full, as any datagram may
+    /// be: their protocols repeat them.
+    pub(super) fn push(&mut self, remote: SocketAddr, bytes: &[u8]) {
+        if let Some(place) = self.batch.reserve(remote, Segmentation::Single, bytes.len()) {
+            place.copy_from_slice(bytes);
+            self.batch.commit(bytes.len());
+        }
+    }
+
+    fn flush(&mut self, socket: &MediaSocket, counters: &mut Counters) {
+        let FlushReport { sent, sent_bytes, dropped, refused, unsegmented } =
+            self.batch.flush(socket.socket.as_fd());
+        counters.packets_out += sent;
+        counters.bytes_out += sent_bytes;
+        counters.drops.add(DropReason::SendNoBuffer, dropped);
+        counters.drops.add(DropReason::SendRefused, refused);
+        self.unsegmented.extend(unsegmented);
+    }
+}

@@ -1,0 +1,151 @@
+//! A worker's media sockets: opening them, and which addresses peers are told.
+
+use crate::error::StartError;
+use crate::pipeline::MediaConfig;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+/// One media socket with the addresses by which peers reach it.
+#[derive(Debug)]
+pub(super) struct MediaSocket {
+    pub(super) socket: UdpSocket,
+    pub(super) local: SocketAddr,
+    pub(super) announced: Vec<SocketAddr>,
+}
+
+/// Opens the sockets of the worker `index`.
+///
+/// A wildcard bind without configured announcements becomes one socket for each unicast address of the
+/// host: a reply then always leaves from the address that the peer sent to, which a wildcard socket on a
+/// host with several addresses does not promise.
+pub(super) fn open(index: usize, config: &MediaConfig) -> Result<Vec<MediaSocket>, StartError> {
+    let port = if config.port_base == 0 { 0 } else { config.port_base + index as u16 };
+    let mut sockets: Vec<MediaSocket> = Vec::new();
+    for bind in &config.bind {
+        if bind.is_unspecified() && config.announce.is_empty() {
+            for ip in host_addresses(config.announce_loopback).into_iter().filter(|ip| same_family(ip, bind))
+            {
+                if !sockets.iter().any(|open| open.local.ip() == ip) {
+                    sockets.push(open_one(SocketAddr::new(ip, port), &[ip], config)?);
+                }
+            }
+            continue;
+        }
+        let announced: Vec<IpAddr> = if config.announce.is_empty() {
+            vec![*bind]
+        } else {
+            config.announce.iter().copied().filter(|ip| same_family(ip, bind)).collect()
+        };
+        match open_one(SocketAddr::new(*bind, port), &announced, config) {
+            Ok(socket) => sockets.push(socket),
+            // A host without IPv6 is no reason not to start; asking for a wildcard asks for what there is.
+            Err(StartError::Bind { source, .. }) if bind.is_unspecified() && lacks_family(&source) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if sockets.iter().all(|socket| socket.announced.is_empty()) {
+        return Err(StartError::NoAddress);
+    }
+    Ok(sockets)
+}
+
+fn open_one(
+    address: SocketAddr,
+    announced: &[IpAddr],
+    config: &MediaConfig,
+) -> Result<MediaSocket, StartError> {
+    let bound = || -> io::Result<MediaSocket> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        // The default (208 KiB) is where packets are lost first. The system may grant less; see `report`.
+        socket.set_recv_buffer_size(config.socket_buffer_bytes)?;
+        socket.set_send_buffer_size(config.socket_buffer_bytes)?;
+        socket.bind(&address.into())?;
+        let granted = socket.recv_buffer_size()?;
+        // Linux reports twice the usable size.
+        if granted / 2 < config.socket_buffer_bytes {
+            tracing::warn!(
+                granted_bytes = granted / 2,
+                wanted_bytes = config.socket_buffer_bytes,
+                "the system granted a smaller socket buffer; raise net.core.rmem_max and wmem_max for heavy load"
+            );
+        }
+        let socket: UdpSocket = socket.into();
+        let local = socket.local_addr()?;
+        let announced = announced.iter().map(|ip| SocketAddr::new(*ip, local.port())).collect();
+        Ok(MediaSocket { socket, local, announced })
+    };
+    bound().map_err(|source| StartError::Bind { address, source })
+}
+
+/// The host's unicast addresses that a peer could reach: no link-local ones (they need a zone that SDP
+/// cannot carry), loopback last.
+fn host_addresses(loopback: bool) -> Vec<IpAddr> {
+    let mut addresses: Vec<IpAddr> = if_addrs::get_if_addrs()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|interface| interface.ip())
+        .filter(|ip| loopback || !ip.is_loopback())
+        .filter(|ip| match ip {
+            IpAddr::V4(v4) => !v4.is_link_local() && !v4.is_unspecified(),
+            IpAddr::V6(v6) => !v6.is_unicast_link_local() && !v6.is_unspecified(),
+        })
+        .collect();
+    addresses.sort_by_key(|ip| (ip.is_loopback(), *ip));
+    addresses.dedup();
+    addresses
+}
+
+fn same_family(a: &IpAddr, b: &IpAddr) -> bool {
+    a.is_ipv4() == b.is_ipv4()
+}
+
+fn lacks_family(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn config() -> MediaConfig {
+        MediaConfig { port_base: 0, socket_buffer_bytes: 64 << 10, ..MediaConfig::default() }
+    }
+
+    #[test]
+    fn a_wildcard_becomes_one_socket_per_address() {
+        let sockets = open(0, &config()).expect("a host has at least a loopback address");
+        assert!(sockets.iter().any(|socket| socket.local.ip() == Ipv4Addr::LOCALHOST));
+        for socket in &sockets {
+            assert_eq!(socket.announced, [socket.local]);
+            assert!(!socket.local.ip().is_unspecified());
+        }
+    }
+
+    #[test]
+    fn configured_announcements_replace_the_hosts_addresses() {
+        let public: IpAddr = Ipv4Addr::new(203, 0, 113, 7).into();
+        let sockets =
+            open(0, &MediaConfig { announce: vec![public], ..config() }).expect("wildcards can be bound");
+        let announced: Vec<_> = sockets.iter().flat_map(|socket| &socket.announced).collect();
+        assert_eq!(announced.len(), 1);
+        assert_eq!(announced[0].ip(), public);
+        assert_ne!(announced[0].port(), 0);
+    }
+
+    #[test]
+    fn a_port_in_use_is_named() {
+        let taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = taken.local_addr().expect("it is bound");
+        let config = MediaConfig { bind: vec![address.ip()], port_base: address.port(), ..config() };
+        match open(0, &config) {
+            Err(StartError::Bind { address: named, .. }) => assert_eq!(named, address),
+            other => panic!("expected a bind error, got {other:?}"),
+        }
+    }
+}
