@@ -125,3 +125,33 @@ pub fn forwarding() -> Vec<Vec<u8>> {
         [frame.clone(), anew, frame, pause].concat(),
     ]
 }
+
+/// RTCP packets: a sender's compound, a receiver's, and each kind of feedback.
+#[must_use]
+pub fn rtcp() -> Vec<Vec<u8>> {
+    const SENDER: [u8; 4] = [0, 0, 0, 1];
+    const MEDIA: [u8; 4] = [0, 0, 0, 2];
+    // RFC 3550 §6.4: version and count, type, length in words less one, then the words.
+    let part = |count: u8, kind: u8, words: &[[u8; 4]]| {
+        let mut part = vec![0x80 | count, kind, 0, words.len() as u8];
+        words.iter().for_each(|word| part.extend_from_slice(word));
+        part
+    };
+    let block = [MEDIA, [10, 0, 0, 3], [0, 0, 0x12, 0x34], [0, 0, 0, 9], [1, 2, 3, 4], [0, 1, 0, 0]];
+    let sender_info = [SENDER, [0xe0; 4], [0; 4], [0, 0, 0x30, 0], [0, 0, 0, 50], [0, 0, 0xff, 0]];
+    let sender_report = part(1, 200, &[&sender_info[..], &block].concat());
+    let receiver_report = part(1, 201, &[&[SENDER][..], &block].concat());
+    let names = part(1, 202, &[SENDER, *b"\x01\x04ke", *b"el\0\0"]);
+    let bye = part(2, 203, &[SENDER, MEDIA]);
+    let nack = part(1, 205, &[SENDER, MEDIA, [0x12, 0x34, 0x80, 1], [0xff, 0xff, 0, 0]]);
+    let transport = part(15, 205, &[SENDER, MEDIA, [0, 1, 0, 2], [0, 0, 1, 0], [0x20, 2, 4, 8]]);
+    let pli = part(1, 206, &[SENDER, MEDIA]);
+    let fir = part(4, 206, &[SENDER, [0; 4], MEDIA, [7, 0, 0, 0]]);
+    let remb = part(15, 206, &[SENDER, [0; 4], *b"REMB", [1, 0x0b, 0xff, 0xff], MEDIA]);
+    vec![
+        [sender_report, names.clone(), nack.clone()].concat(),
+        [receiver_report, names, pli, fir].concat(),
+        [transport, remb, bye].concat(),
+        nack,
+    ]
+}

@@ -9,7 +9,7 @@ mod stun;
 
 pub use dtls::dtls;
 pub use forwarder::forwarder;
-pub use media::{codec, rtp, srtp};
+pub use media::{codec, rtcp, rtp, srtp};
 pub use sdp::{candidate, sdp};
 pub use signaling::signaling;
 pub use stun::stun;
@@ -22,6 +22,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "codec", seeds: seeds::rtp, run: codec },
     Target { name: "dtls", seeds: seeds::dtls, run: dtls },
     Target { name: "forwarder", seeds: seeds::forwarding, run: forwarder },
+    Target { name: "rtcp", seeds: seeds::rtcp, run: rtcp },
     Target { name: "rtp", seeds: seeds::rtp, run: rtp },
     Target { name: "sdp", seeds: seeds::offers, run: sdp },
     Target { name: "signaling", seeds: seeds::plays, run: signaling },

@@ -2,7 +2,9 @@
 
 use crate::seeds;
 use keel_media::codec::Codec;
+use keel_media::rtp::rtcp::Feedback;
 use keel_media::rtp::{ExtSeq, RtpHeader};
+use keel_media::session::rtcp::parse;
 use keel_media::srtp::{DtlsRole, Profile, SessionKeys};
 
 /// The RTP header and its extensions lie within the packet.
@@ -18,6 +20,23 @@ pub fn rtp(packet: &[u8]) {
         assert!(header.extension(packet, id).is_some());
     }
     assert!(bytes <= header.payload_start());
+}
+
+/// What is read of an RTCP packet is bounded by its length: no message says more than it has bytes.
+pub fn rtcp(packet: &[u8]) {
+    let mut messages = Vec::new();
+    // What stands before a malformed part is acted on too.
+    let _ = parse(packet, &mut messages);
+    // RFC 4585 §6.2.1: four bytes name at most 17 packets.
+    let named: usize = messages
+        .iter()
+        .map(|message| match message {
+            Feedback::Nack { lost, .. } => lost.len(),
+            Feedback::Bye { ssrcs } => ssrcs.len(),
+            _ => 1,
+        })
+        .sum();
+    assert!(named <= packet.len() / 4 * 17, "{named} of {} bytes", packet.len());
 }
 
 /// Looking for keyframes bears any payload; an empty one begins none.
@@ -68,4 +87,20 @@ pub(super) fn sealed() -> Vec<Vec<u8>> {
 fn keys(profile: Profile, role: DtlsRole) -> SessionKeys {
     let material: Vec<u8> = (0..profile.keying_material_length()).map(|byte| byte as u8).collect();
     SessionKeys::from_keying_material(profile, role, &material).expect("the length is the profile's")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rtcp_seed_says_something() {
+        let counts = seeds::rtcp().into_iter().map(|packet| {
+            let mut messages = Vec::new();
+            parse(&packet, &mut messages).map(|()| messages.len())
+        });
+        let counts: Vec<_> = counts.collect();
+        // A report with a block and a NACK; a block, PLI and FIR; REMB and BYE; a NACK.
+        assert_eq!(counts, [Ok(3), Ok(3), Ok(2), Ok(1)]);
+    }
 }
