@@ -2,6 +2,7 @@
 
 use super::{DropReason, Forwarder};
 use crate::id::{SessionId, SinkId, TrackId};
+use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{Feedback, ReceptionReport};
 use crate::rtp::{NtpTime, RtpTime, SeqNo, Ssrc};
 use std::time::Instant;
@@ -22,6 +23,19 @@ impl Forwarder {
             Feedback::Bye { ssrcs } => self.handle_bye(session, ssrcs),
             // Until issue 4 gives every subscriber its own rate, nothing follows from its estimate.
             Feedback::Remb { .. } => {}
+        }
+    }
+
+    /// Asks for a keyframe on behalf of a video sink whose transport has come up: the one that was asked
+    /// for when it was connected may be gone by. Others and unknown ones are ignored.
+    pub fn request_keyframe(&mut self, sink: SinkId, now: Instant) {
+        let connection = self.sinks.get(sink.number()).and_then(|sink| sink.connection.as_ref());
+        let Some(track) = connection.map(|connection| connection.source) else { return };
+        if let Some(source) =
+            self.sources.get_mut(track.number()).filter(|source| source.kind == MediaKind::Video)
+        {
+            source.keyframe.wish(now);
+            self.serve_source(track, now);
         }
     }
 
@@ -86,11 +100,7 @@ impl Forwarder {
         let Some(id) = self.sink_by_ssrc(session, media_ssrc) else { return };
         let Some(sink) = self.sinks.get_mut(id.number()) else { return };
         sink.counters.keyframe_requests += 1;
-        let Some(track) = sink.connection.as_ref().map(|connection| connection.source) else { return };
-        if let Some(source) = self.sources.get_mut(track.number()) {
-            source.keyframe.wish(now);
-            self.serve_source(track, now);
-        }
+        self.request_keyframe(id, now);
     }
 
     /// The publisher ended a stream: nobody needs to wait two seconds to know.

@@ -136,6 +136,7 @@ pub(crate) fn channel() -> io::Result<(WorkerHandle, CommandInbox)> {
     let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
     let load = Arc::new(AtomicUsize::new(0));
     let (commands, commands_end) = mpsc::channel(COMMANDS_MAX);
+    #[expect(clippy::disallowed_methods, reason = "bounded by the handles that exist: see `cast`")]
     let (releases, releases_end) = mpsc::unbounded_channel();
     let inbox = CommandInbox {
         commands: commands_end,

@@ -157,7 +157,7 @@ impl State {
         let Some(seat) = self.sessions.get_mut(id) else { return };
         let endpoint = seat.endpoint;
         seat.session.close(now);
-        self.settle(id);
+        self.settle(now, id);
         if let Some(known) = self.endpoints.get_mut(&endpoint) {
             for media in known.media.iter_mut().filter_map(Option::take) {
                 media.track.into_iter().for_each(|track| self.forwarder.remove_source(track));
@@ -291,7 +291,7 @@ impl State {
         }
         endpoint.negotiation = Negotiation::Done;
         seat.session.set_remote(now, remote, negotiated.dtls_role, &mut self.rng);
-        self.settle(session);
+        self.settle(now, session);
         for edge in self.graph.edges_of(id) {
             self.route(now, edge);
         }
@@ -353,7 +353,7 @@ impl State {
         let trickled = RemoteCandidate::parse(&candidate.candidate)?;
         let seat = self.sessions.get_mut(session).ok_or(CandidateError::Released)?;
         seat.session.add_remote_candidate(now, &trickled);
-        self.settle(session);
+        self.settle(now, session);
         Ok(())
     }
 

@@ -50,6 +50,10 @@ impl Endpoint {
         self.media[kind as usize].as_ref()?.sink
     }
 
+    pub(super) fn sinks(&self) -> impl Iterator<Item = SinkId> + '_ {
+        self.media.iter().flatten().filter_map(|media| media.sink)
+    }
+
     /// The tag of the m-line whose transport all share.
     pub(super) fn first_mid(&self) -> Option<String> {
         let media = self.media.iter().flatten().min_by_key(|media| media.index)?;

@@ -262,7 +262,7 @@ impl State {
             if let Some(seat) = self.sessions.get_mut(id) {
                 seat.session.handle_timeout(now);
             }
-            self.settle(id);
+            self.settle(now, id);
         }
         if self.forwarder.poll_timeout().is_some_and(|at| at <= now) {
             self.forwarder.handle_timeout(now);
@@ -274,7 +274,7 @@ impl State {
     }
 
     /// After anything happened in a session: its datagrams go out, its events up, its timer is set.
-    fn settle(&mut self, id: SessionId) {
+    fn settle(&mut self, now: Instant, id: SessionId) {
         let Some(seat) = self.sessions.get_mut(id) else { return };
         while let Some(transmit) = seat.session.poll_transmit() {
             match self.outgoing.iter_mut().find(|outgoing| outgoing.local == transmit.local) {
@@ -292,9 +292,15 @@ impl State {
             Some((socket, remote))
         });
         // A path that stays keeps what was learnt of it.
-        if seat.path.map(|path| (path.socket, path.remote)) != pair {
-            let segmentation = self.segmentation;
-            seat.path = pair.map(|(socket, remote)| Path { socket, remote, segmentation });
+        if seat.path.map(|path| (path.socket, path.remote)) == pair {
+            return;
+        }
+        let segmentation = self.segmentation;
+        let came_up = seat.path.is_none();
+        seat.path = pair.map(|(socket, remote)| Path { socket, remote, segmentation });
+        let endpoint = self.endpoints.get(&seat.endpoint).filter(|_| came_up);
+        for sink in endpoint.into_iter().flat_map(Endpoint::sinks) {
+            self.forwarder.request_keyframe(sink, now);
         }
     }
 

@@ -73,7 +73,7 @@ impl State {
             self.outgoing.get(socket).map(|outgoing| outgoing.local).ok_or(DropReason::StunUnexpected)?;
         let seat = self.sessions.get_mut(id).ok_or(DropReason::StunUnknownUfrag)?;
         let result = seat.session.handle_stun(now, local, remote, datagram);
-        self.settle(id);
+        self.settle(now, id);
         result
     }
 
@@ -81,7 +81,7 @@ impl State {
         let id = self.session_at(remote)?;
         let seat = self.sessions.get_mut(id).ok_or(DropReason::UnknownAddress)?;
         let result = seat.session.handle_dtls(now, datagram);
-        self.settle(id);
+        self.settle(now, id);
         result
     }
 

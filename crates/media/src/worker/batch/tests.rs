@@ -81,7 +81,7 @@ fn runs_longer_than_a_message_may_be_are_split() {
         }
         let report = batch.flush(sender.as_fd());
         assert_eq!(report.sent, count as u64);
-        assert_eq!(report.unsegmented, []);
+        assert!(report.unsegmented.is_empty());
         let all = arrived(&receiver);
         assert_eq!(all.len(), count);
         for (place, (_, bytes)) in all.into_iter().enumerate() {
