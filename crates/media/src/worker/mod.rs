@@ -14,6 +14,7 @@ mod receive;
 mod socket;
 mod table;
 mod timers;
+mod wait;
 
 pub(crate) use command::{Command, WorkerHandle};
 
@@ -31,7 +32,6 @@ use demux::Routes;
 use endpoint::Endpoint;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket::MediaSocket;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -42,6 +42,7 @@ use std::time::Instant;
 use table::{Table, slot_of};
 use timers::Timers;
 use tokio::sync::mpsc;
+use wait::{Ready, Waiter};
 
 /// Commands taken per tick: a burst of them must not hold up media for longer than some milliseconds.
 const COMMANDS_PER_TICK_MAX: usize = 32;
@@ -53,6 +54,7 @@ const TIMEOUTS_PER_TICK_MAX: usize = 256;
 pub(crate) struct Worker {
     index: usize,
     sockets: Vec<MediaSocket>,
+    waiter: Waiter,
     receive: ReceiveBatch,
     inbox: CommandInbox,
     state: State,
@@ -139,6 +141,8 @@ impl Worker {
     ) -> Result<(Self, WorkerHandle), StartError> {
         let sockets = socket::open(index, config)?;
         let (handle, inbox) = command::channel().map_err(StartError::Worker)?;
+        let waiter = Waiter::new(inbox.wake_fd(), sockets.iter().map(|socket| &socket.socket))
+            .map_err(StartError::Worker)?;
         let mut rng = match config.seed {
             Some(seed) => StdRng::seed_from_u64(seed.wrapping_add(index as u64)),
             None => StdRng::from_rng(&mut rand::rng()),
@@ -162,7 +166,7 @@ impl Worker {
             stopped: None,
             running: true,
         };
-        Ok((Self { index, sockets, receive: ReceiveBatch::new(), inbox, state }, handle))
+        Ok((Self { index, sockets, waiter, receive: ReceiveBatch::new(), inbox, state }, handle))
     }
 
     /// The addresses of its sockets.
@@ -176,9 +180,9 @@ impl Worker {
         let _entered = span.enter();
         let mut timeout = None;
         while self.state.running {
-            let readable = self.wait(timeout);
+            let ready = self.waiter.wait(timeout);
             let now = Instant::now(); // clock: the one reading of a tick
-            let busy = self.tick(now, readable);
+            let busy = self.tick(now, ready);
             timeout = if busy { Some(now) } else { self.state.next_timeout() };
         }
         if let Some(reply) = self.state.stopped.take() {
@@ -187,33 +191,10 @@ impl Worker {
         }
     }
 
-    /// Waits for a datagram, a command or `until`; which sockets have something to read, one bit each.
-    fn wait(&self, until: Option<Instant>) -> u64 {
-        let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(self.sockets.len() + 1);
-        fds.push(PollFd::from_borrowed_fd(self.inbox.wake_fd(), PollFlags::IN));
-        fds.extend(self.sockets.iter().map(|socket| PollFd::new(&socket.socket, PollFlags::IN)));
-        let timeout = until.map(|at| {
-            let left = at.saturating_duration_since(Instant::now()); // clock: how long to wait
-            Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) }
-        });
-        // An interrupted wait is an ordinary tick that finds nothing.
-        let _ = poll(&mut fds, timeout.as_ref());
-        let ready = |fd: &PollFd<'_>| !fd.revents().is_empty();
-        fds.iter()
-            .skip(1)
-            .take(64)
-            .enumerate()
-            .filter(|(_, fd)| ready(fd))
-            .fold(0, |bits, (i, _)| bits | 1 << i)
-    }
-
     /// One round of work: datagrams, commands, timers, flush. Says whether there is more to do at once.
-    fn tick(&mut self, now: Instant, readable: u64) -> bool {
+    fn tick(&mut self, now: Instant, ready: Ready) -> bool {
         let mut full = false;
-        for (index, socket) in self.sockets.iter().enumerate().take(64) {
-            if readable & (1 << index) == 0 {
-                continue;
-            }
+        for (index, socket) in self.sockets.iter().enumerate().filter(|(index, _)| ready.contains(*index)) {
             // An error on a UDP socket (an ICMP answer to something sent) concerns no datagram to read.
             let received = self.receive.receive(socket.socket.as_fd()).unwrap_or_default();
             self.state.counters.drops.add(DropReason::TooLong, received.truncated as u64);
@@ -236,7 +217,12 @@ impl Worker {
             && let Some(command) = self.inbox.take()
         {
             commands += 1;
-            self.state.execute(now, command);
+            let state = &mut self.state;
+            // Descriptions come from peers too: a panic over one fails that command only, whose caller is
+            // told that the server stopped answering.
+            if catch_unwind(AssertUnwindSafe(|| state.execute(now, command))).is_err() {
+                tracing::error!("a panic ended a command");
+            }
         }
         self.state.handle_timeouts(now);
         self.state.flush(now, &self.sockets);

@@ -1,5 +1,6 @@
 //! A worker's media sockets: opening them, and which addresses peers are told.
 
+use super::wait::SOCKETS_MAX;
 use crate::error::StartError;
 use crate::pipeline::MediaConfig;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -44,6 +45,7 @@ pub(super) fn open(index: usize, config: &MediaConfig) -> Result<Vec<MediaSocket
             Err(error) => return Err(error),
         }
     }
+    sockets.truncate(SOCKETS_MAX);
     if sockets.iter().all(|socket| socket.announced.is_empty()) {
         return Err(StartError::NoAddress);
     }
