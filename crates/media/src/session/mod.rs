@@ -1,6 +1,6 @@
 //! One peer's transport: ICE, DTLS and the keys of SRTP. The only folder that names webrtc-rs.
 //!
-//! A [`Session`] is sans-IO. Datagrams go in by protocol, with the time; what to send, what happened and
+//! A `Session` is sans-IO. Datagrams go in by protocol, with the time; what to send, what happened and
 //! when to look again are polled. Nothing but an integrity-checked binding request lets an address in,
 //! and nothing but a finished handshake makes keys.
 

@@ -1,6 +1,6 @@
 //! One worker thread: its sockets, sessions, forwarding tables and timers.
 //!
-//! [`Worker::run`] waits, `tick` works; the two never mix. A tick is synchronous and reads no clock: the
+//! `Worker::run` waits, `tick` works; the two never mix. A tick is synchronous and reads no clock: the
 //! datagrams of each socket, the commands, the timers, then one flush. Nothing here decides where media
 //! goes; that is `forward`.
 
