@@ -6,8 +6,8 @@ use crate::id::PipelineId;
 use crate::session::Certificate;
 use crate::worker::batch::gso_supported;
 use crate::worker::{self, Command, WorkerHandle};
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -150,7 +150,9 @@ fn report(config: &MediaConfig, addresses: &[SocketAddr], granted_bytes: usize) 
     } else {
         "single packets: the kernel does not segment UDP (no GSO)"
     };
-    tracing::info!(workers = config.workers, ?addresses, sending, "media sockets are open");
+    let hosts: BTreeSet<IpAddr> = addresses.iter().map(SocketAddr::ip).collect();
+    let ports: BTreeSet<u16> = addresses.iter().map(SocketAddr::port).collect();
+    tracing::info!(workers = config.workers, ?hosts, ?ports, sending, "media sockets are open");
     let wanted_bytes = config.socket_buffer_bytes;
     if granted_bytes < wanted_bytes {
         tracing::warn!(
