@@ -193,7 +193,7 @@ fn signaling_config(config: &Config) -> keel_signaling::Config {
         admin_token: Token::new(&settings.admin_token),
         origins: OriginPolicy {
             allowed: settings.allowed_origins.clone(),
-            allow_loopback: config.access == Access::Local,
+            loopback_only: config.access == Access::Local,
         },
         limits: signaling_limits(&settings.limits, settings.ring_timeout_s),
     }

@@ -1,9 +1,10 @@
-//! Who may: origins of pages, access tokens, the admin token.
+//! Who may: hosts and origins of pages, access tokens, the admin token.
 
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::state::AppState;
 use axum::extract::{Request, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -41,9 +42,10 @@ impl fmt::Debug for Token {
 pub struct OriginPolicy {
     /// Further origins, as browsers write them: `https://example.org`, no path, no slash at the end.
     pub allowed: Vec<String>,
-    /// Whether pages from any port of this machine may too (a page under development on another port).
-    /// For a server that listens on loopback only and has no tokens.
-    pub allow_loopback: bool,
+    /// For a server that listens on loopback only and has no tokens. Pages from any port of this machine may
+    /// too (a page under development on another port), and requests must name this machine: a foreign name
+    /// that was made to resolve to 127.0.0.1 (DNS rebinding) would otherwise count as this server's own.
+    pub loopback_only: bool,
 }
 
 /// What an origin is to this server.
@@ -62,29 +64,50 @@ impl OriginPolicy {
         if authority.is_some_and(|authority| host.is_some_and(|host| host.eq_ignore_ascii_case(authority))) {
             return Standing::Own;
         }
-        let loopback = self.allow_loopback && authority.is_some_and(is_loopback);
+        let loopback = self.loopback_only && authority.is_some_and(is_loopback);
         if loopback || self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)) {
             return Standing::Allowed;
         }
         Standing::Foreign
     }
+
+    /// Whether a request for `host` is meant for this server. Who proxies to a loopback-only server under
+    /// another name configures that name's origin.
+    fn serves(&self, host: Option<&str>) -> bool {
+        if !self.loopback_only {
+            return true;
+        }
+        let Some(host) = host else { return false };
+        let mut configured = self.allowed.iter().filter_map(|origin| host_of(origin.split_once("://")?.1));
+        is_loopback(host) || host_of(host).is_some_and(|host| configured.any(|name| name == host))
+    }
+}
+
+/// The host of an authority, lower case, without port and brackets.
+fn host_of(authority: &str) -> Option<String> {
+    let authority = authority.parse::<Authority>().ok()?;
+    Some(authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase())
 }
 
 fn is_loopback(authority: &str) -> bool {
-    let Ok(uri) = authority.parse::<axum::http::uri::Authority>() else { return false };
-    let host = uri.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    let Some(host) = host_of(authority) else { return false };
     // RFC 6761 §6.3: `localhost` and all names below it are this machine.
     host == "localhost"
         || host.ends_with(".localhost")
         || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// Refuses requests of foreign pages, on every route; tells allowed ones' browsers that they may read.
+/// Refuses requests under foreign names and of foreign pages, on every route; tells allowed pages' browsers
+/// that they may read.
 pub(crate) async fn check_origin(
     State(state): State<AppState>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
+    // Also without an origin: a page's own `GET` carries none.
+    if !state.config().origins.serves(authority(request.headers(), request.uri())) {
+        return Err(ApiError::HostRefused);
+    }
     let Some(origin) = request.headers().get(header::ORIGIN).cloned() else {
         return Ok(next.run(request).await);
     };
@@ -107,7 +130,7 @@ pub(crate) async fn check_origin(
 /// The authority that the client asked: HTTP/1.1 has it in `Host`, HTTP/2 in the target.
 fn authority<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    host.or_else(|| uri.authority().map(axum::http::uri::Authority::as_str))
+    host.or_else(|| uri.authority().map(Authority::as_str))
 }
 
 /// Checks the access token, if the configuration asks for one. Browsers cannot add headers to a WebSocket
@@ -162,7 +185,7 @@ mod tests {
 
     #[test]
     fn loopback_pages_pass_only_in_open_loopback_mode() {
-        let policy = OriginPolicy { allow_loopback: true, ..OriginPolicy::default() };
+        let policy = OriginPolicy { loopback_only: true, ..OriginPolicy::default() };
         let host = Some("localhost:8080");
         for origin in ["http://localhost:3000", "http://127.8.0.1", "http://[::1]:5173", "http://a.localhost"]
         {
@@ -171,6 +194,39 @@ mod tests {
         for origin in ["http://localhost.evil.example", "http://127.0.0.1.evil.example", "http://10.0.0.1"] {
             assert_eq!(policy.standing(origin, host), Standing::Foreign, "{origin}");
         }
+    }
+
+    #[test]
+    fn a_loopback_only_server_answers_to_this_machines_names_only() {
+        let allowed = vec!["https://app.example:8443".to_owned()];
+        let policy = OriginPolicy { allowed, loopback_only: true };
+        for own in [
+            "localhost",
+            "LOCALHOST:8080",
+            "keel.localhost:8080",
+            "127.0.0.1:8080",
+            "127.8.0.1",
+            "[::1]:8080",
+            "app.example",
+            "App.example:443",
+        ] {
+            assert!(policy.serves(Some(own)), "{own}");
+        }
+        for foreign in [
+            "rebound.example:8080",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "evil-localhost",
+            "0.0.0.0:8080",
+            "10.0.0.1",
+            "[::2]",
+            "app.example.evil",
+            "",
+        ] {
+            assert!(!policy.serves(Some(foreign)), "{foreign}");
+        }
+        assert!(!policy.serves(None));
+        assert!(OriginPolicy::default().serves(Some("rebound.example")), "other servers have any name");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ApiError {
     NotFound,
+    HostRefused,
     OriginRefused,
     AccessTokenMissing,
     AccessTokenWrong,
@@ -36,6 +37,11 @@ impl ApiError {
     fn parts(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing at this address."),
+            Self::HostRefused => (
+                StatusCode::FORBIDDEN,
+                "host_refused",
+                "This server is for its own machine only: ask for localhost. For another name, add its origin to the allowed origins of the configuration, or set access tokens.",
+            ),
             Self::OriginRefused => (
                 StatusCode::FORBIDDEN,
                 "origin_refused",

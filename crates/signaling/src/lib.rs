@@ -61,7 +61,8 @@ use axum::routing::get;
 /// | `GET /api/calls`, `GET /api/users` | the administrator | admin token |
 /// | `GET /healthz`, `GET /metrics` | the operator | |
 ///
-/// Access tokens are needed only if some are configured. Every route refuses pages of foreign origins.
+/// Access tokens are needed only if some are configured. Every route refuses pages of foreign origins, and
+/// on a loopback-only server requests under a foreign name.
 pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/call", get(socket::call))

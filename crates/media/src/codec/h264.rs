@@ -1,5 +1,7 @@
 //! H.264's payload structures (RFC 6184 §5), as far as finding keyframes.
 
+use super::nal_unit::aggregated;
+
 const IDR: u8 = 5;
 const SPS: u8 = 7;
 const STAP_A: u8 = 24;
@@ -11,7 +13,7 @@ const FU_A: u8 = 28;
 pub(super) fn begins_keyframe(payload: &[u8]) -> bool {
     let Some((&first, rest)) = payload.split_first() else { return false };
     match first & 0x1f {
-        STAP_A => aggregated_units(rest).any(is_key_unit),
+        STAP_A => aggregated(rest).any(is_key_unit),
         // RFC 6184 §5.8: the S bit marks the first fragment; the type follows in the same byte.
         FU_A => rest.first().is_some_and(|fu| fu & 0x80 != 0 && is_key_unit(*fu)),
         _ => is_key_unit(first),
@@ -20,17 +22,6 @@ pub(super) fn begins_keyframe(payload: &[u8]) -> bool {
 
 fn is_key_unit(header: u8) -> bool {
     matches!(header & 0x1f, IDR | SPS)
-}
-
-/// The header bytes of the units in a STAP-A; ends where a length reaches past the payload.
-fn aggregated_units(mut rest: &[u8]) -> impl Iterator<Item = u8> {
-    std::iter::from_fn(move || {
-        // RFC 6184 §5.7.1: each unit follows its length in 16 bits.
-        let (length, after) = rest.split_first_chunk::<2>()?;
-        let (unit, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-        rest = after;
-        unit.first().copied()
-    })
 }
 
 #[cfg(test)]

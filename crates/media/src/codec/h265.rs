@@ -1,5 +1,7 @@
 //! H.265's payload structures (RFC 7798 §4.4), as far as finding keyframes.
 
+use super::nal_unit::aggregated;
+
 const IRAP: std::ops::RangeInclusive<u8> = 16..=23;
 const VPS: u8 = 32;
 const SPS: u8 = 33;
@@ -12,7 +14,7 @@ const FRAGMENTATION: u8 = 49;
 pub(super) fn begins_keyframe(payload: &[u8]) -> bool {
     let Some((header, rest)) = payload.split_first_chunk::<2>() else { return false };
     match unit_type(header[0]) {
-        AGGREGATION => aggregated_units(rest).any(|header| is_key_unit(unit_type(header))),
+        AGGREGATION => aggregated(rest).any(|header| is_key_unit(unit_type(header))),
         // RFC 7798 §4.4.3: the S bit marks the first fragment, the low six bits are the type.
         FRAGMENTATION => rest.first().is_some_and(|fu| fu & 0x80 != 0 && is_key_unit(fu & 0x3f)),
         kind => is_key_unit(kind),
@@ -25,16 +27,6 @@ fn unit_type(first: u8) -> u8 {
 
 fn is_key_unit(kind: u8) -> bool {
     IRAP.contains(&kind) || kind == VPS || kind == SPS
-}
-
-/// The first header bytes of the units in an aggregation packet (RFC 7798 §4.4.2).
-fn aggregated_units(mut rest: &[u8]) -> impl Iterator<Item = u8> {
-    std::iter::from_fn(move || {
-        let (length, after) = rest.split_first_chunk::<2>()?;
-        let (unit, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-        rest = after;
-        unit.first().copied()
-    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The `a=fmtp` parameters that decide whether two formats are the same thing.
 
-/// The parameters of one format. They are equal when nothing differs; what may be forwarded into what is
-/// [`CodecParameters::is_forwardable_into`].
+/// The parameters of one format. They are equal when nothing differs; negotiation asks
+/// [`CodecParameters::agree_with`], forwarding [`CodecParameters::accept`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CodecParameters {
     /// Nothing that a forwarder must compare.
@@ -37,19 +37,33 @@ pub enum CodecParameters {
 }
 
 impl CodecParameters {
-    /// Whether a stream with these parameters can be decoded where `sink` was negotiated. Levels do not
-    /// count: negotiation tells each sender the lowest level of its receivers (RFC 6184 §8.2.2).
+    /// Whether offer and answer may call these one format: they differ in the level at most, which
+    /// negotiation lowers to that of all receivers.
+    // RFC 6184 §8.2.2: profile and packetization mode are used symmetrically, the level need not be.
     #[must_use]
-    pub fn is_forwardable_into(self, sink: Self) -> bool {
-        match (self, sink) {
+    pub fn agree_with(self, other: Self) -> bool {
+        match (self, other) {
             (
                 Self::H264 { profile, packetization_mode, .. },
-                Self::H264 { profile: sink_profile, packetization_mode: sink_mode, .. },
-            ) => profile == sink_profile && packetization_mode == sink_mode,
-            (Self::H265 { profile, tier, .. }, Self::H265 { profile: sink_profile, tier: sink_tier, .. }) => {
-                profile == sink_profile && tier == sink_tier
+                Self::H264 { profile: other, packetization_mode: other_mode, .. },
+            ) => profile == other && packetization_mode == other_mode,
+            (Self::H265 { profile, tier, .. }, Self::H265 { profile: other, tier: other_tier, .. }) => {
+                profile == other && tier == other_tier
             }
-            _ => self == sink,
+            _ => self == other,
+        }
+    }
+
+    /// Whether a stream with the parameters `stream` may be sent to a peer that negotiated these: they agree,
+    /// or the peer's decoder takes more than it agreed to.
+    #[must_use]
+    pub fn accept(self, stream: Self) -> bool {
+        match (self, stream) {
+            (
+                Self::H264 { profile: ours, packetization_mode, .. },
+                Self::H264 { profile: theirs, packetization_mode: streamed, .. },
+            ) => packetization_mode == streamed && ours.decodes(theirs),
+            _ => self.agree_with(stream),
         }
     }
 }
@@ -67,24 +81,6 @@ pub enum H264Profile {
     ConstrainedHigh,
     /// `6400xx`.
     High,
-}
-
-impl CodecParameters {
-    /// Whether a stream with the parameters `stream` may be sent to a peer that negotiated these.
-    /// Levels are not compared: they bound size and rate, which browsers negotiate apart from decoding.
-    #[must_use]
-    pub fn accept(self, stream: Self) -> bool {
-        match (self, stream) {
-            (
-                Self::H264 { profile: ours, packetization_mode, .. },
-                Self::H264 { profile: theirs, packetization_mode: streamed, .. },
-            ) => packetization_mode == streamed && ours.decodes(theirs),
-            (Self::H265 { profile: ours, tier, .. }, Self::H265 { profile: theirs, tier: streamed, .. }) => {
-                ours == theirs && tier == streamed
-            }
-            (ours, theirs) => ours == theirs,
-        }
-    }
 }
 
 impl H264Profile {
@@ -121,6 +117,23 @@ mod tests {
         }
         assert!(!h264(ConstrainedBaseline, 1).accept(h264(High, 1)));
         assert!(!h264(Main, 1).accept(h264(ConstrainedHigh, 1)));
+    }
+
+    #[test]
+    fn what_agrees_is_accepted_and_agreeing_is_symmetric() {
+        use H264Profile::{Baseline, ConstrainedBaseline, ConstrainedHigh, High, Main};
+        let profiles = [ConstrainedBaseline, Baseline, Main, ConstrainedHigh, High];
+        let all: Vec<_> =
+            profiles.iter().flat_map(|profile| [h264(*profile, 0), h264(*profile, 1)]).collect();
+        for a in &all {
+            for b in &all {
+                assert_eq!(a.agree_with(*b), b.agree_with(*a), "{a:?} {b:?}");
+                assert!(!a.agree_with(*b) || (a.accept(*b) && b.accept(*a)), "{a:?} {b:?}");
+            }
+        }
+        // The wider rule is for routes only: a peer may take what it would not have agreed to send.
+        let (high, plain) = (h264(High, 1), h264(ConstrainedBaseline, 1));
+        assert!(high.accept(plain) && !high.agree_with(plain));
     }
 
     #[test]

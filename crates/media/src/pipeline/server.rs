@@ -4,9 +4,10 @@ use super::{MediaConfig, MediaSnapshot, Pipeline, PipelineEvent, PipelineEvents}
 use crate::error::{CreateError, StartError};
 use crate::id::PipelineId;
 use crate::session::Certificate;
+use crate::worker::batch::gso_supported;
 use crate::worker::{self, Command, WorkerHandle};
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -56,6 +57,8 @@ impl MediaServer {
         let mut addresses: Vec<SocketAddr> =
             prepared.iter().flat_map(|(worker, _)| worker.local_addresses()).collect();
         addresses.sort();
+        let granted = prepared.iter().map(|(worker, _)| worker.receive_buffer_bytes()).min();
+        report(&config, &addresses, granted.unwrap_or_default());
         let mut workers = Vec::new();
         let mut threads = Vec::new();
         for (index, (worker, handle)) in prepared.into_iter().enumerate() {
@@ -137,6 +140,26 @@ impl MediaServer {
             // The worker answered as its last act, so this does not wait. A panic was already reported.
             let _ = thread.join();
         }
+    }
+}
+
+/// What an operator should know of the sockets, once for all workers.
+fn report(config: &MediaConfig, addresses: &[SocketAddr], granted_bytes: usize) {
+    let sending = if gso_supported() {
+        "runs of packets that the kernel segments (GSO)"
+    } else {
+        "single packets: the kernel does not segment UDP (no GSO)"
+    };
+    let hosts: BTreeSet<IpAddr> = addresses.iter().map(SocketAddr::ip).collect();
+    let ports: BTreeSet<u16> = addresses.iter().map(SocketAddr::port).collect();
+    tracing::info!(workers = config.workers, ?hosts, ?ports, sending, "media sockets are open");
+    let wanted_bytes = config.socket_buffer_bytes;
+    if granted_bytes < wanted_bytes {
+        tracing::warn!(
+            granted_bytes,
+            wanted_bytes,
+            "the system granted a smaller socket buffer; raise net.core.rmem_max and net.core.wmem_max for heavy load"
+        );
     }
 }
 

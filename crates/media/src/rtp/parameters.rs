@@ -90,12 +90,12 @@ pub struct RtpParameters {
 }
 
 impl Format {
-    /// Whether a stream of this format can be sent as `sink`, only with another payload type.
+    /// Whether offer and answer may call the two one format, whatever their payload types.
     #[must_use]
-    pub fn is_forwardable_into(&self, sink: &Self) -> bool {
-        self.codec == sink.codec
-            && self.clock_rate == sink.clock_rate
-            && self.parameters.is_forwardable_into(sink.parameters)
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        self.codec == other.codec
+            && self.clock_rate == other.clock_rate
+            && self.parameters.agree_with(other.parameters)
     }
 }
 

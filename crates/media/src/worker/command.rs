@@ -116,7 +116,7 @@ pub(crate) type Reply<T> = oneshot::Sender<T>;
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerHandle {
     commands: mpsc::Sender<Command>,
-    /// Releases that found the queue full, sent without waiting: a handle's drop cannot wait.
+    /// Releases of dropped handles, which cannot wait for room in a queue.
     releases: mpsc::UnboundedSender<Command>,
     wake: Arc<OwnedFd>,
     load: Arc<AtomicUsize>,

@@ -174,6 +174,11 @@ impl Worker {
         self.sockets.iter().map(|socket| socket.local)
     }
 
+    /// The smallest buffer that the system granted one of its sockets.
+    pub(crate) fn receive_buffer_bytes(&self) -> usize {
+        self.sockets.iter().map(|socket| socket.receive_buffer_bytes).min().unwrap_or_default()
+    }
+
     /// Runs until it is told to stop.
     pub(crate) fn run(mut self) {
         let span = tracing::info_span!("worker", index = self.index);

@@ -13,6 +13,8 @@ pub(super) struct MediaSocket {
     pub(super) socket: UdpSocket,
     pub(super) local: SocketAddr,
     pub(super) announced: Vec<SocketAddr>,
+    /// What the system granted to receive into.
+    pub(super) receive_buffer_bytes: usize,
 }
 
 /// Opens the sockets of the worker `index`.
@@ -63,23 +65,16 @@ fn open_one(
             socket.set_only_v6(true)?;
         }
         socket.set_nonblocking(true)?;
-        // The default (208 KiB) is where packets are lost first. The system may grant less; see `report`.
+        // The default (208 KiB) is where packets are lost first. The system may grant less.
         socket.set_recv_buffer_size(config.socket_buffer_bytes)?;
         socket.set_send_buffer_size(config.socket_buffer_bytes)?;
         socket.bind(&address.into())?;
-        let granted = socket.recv_buffer_size()?;
         // Linux reports twice the usable size.
-        if granted / 2 < config.socket_buffer_bytes {
-            tracing::warn!(
-                granted_bytes = granted / 2,
-                wanted_bytes = config.socket_buffer_bytes,
-                "the system granted a smaller socket buffer; raise net.core.rmem_max and wmem_max for heavy load"
-            );
-        }
+        let receive_buffer_bytes = socket.recv_buffer_size()? / 2;
         let socket: UdpSocket = socket.into();
         let local = socket.local_addr()?;
         let announced = announced.iter().map(|ip| SocketAddr::new(*ip, local.port())).collect();
-        Ok(MediaSocket { socket, local, announced })
+        Ok(MediaSocket { socket, local, announced, receive_buffer_bytes })
     };
     bound().map_err(|source| StartError::Bind { address, source })
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 #[tokio::test]
 async fn foreign_pages_are_refused_and_own_ones_are_not() {
-    let origins = OriginPolicy { allowed: vec!["https://app.example".to_owned()], allow_loopback: false };
+    let origins = OriginPolicy { allowed: vec!["https://app.example".to_owned()], loopback_only: false };
     let keel = Keel::start(Config { origins, ..Config::default() }).await;
     let own = format!("http://{}", keel.address);
     for (origin, refused) in [
@@ -31,12 +31,30 @@ async fn foreign_pages_are_refused_and_own_ones_are_not() {
 
 #[tokio::test]
 async fn loopback_pages_pass_in_open_loopback_mode() {
-    let origins = OriginPolicy { allow_loopback: true, ..OriginPolicy::default() };
+    let origins = OriginPolicy { loopback_only: true, ..OriginPolicy::default() };
     let keel = Keel::start(Config { origins, ..Config::default() }).await;
     let opened = Browser::try_open(&keel, "/call", &[("origin", "http://localhost:3000")]).await;
     assert_eq!(opened.err(), None);
     let foreign = Browser::try_open(&keel, "/call", &[("origin", "https://evil.example")]).await;
     assert_eq!(foreign.err(), Some(403));
+}
+
+#[tokio::test]
+async fn a_rebound_name_is_refused_in_open_loopback_mode() {
+    let origins = OriginPolicy { loopback_only: true, ..OriginPolicy::default() };
+    let keel = Keel::start(Config { origins, ..Config::default() }).await;
+    let port = keel.address.port();
+    let rebound = format!("rebound.example:{port}");
+    let origin = format!("http://{rebound}");
+    let headers = [("host", rebound.as_str()), ("origin", origin.as_str())];
+    assert_eq!(Browser::try_open(&keel, "/call", &headers).await.err(), Some(403));
+    for path in ["/", "/api/config", "/metrics"] {
+        // A page's request to its own server carries no origin.
+        let refused = keel.get(path, &headers[..1]).await;
+        assert_eq!((refused.status, refused.json()["code"].clone()), (403, json!("host_refused")), "{path}");
+    }
+    let named = format!("localhost:{port}");
+    assert_eq!(keel.get("/api/config", &[("host", named.as_str())]).await.status, 200);
 }
 
 #[tokio::test]

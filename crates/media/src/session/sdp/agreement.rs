@@ -34,7 +34,7 @@ impl Peers {
 #[must_use]
 pub fn common_formats(a: &[Format], b: &[Format]) -> Vec<Format> {
     let mut common: Vec<Format> =
-        a.iter().filter(|format| b.iter().any(|other| format.is_forwardable_into(other))).cloned().collect();
+        a.iter().filter(|format| b.iter().any(|other| format.agrees_with(other))).cloned().collect();
     common.sort_by_key(rank);
     // RED alone is no codec: its receiver needs what is inside.
     if common.iter().all(|format| format.codec == Codec::Red) {
@@ -69,7 +69,7 @@ pub(super) fn agree(
 /// to everybody it is forwarded to, so its level is the lowest of theirs.
 fn level_accepted(format: &Format, peer: &[Format]) -> Option<u8> {
     peer.iter()
-        .filter(|other| format.is_forwardable_into(other))
+        .filter(|other| format.agrees_with(other))
         .map(|other| match other.parameters {
             CodecParameters::H264 { level, .. } | CodecParameters::H265 { level, .. } => level,
             _ => u8::MAX,

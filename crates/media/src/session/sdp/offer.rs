@@ -160,8 +160,7 @@ impl OfferedSection {
     fn settle_format(&self, theirs: &SdpFormat, counted: bool) -> Option<SdpFormat> {
         let ours = self.formats.iter().find(|ours| {
             // RFC 3264 §6.1: an answer repeats the offer's payload types.
-            ours.format.payload_type == theirs.format.payload_type
-                && ours.format.is_forwardable_into(&theirs.format)
+            ours.format.payload_type == theirs.format.payload_type && ours.format.agrees_with(&theirs.format)
         })?;
         let mut settled = theirs.clone();
         let (format, offered) = (&mut settled.format, &ours.format);
