@@ -8,7 +8,7 @@ use crate::id::SessionId;
 use crate::pipeline::EndpointEvent;
 use crate::rtp::AbsSendTime;
 use crate::rtp::rtcp::Report;
-use crate::session::rtcp;
+use crate::session::rtcp as compound;
 use crate::srtp::Profile;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -88,7 +88,7 @@ impl State {
             return;
         };
         let Some((out, socket)) = outgoing.get_mut(path.socket).zip(sockets.get(path.socket)) else { return };
-        for mut packet in rtcp::build(*rtcp_ssrc, cname, reports) {
+        for mut packet in compound::build(*rtcp_ssrc, cname, reports) {
             if session.protect_rtcp(&mut packet).is_none() {
                 return;
             }

@@ -4,7 +4,7 @@ use super::State;
 use super::demux::{Protocol, classify};
 use crate::forward::DropReason;
 use crate::id::SessionId;
-use crate::session::{Arrival, ice, rtcp};
+use crate::session::{Arrival, ice, rtcp as compound};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -49,7 +49,7 @@ impl State {
         let length = seat.session.receive_rtcp(packet)?;
         let plain = packet.get(..length).ok_or(DropReason::RtcpMalformed)?;
         self.feedback.clear();
-        let read = rtcp::parse(plain, &mut self.feedback);
+        let read = compound::parse(plain, &mut self.feedback);
         for feedback in &self.feedback {
             self.forwarder.handle_feedback(id, feedback, now);
         }
