@@ -99,7 +99,8 @@ fn main() -> anyhow::Result<()> {
     let mut stage = runtime.block_on(Stage::build(&server, plan))?;
     println!("segmentation by the kernel: {}", if gso_supported() { "yes" } else { "no" });
     let title = format!("1 -> {}, CPU us per packet", plan.subscribers);
-    println!("{title:<34} {:>9} {:>9} {:>7} {:>8}", "keel", "limit", "ratio", "loss");
+    println!("{title:<34} {:>9} {:>9} {:>7} {:>8} {:>8}", "keel", "limit", "ratio", "loss", "limit's");
+    let mut worst: f64 = 0.0;
     for pattern in patterns() {
         let (mut keel, mut limit) = (Vec::new(), Vec::new());
         let (mut keel_loss, mut limit_loss) = (Loss::default(), Loss::default());
@@ -113,18 +114,20 @@ fn main() -> anyhow::Result<()> {
         }
         let (keel, limit) = (median(keel), median(limit));
         let ratio = keel / limit;
-        println!("{:<34} {keel:>9.3} {limit:>9.3} {ratio:>7.2} {:>7.3}%", pattern.name, keel_loss.percent());
+        println!(
+            "{:<34} {keel:>9.3} {limit:>9.3} {ratio:>7.2} {:>7.3}% {:>7.3}%",
+            pattern.name,
+            keel_loss.percent(),
+            limit_loss.percent()
+        );
         for loss in [keel_loss, limit_loss] {
             ensure!(loss.received > 0, "nothing arrived");
-            let percent = loss.percent();
-            let tolerable = !plan.measures || percent < 1.0;
-            ensure!(
-                tolerable,
-                "{percent:.2} % of the packets were lost: the machine is too busy to measure on"
-            );
+            worst = worst.max(loss.percent());
         }
     }
     runtime.block_on(server.stop());
+    let tolerable = !plan.measures || worst < 1.0;
+    ensure!(tolerable, "{worst:.2} % of the packets were lost: the machine is too busy to measure on");
     Ok(())
 }
 
