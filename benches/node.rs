@@ -228,7 +228,7 @@ impl Stage {
             self.timestamp = self.timestamp.wrapping_add(90_000 / FRAMES_PER_SECOND);
             Ok(())
         })?;
-        settle(&self.receivers.packets);
+        settle(&self.receivers.packets, received_before + packets);
         let cpu = thread_cpu("keel-media-0")?.saturating_sub(cpu_before);
         let received = self.receivers.packets.load(Ordering::Relaxed) - received_before;
         Ok((Cost { cpu, packets }, received))
@@ -288,7 +288,7 @@ impl Stage {
         for_each_frame(pattern, plan.length, |frame| Ok(frames.send(frame.to_vec())?))?;
         drop(frames);
         let cost = worker.join().map_err(|_| anyhow::anyhow!("the limit's thread panicked"))??;
-        settle(&self.receivers.packets);
+        settle(&self.receivers.packets, received_before + cost.packets);
         Ok((cost, self.receivers.packets.load(Ordering::Relaxed) - received_before))
     }
 }
@@ -338,16 +338,16 @@ fn for_each_frame(
     Ok(())
 }
 
-/// Waits until nothing more arrives.
-fn settle(packets: &AtomicU64) {
-    let mut before = packets.load(Ordering::Relaxed);
-    loop {
-        std::thread::sleep(Duration::from_millis(50));
+/// Waits until `expected` packets have arrived in all, or nothing more has for a second: on a busy machine
+/// a thread may sleep long with packets in its socket, and they must not count for the other side.
+fn settle(packets: &AtomicU64, expected: u64) {
+    let (mut before, mut changed) = (packets.load(Ordering::Relaxed), Instant::now());
+    while before < expected && changed.elapsed() < Duration::from_secs(1) {
+        std::thread::sleep(Duration::from_millis(10));
         let now = packets.load(Ordering::Relaxed);
-        if now == before {
-            return;
+        if now != before {
+            (before, changed) = (now, Instant::now());
         }
-        before = now;
     }
 }
 
