@@ -99,7 +99,8 @@ fn main() -> anyhow::Result<()> {
     let mut stage = runtime.block_on(Stage::build(&server, plan))?;
     println!("segmentation by the kernel: {}", if gso_supported() { "yes" } else { "no" });
     let title = format!("1 -> {}, CPU us per packet", plan.subscribers);
-    println!("{title:<34} {:>9} {:>9} {:>7} {:>8}", "keel", "limit", "ratio", "loss");
+    println!("{title:<34} {:>9} {:>9} {:>7} {:>8} {:>8}", "keel", "limit", "ratio", "loss", "limit's");
+    let mut worst: f64 = 0.0;
     for pattern in patterns() {
         let (mut keel, mut limit) = (Vec::new(), Vec::new());
         let (mut keel_loss, mut limit_loss) = (Loss::default(), Loss::default());
@@ -113,18 +114,20 @@ fn main() -> anyhow::Result<()> {
         }
         let (keel, limit) = (median(keel), median(limit));
         let ratio = keel / limit;
-        println!("{:<34} {keel:>9.3} {limit:>9.3} {ratio:>7.2} {:>7.3}%", pattern.name, keel_loss.percent());
+        println!(
+            "{:<34} {keel:>9.3} {limit:>9.3} {ratio:>7.2} {:>7.3}% {:>7.3}%",
+            pattern.name,
+            keel_loss.percent(),
+            limit_loss.percent()
+        );
         for loss in [keel_loss, limit_loss] {
             ensure!(loss.received > 0, "nothing arrived");
-            let percent = loss.percent();
-            let tolerable = !plan.measures || percent < 1.0;
-            ensure!(
-                tolerable,
-                "{percent:.2} % of the packets were lost: the machine is too busy to measure on"
-            );
+            worst = worst.max(loss.percent());
         }
     }
     runtime.block_on(server.stop());
+    let tolerable = !plan.measures || worst < 1.0;
+    ensure!(tolerable, "{worst:.2} % of the packets were lost: the machine is too busy to measure on");
     Ok(())
 }
 
@@ -225,7 +228,7 @@ impl Stage {
             self.timestamp = self.timestamp.wrapping_add(90_000 / FRAMES_PER_SECOND);
             Ok(())
         })?;
-        settle(&self.receivers.packets);
+        settle(&self.receivers.packets, received_before + packets);
         let cpu = thread_cpu("keel-media-0")?.saturating_sub(cpu_before);
         let received = self.receivers.packets.load(Ordering::Relaxed) - received_before;
         Ok((Cost { cpu, packets }, received))
@@ -285,7 +288,7 @@ impl Stage {
         for_each_frame(pattern, plan.length, |frame| Ok(frames.send(frame.to_vec())?))?;
         drop(frames);
         let cost = worker.join().map_err(|_| anyhow::anyhow!("the limit's thread panicked"))??;
-        settle(&self.receivers.packets);
+        settle(&self.receivers.packets, received_before + cost.packets);
         Ok((cost, self.receivers.packets.load(Ordering::Relaxed) - received_before))
     }
 }
@@ -335,16 +338,16 @@ fn for_each_frame(
     Ok(())
 }
 
-/// Waits until nothing more arrives.
-fn settle(packets: &AtomicU64) {
-    let mut before = packets.load(Ordering::Relaxed);
-    loop {
-        std::thread::sleep(Duration::from_millis(50));
+/// Waits until `expected` packets have arrived in all, or nothing more has for a second: on a busy machine
+/// a thread may sleep long with packets in its socket, and they must not count for the other side.
+fn settle(packets: &AtomicU64, expected: u64) {
+    let (mut before, mut changed) = (packets.load(Ordering::Relaxed), Instant::now());
+    while before < expected && changed.elapsed() < Duration::from_secs(1) {
+        std::thread::sleep(Duration::from_millis(10));
         let now = packets.load(Ordering::Relaxed);
-        if now == before {
-            return;
+        if now != before {
+            (before, changed) = (now, Instant::now());
         }
-        before = now;
     }
 }
 
