@@ -61,6 +61,9 @@ pub enum ConnectError {
     /// They belong to different pipelines.
     #[error("the elements do not share a pipeline")]
     ForeignPipeline,
+    /// Elements that only pass media on would feed one another in a circle.
+    #[error("the elements would feed one another in a circle")]
+    Cycle,
     /// Both are negotiated and no codec is accepted by both. The connection is not made.
     #[error("the two sides have no {0} codec in common")]
     NoCommonCodec(MediaKind),
@@ -107,6 +110,40 @@ pub enum CandidateError {
     /// More candidates than any peer has.
     #[error("too many candidates")]
     TooMany,
+    /// The endpoint has been released.
+    #[error("the endpoint has been released")]
+    Released,
+    /// The media server has stopped.
+    #[error("the media server has stopped")]
+    Stopped,
+}
+
+/// Why a data channel was not opened or closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DataChannelError {
+    /// The session has no data channels, or is not up yet.
+    #[error("data channels are not negotiated")]
+    NotNegotiated,
+    /// A life time and a number of retransmissions exclude each other (RFC 8832 §5.1).
+    #[error("a life time and a number of retransmissions exclude each other")]
+    TwoLimits,
+    /// The label or protocol is longer than 65,535 bytes, or all streams are taken.
+    #[error("the data channel is beyond a limit")]
+    Limit,
+    /// The endpoint has been released.
+    #[error("the endpoint has been released")]
+    Released,
+    /// The media server has stopped.
+    #[error("the media server has stopped")]
+    Stopped,
+}
+
+/// Why no keyframe was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyframeError {
+    /// The peer sends no video that anybody receives.
+    #[error("the peer sends no video that anybody receives")]
+    NoVideo,
     /// The endpoint has been released.
     #[error("the endpoint has been released")]
     Released,

@@ -42,7 +42,7 @@ id!(
 );
 id!(
     /// An element of a pipeline that ends in a peer.
-    EndpointId, "e"
+    ElementId, "e"
 );
 id!(
     /// One peer's transport.

@@ -14,9 +14,12 @@ pub mod session;
 pub mod srtp;
 pub mod worker;
 
-pub use error::{CandidateError, ConnectError, CreateError, NegotiationError, StartError};
+pub use error::{
+    CandidateError, ConnectError, CreateError, DataChannelError, KeyframeError, NegotiationError, StartError,
+};
 pub use pipeline::{
-    ConnectionState, DtlsState, EndpointEvent, EndpointOptions, EndpointStats, IceCandidate, IceState,
-    MediaConfig, MediaKind, MediaServer, MediaSnapshot, OfferOptions, Pipeline, PipelineEvent,
-    PipelineEvents, StreamStats, WebRtcEndpoint,
+    ConnectionState, DataChannelInfo, DataChannelOptions, DataChannelState, DtlsState, EndpointEvent,
+    EndpointOptions, EndpointSettings, EndpointStats, IceCandidate, IceState, MediaConfig, MediaKind,
+    MediaServer, MediaSnapshot, MediaType, OfferDirection, OfferOptions, PassThrough, Pipeline,
+    PipelineEvent, PipelineEvents, StreamStats, WebRtcEndpoint,
 };

@@ -26,6 +26,18 @@ impl Forwarder {
         }
     }
 
+    /// Asks the publisher of a video source for a keyframe; `false` where there is no such source, or
+    /// nobody who would receive it.
+    pub fn request_keyframe_of(&mut self, track: TrackId, now: Instant) -> bool {
+        let Some(source) = self.sources.get_mut(track.number()) else { return false };
+        if source.kind != MediaKind::Video || source.sinks.is_empty() {
+            return false;
+        }
+        source.keyframe.wish(now);
+        self.serve_source(track, now);
+        true
+    }
+
     /// Asks for a keyframe on behalf of a video sink whose transport has come up: the one that was asked
     /// for when it was connected may be gone by. Others and unknown ones are ignored.
     pub fn request_keyframe(&mut self, sink: SinkId, now: Instant) {

@@ -22,6 +22,8 @@ impl Forwarder {
             nacked: source.counters.nacked,
             retransmitted: source.counters.retransmitted,
             keyframe_requests: source.counters.keyframe_requests,
+            fraction_lost: 0,
+            remb: None,
         })
     }
 
@@ -41,6 +43,8 @@ impl Forwarder {
             nacked: sink.counters.nacked,
             retransmitted: sink.counters.retransmitted,
             keyframe_requests: sink.counters.keyframe_requests,
+            fraction_lost: sink.counters.reported.map_or(0, |report| report.fraction_lost),
+            remb: None,
         })
     }
 }

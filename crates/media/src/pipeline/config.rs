@@ -1,5 +1,7 @@
 //! What a media server, an endpoint and an offer can be told.
 
+use crate::codec::Codec;
+use crate::rtp::Bitrate;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Settings of a [`super::MediaServer`].
@@ -46,6 +48,46 @@ impl Default for MediaConfig {
 pub struct EndpointOptions {
     /// Shows up in the endpoint's log events; not secret (a connection id, say).
     pub label: String,
+    /// Whether the peer may open data channels, and an offer has an m-line for them.
+    pub data_channels: bool,
+    /// Which ways media goes in offers made here.
+    pub offer_direction: OfferDirection,
+}
+
+/// Which ways media goes in an offer, seen from Keel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OfferDirection {
+    /// Both.
+    #[default]
+    SendRecv,
+    /// From Keel to the peer only.
+    SendOnly,
+    /// From the peer to Keel only.
+    RecvOnly,
+}
+
+/// What of an endpoint can change while it lives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointSettings {
+    /// The most audio that the peer may send: a `b=AS` line in descriptions made from then on.
+    pub audio_receive_max: Option<Bitrate>,
+    /// The most video that the peer may send: a `b=AS` line and the cap of every bandwidth estimate.
+    pub video_receive_max: Option<Bitrate>,
+    /// No bandwidth estimate given to the peer goes below this.
+    pub video_receive_min: Option<Bitrate>,
+    /// The most video that the peer is sent. Where this peer is the only one to receive a source, that
+    /// source is asked (REMB) to send no more.
+    pub video_send_max: Option<Bitrate>,
+    /// Below this the peer's own estimate is not believed.
+    pub video_send_min: Option<Bitrate>,
+    /// Addresses to announce in place of the server's own, by family.
+    pub external: Vec<IpAddr>,
+    /// Announce only addresses of these interfaces; empty: all.
+    pub interfaces: Vec<String>,
+    /// The only video codec to negotiate; `None`: all that can be forwarded.
+    pub video_codec: Option<Codec>,
+    /// The only audio codec to negotiate; `None`: all that can be forwarded.
+    pub audio_codec: Option<Codec>,
 }
 
 /// What [`super::WebRtcEndpoint::generate_offer`] offers.

@@ -1,7 +1,7 @@
 //! What a pipeline tells its owner.
 
 use super::{IceCandidate, MediaKind};
-use crate::id::EndpointId;
+use crate::id::ElementId;
 use std::net::SocketAddr;
 use tokio::sync::mpsc;
 
@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 #[derive(Clone, Debug, PartialEq)]
 pub struct PipelineEvent {
     /// Whose.
-    pub endpoint: EndpointId,
+    pub endpoint: ElementId,
     /// What happened.
     pub event: EndpointEvent,
 }
@@ -34,6 +34,18 @@ pub enum EndpointEvent {
     Dtls(DtlsState),
     /// Media can flow (both ICE and DTLS are up), or no longer can.
     Connection(ConnectionState),
+    /// The peer's first RTP or RTCP packet arrived, or nothing has come for a while.
+    Media(ConnectionState),
+    /// A data channel is open.
+    DataChannelOpened {
+        /// Its SCTP stream.
+        stream: u16,
+    },
+    /// A data channel is closed.
+    DataChannelClosed {
+        /// Its SCTP stream.
+        stream: u16,
+    },
     /// Media of this kind began or ceased to arrive from the peer.
     MediaFlowingIn {
         /// The kind.

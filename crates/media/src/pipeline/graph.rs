@@ -1,15 +1,15 @@
 //! Elements and their connections, as plain data: who feeds whom, and what goes with a released parent.
 
-use super::MediaKind;
-use crate::id::{EndpointId, PipelineId};
+use super::MediaType;
+use crate::id::{ElementId, PipelineId};
 use std::collections::BTreeMap;
 
 /// One connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Edge {
-    pub(crate) source: EndpointId,
-    pub(crate) sink: EndpointId,
-    pub(crate) kind: MediaKind,
+    pub(crate) source: ElementId,
+    pub(crate) sink: ElementId,
+    pub(crate) media: MediaType,
 }
 
 /// Why an edge cannot be.
@@ -22,16 +22,16 @@ pub(crate) enum EdgeError {
 /// All pipelines of one worker. Ordered maps: the order of releases can be seen from outside.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
-    elements_by_pipeline: BTreeMap<PipelineId, Vec<EndpointId>>,
-    elements: BTreeMap<EndpointId, Element>,
+    elements_by_pipeline: BTreeMap<PipelineId, Vec<ElementId>>,
+    elements: BTreeMap<ElementId, Element>,
 }
 
 #[derive(Debug)]
 struct Element {
     pipeline: PipelineId,
-    /// By kind: a sink takes one source.
-    source: [Option<EndpointId>; MediaKind::ALL.len()],
-    sinks: [Vec<EndpointId>; MediaKind::ALL.len()],
+    /// By type: a sink takes one source.
+    source: [Option<ElementId>; MediaType::ALL.len()],
+    sinks: [Vec<ElementId>; MediaType::ALL.len()],
 }
 
 impl Graph {
@@ -40,11 +40,10 @@ impl Graph {
     }
 
     /// Adds an element; `false` when its pipeline is gone.
-    pub(crate) fn add_element(&mut self, pipeline: PipelineId, element: EndpointId) -> bool {
+    pub(crate) fn add_element(&mut self, pipeline: PipelineId, element: ElementId) -> bool {
         let Some(siblings) = self.elements_by_pipeline.get_mut(&pipeline) else { return false };
         siblings.push(element);
-        self.elements
-            .insert(element, Element { pipeline, source: [None; 2], sinks: [Vec::new(), Vec::new()] });
+        self.elements.insert(element, Element { pipeline, source: [None; 3], sinks: Default::default() });
         true
     }
 
@@ -55,38 +54,38 @@ impl Graph {
         if pipeline_of(edge.source)? != pipeline_of(edge.sink)? {
             return Err(EdgeError::ForeignPipeline);
         }
-        if self.source_of(edge.sink, edge.kind) == Some(edge.source) {
+        if self.source_of(edge.sink, edge.media) == Some(edge.source) {
             return Ok(None);
         }
         let replaced = self
-            .source_of(edge.sink, edge.kind)
+            .source_of(edge.sink, edge.media)
             .map(|source| Edge { source, ..edge })
             .filter(|old| self.disconnect(*old));
         if let Some(sink) = self.elements.get_mut(&edge.sink) {
-            sink.source[edge.kind as usize] = Some(edge.source);
+            sink.source[edge.media as usize] = Some(edge.source);
         }
         if let Some(source) = self.elements.get_mut(&edge.source) {
-            source.sinks[edge.kind as usize].push(edge.sink);
+            source.sinks[edge.media as usize].push(edge.sink);
         }
         Ok(replaced)
     }
 
     /// Removes an edge; says whether it was there.
     pub(crate) fn disconnect(&mut self, edge: Edge) -> bool {
-        if self.source_of(edge.sink, edge.kind) != Some(edge.source) {
+        if self.source_of(edge.sink, edge.media) != Some(edge.source) {
             return false;
         }
         if let Some(sink) = self.elements.get_mut(&edge.sink) {
-            sink.source[edge.kind as usize] = None;
+            sink.source[edge.media as usize] = None;
         }
         if let Some(source) = self.elements.get_mut(&edge.source) {
-            source.sinks[edge.kind as usize].retain(|sink| *sink != edge.sink);
+            source.sinks[edge.media as usize].retain(|sink| *sink != edge.sink);
         }
         true
     }
 
     /// Removes an element with its edges, which are returned. Nothing happens the second time.
-    pub(crate) fn remove_element(&mut self, element: EndpointId) -> Vec<Edge> {
+    pub(crate) fn remove_element(&mut self, element: ElementId) -> Vec<Edge> {
         let edges = self.edges_of(element);
         for edge in &edges {
             self.disconnect(*edge);
@@ -101,26 +100,30 @@ impl Graph {
 
     /// Forgets a pipeline and returns its elements, newest first, for the caller to remove; `None` when
     /// there is no such pipeline (any more).
-    pub(crate) fn remove_pipeline(&mut self, pipeline: PipelineId) -> Option<Vec<EndpointId>> {
+    pub(crate) fn remove_pipeline(&mut self, pipeline: PipelineId) -> Option<Vec<ElementId>> {
         let mut elements = self.elements_by_pipeline.remove(&pipeline)?;
         elements.reverse();
         Some(elements)
     }
 
     /// Every edge that begins or ends at `element`, each once.
-    pub(crate) fn edges_of(&self, element: EndpointId) -> Vec<Edge> {
+    pub(crate) fn edges_of(&self, element: ElementId) -> Vec<Edge> {
         let mut edges = Vec::new();
         let Some(node) = self.elements.get(&element) else { return edges };
-        for kind in MediaKind::ALL {
-            edges.extend(node.sinks[kind as usize].iter().map(|&sink| Edge { source: element, sink, kind }));
-            if let Some(source) = node.source[kind as usize].filter(|source| *source != element) {
-                edges.push(Edge { source, sink: element, kind });
+        for media in MediaType::ALL {
+            edges.extend(node.sinks[media as usize].iter().map(|&sink| Edge {
+                source: element,
+                sink,
+                media,
+            }));
+            if let Some(source) = node.source[media as usize].filter(|source| *source != element) {
+                edges.push(Edge { source, sink: element, media });
             }
         }
         edges
     }
 
-    pub(crate) fn has_element(&self, element: EndpointId) -> bool {
+    pub(crate) fn has_element(&self, element: ElementId) -> bool {
         self.elements.contains_key(&element)
     }
 
@@ -128,8 +131,8 @@ impl Graph {
         self.elements_by_pipeline.keys().copied()
     }
 
-    fn source_of(&self, sink: EndpointId, kind: MediaKind) -> Option<EndpointId> {
-        self.elements.get(&sink)?.source[kind as usize]
+    fn source_of(&self, sink: ElementId, media: MediaType) -> Option<ElementId> {
+        self.elements.get(&sink)?.source[media as usize]
     }
 }
 
@@ -137,15 +140,15 @@ impl Graph {
 mod tests {
     use super::*;
 
-    const A: EndpointId = EndpointId::new(1);
-    const B: EndpointId = EndpointId::new(2);
-    const C: EndpointId = EndpointId::new(3);
+    const A: ElementId = ElementId::new(1);
+    const B: ElementId = ElementId::new(2);
+    const C: ElementId = ElementId::new(3);
 
-    fn video(source: EndpointId, sink: EndpointId) -> Edge {
-        Edge { source, sink, kind: MediaKind::Video }
+    fn video(source: ElementId, sink: ElementId) -> Edge {
+        Edge { source, sink, media: MediaType::Video }
     }
 
-    fn graph_of(elements: &[EndpointId]) -> Graph {
+    fn graph_of(elements: &[ElementId]) -> Graph {
         let mut graph = Graph::default();
         graph.add_pipeline(PipelineId::new(1));
         for element in elements {
@@ -155,10 +158,10 @@ mod tests {
     }
 
     #[test]
-    fn a_sink_takes_one_source_per_kind() {
+    fn a_sink_takes_one_source_per_type() {
         let mut graph = graph_of(&[A, B, C]);
         assert_eq!(graph.connect(video(A, C)), Ok(None));
-        assert_eq!(graph.connect(Edge { kind: MediaKind::Audio, ..video(B, C) }), Ok(None));
+        assert_eq!(graph.connect(Edge { media: MediaType::Audio, ..video(B, C) }), Ok(None));
         assert_eq!(graph.connect(video(B, C)), Ok(Some(video(A, C))));
         assert_eq!(graph.edges_of(A), []);
         assert_eq!(graph.edges_of(C).len(), 2);

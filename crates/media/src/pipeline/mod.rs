@@ -21,45 +21,31 @@
 //! ```
 
 mod config;
+mod data;
 mod event;
 pub(crate) mod graph;
+mod kind;
+mod pass_through;
 mod server;
 mod stats;
 
-pub use config::{EndpointOptions, IceCandidate, MediaConfig, OfferOptions};
+pub use config::{
+    EndpointOptions, EndpointSettings, IceCandidate, MediaConfig, OfferDirection, OfferOptions,
+};
+pub use data::{DataChannelInfo, DataChannelOptions, DataChannelState};
 pub use event::{ConnectionState, DtlsState, EndpointEvent, IceState, PipelineEvent, PipelineEvents};
+pub use kind::{MediaKind, MediaType};
+pub use pass_through::PassThrough;
 pub use server::MediaServer;
 pub use stats::{EndpointStats, MediaSnapshot, StreamStats};
 
-use crate::error::{CandidateError, ConnectError, CreateError, NegotiationError};
-use crate::id::{EndpointId, PipelineId};
+use crate::error::{
+    CandidateError, ConnectError, CreateError, DataChannelError, KeyframeError, NegotiationError,
+};
+use crate::id::{ElementId, PipelineId};
 use crate::worker::{Command, WorkerHandle};
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// The kinds of media that are connected separately.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum MediaKind {
-    /// Sound.
-    Audio,
-    /// Pictures.
-    Video,
-}
-
-impl MediaKind {
-    /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Audio, Self::Video];
-}
-
-impl fmt::Display for MediaKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Audio => "audio",
-            Self::Video => "video",
-        })
-    }
-}
 
 /// A pipeline: elements that may be connected with one another, all on one worker. Dropping the handle
 /// releases the pipeline and everything in it.
@@ -67,20 +53,20 @@ impl fmt::Display for MediaKind {
 pub struct Pipeline {
     id: PipelineId,
     worker: WorkerHandle,
-    next_endpoint: Arc<AtomicU64>,
+    next_element: Arc<AtomicU64>,
 }
 
 /// One WebRTC peer as an element of a pipeline. Dropping the handle releases it.
 #[derive(Debug)]
 pub struct WebRtcEndpoint {
-    id: EndpointId,
+    id: ElementId,
     pipeline: PipelineId,
     worker: WorkerHandle,
 }
 
 impl Pipeline {
-    fn new(id: PipelineId, worker: WorkerHandle, next_endpoint: Arc<AtomicU64>) -> Self {
-        Self { id, worker, next_endpoint }
+    fn new(id: PipelineId, worker: WorkerHandle, next_element: Arc<AtomicU64>) -> Self {
+        Self { id, worker, next_element }
     }
 
     /// Its identifier.
@@ -97,13 +83,63 @@ impl Pipeline {
         &self,
         options: EndpointOptions,
     ) -> Result<WebRtcEndpoint, CreateError> {
-        let id = EndpointId::new(self.next_endpoint.fetch_add(1, Ordering::Relaxed));
+        let id = ElementId::new(self.next_element.fetch_add(1, Ordering::Relaxed));
         let endpoint = WebRtcEndpoint { id, pipeline: self.id, worker: self.worker.clone() };
         self.worker
             .call(|reply| Command::CreateEndpoint { pipeline: self.id, endpoint: id, options, reply })
             .await
             .ok_or(CreateError::Stopped)??;
         Ok(endpoint)
+    }
+
+    /// Adds an element that passes on what it is sent: a place in the graph to connect through.
+    ///
+    /// # Errors
+    /// When the pipeline has been released.
+    pub async fn create_pass_through(&self) -> Result<PassThrough, CreateError> {
+        let id = ElementId::new(self.next_element.fetch_add(1, Ordering::Relaxed));
+        let element = PassThrough::new(id, self.worker.clone());
+        self.worker
+            .call(|reply| Command::CreatePassThrough { pipeline: self.id, element: id, reply })
+            .await
+            .ok_or(CreateError::Stopped)??;
+        Ok(element)
+    }
+
+    /// Sends what comes out of `source` of this type to `sink`, both elements of this pipeline. May come
+    /// before either is negotiated; the two may be the same (loopback). A sink has one source per type: an
+    /// earlier one is disconnected.
+    ///
+    /// # Errors
+    /// [`ConnectError::NoCommonCodec`] when endpoints that are negotiated would be joined without a codec
+    /// in common: nothing is connected then. [`ConnectError::Cycle`] when only elements that pass media on
+    /// would feed one another.
+    pub async fn connect(
+        &self,
+        source: ElementId,
+        sink: ElementId,
+        media: MediaType,
+    ) -> Result<(), ConnectError> {
+        self.worker
+            .call(|reply| Command::Connect { source, sink, media, reply })
+            .await
+            .ok_or(ConnectError::Stopped)?
+    }
+
+    /// Undoes [`Self::connect`]; not an error when they are not connected.
+    ///
+    /// # Errors
+    /// When one of the two has been released.
+    pub async fn disconnect(
+        &self,
+        source: ElementId,
+        sink: ElementId,
+        media: MediaType,
+    ) -> Result<(), ConnectError> {
+        self.worker
+            .call(|reply| Command::Disconnect { source, sink, media, reply })
+            .await
+            .ok_or(ConnectError::Stopped)?
     }
 
     /// Releases the pipeline with everything in it and waits until that is done. Peers that are
@@ -122,23 +158,25 @@ impl Drop for Pipeline {
 impl WebRtcEndpoint {
     /// Its identifier, as in [`PipelineEvent::endpoint`].
     #[must_use]
-    pub fn id(&self) -> EndpointId {
+    pub fn id(&self) -> ElementId {
         self.id
     }
 
-    /// Sends this endpoint's incoming media of `kind` to `sink`'s peer. May come before either is
-    /// negotiated; `sink` may be this endpoint itself (loopback). A sink has one source per kind: an
-    /// earlier one is disconnected.
+    /// Sends this endpoint's incoming media to `sink`'s peer: [`Pipeline::connect`] for two endpoints.
     ///
     /// # Errors
-    /// [`ConnectError::NoCommonCodec`] when both are negotiated and share no codec: nothing is
-    /// connected then.
-    pub async fn connect(&self, sink: &WebRtcEndpoint, kind: MediaKind) -> Result<(), ConnectError> {
+    /// As there, and [`ConnectError::ForeignPipeline`].
+    pub async fn connect(
+        &self,
+        sink: &WebRtcEndpoint,
+        media: impl Into<MediaType>,
+    ) -> Result<(), ConnectError> {
         if sink.pipeline != self.pipeline {
             return Err(ConnectError::ForeignPipeline);
         }
+        let media = media.into();
         self.worker
-            .call(|reply| Command::Connect { source: self.id, sink: sink.id, kind, reply })
+            .call(|reply| Command::Connect { source: self.id, sink: sink.id, media, reply })
             .await
             .ok_or(ConnectError::Stopped)?
     }
@@ -147,11 +185,56 @@ impl WebRtcEndpoint {
     ///
     /// # Errors
     /// When one of the two has been released.
-    pub async fn disconnect(&self, sink: &WebRtcEndpoint, kind: MediaKind) -> Result<(), ConnectError> {
+    pub async fn disconnect(
+        &self,
+        sink: &WebRtcEndpoint,
+        media: impl Into<MediaType>,
+    ) -> Result<(), ConnectError> {
+        let media = media.into();
         self.worker
-            .call(|reply| Command::Disconnect { source: self.id, sink: sink.id, kind, reply })
+            .call(|reply| Command::Disconnect { source: self.id, sink: sink.id, media, reply })
             .await
             .ok_or(ConnectError::Stopped)?
+    }
+
+    /// Replaces the endpoint's settings. What concerns descriptions counts for those made from now on,
+    /// the rest at once.
+    pub async fn configure(&self, settings: EndpointSettings) {
+        self.worker.call(|reply| Command::Configure { endpoint: self.id, settings, reply }).await;
+    }
+
+    /// Asks the peer for a keyframe of its video.
+    ///
+    /// # Errors
+    /// [`KeyframeError::NoVideo`] when the peer sends no video to anybody.
+    pub async fn request_keyframe(&self) -> Result<(), KeyframeError> {
+        self.worker
+            .call(|reply| Command::RequestKeyframe { endpoint: self.id, reply })
+            .await
+            .ok_or(KeyframeError::Stopped)?
+    }
+
+    /// Opens a data channel to the peer and returns its SCTP stream; [`EndpointEvent::DataChannelOpened`]
+    /// tells when the peer has agreed.
+    ///
+    /// # Errors
+    /// [`DataChannelError::NotNegotiated`] when the session has no data channels, or is not up yet.
+    pub async fn create_data_channel(&self, options: DataChannelOptions) -> Result<u16, DataChannelError> {
+        self.worker
+            .call(|reply| Command::CreateDataChannel { endpoint: self.id, options, reply })
+            .await
+            .ok_or(DataChannelError::Stopped)?
+    }
+
+    /// Closes the data channel on this SCTP stream; not an error when there is none.
+    ///
+    /// # Errors
+    /// [`DataChannelError::NotNegotiated`] when the session has no data channels.
+    pub async fn close_data_channel(&self, stream: u16) -> Result<(), DataChannelError> {
+        self.worker
+            .call(|reply| Command::CloseDataChannel { endpoint: self.id, stream, reply })
+            .await
+            .ok_or(DataChannelError::Stopped)?
     }
 
     /// Takes the peer's offer without answering it yet. Where both sides of a call are known before
@@ -242,12 +325,12 @@ impl WebRtcEndpoint {
 
     /// Releases the endpoint and waits until that is done.
     pub async fn release(self) {
-        self.worker.call(|reply| Command::ReleaseEndpoint { endpoint: self.id, reply: Some(reply) }).await;
+        self.worker.call(|reply| Command::ReleaseElement { element: self.id, reply: Some(reply) }).await;
     }
 }
 
 impl Drop for WebRtcEndpoint {
     fn drop(&mut self) {
-        self.worker.cast(Command::ReleaseEndpoint { endpoint: self.id, reply: None });
+        self.worker.cast(Command::ReleaseElement { element: self.id, reply: None });
     }
 }

@@ -30,7 +30,7 @@ struct Shared {
     addresses: Vec<SocketAddr>,
     pipelines_max: usize,
     next_pipeline: AtomicU64,
-    next_endpoint: Arc<AtomicU64>,
+    next_element: Arc<AtomicU64>,
     /// How many pipelines exist.
     pipelines: Arc<AtomicUsize>,
 }
@@ -74,7 +74,7 @@ impl MediaServer {
                 addresses,
                 pipelines_max: config.pipelines_max,
                 next_pipeline: AtomicU64::new(1),
-                next_endpoint: Arc::new(AtomicU64::new(1)),
+                next_element: Arc::new(AtomicU64::new(1)),
                 pipelines: Arc::new(AtomicUsize::new(0)),
             }),
         })
@@ -97,7 +97,7 @@ impl MediaServer {
         let place = worker.reserve(&shared.pipelines, shared.pipelines_max).ok_or(CreateError::Full)?;
         let pipeline = PipelineId::new(shared.next_pipeline.fetch_add(1, Ordering::Relaxed));
         let (events, receiver) = mpsc::channel::<PipelineEvent>(EVENTS_MAX);
-        let handle = Pipeline::new(pipeline, worker.clone(), shared.next_endpoint.clone());
+        let handle = Pipeline::new(pipeline, worker.clone(), shared.next_element.clone());
         worker
             .call(|reply| Command::CreatePipeline { pipeline, place, events, reply })
             .await

@@ -1,8 +1,9 @@
 //! Snapshots for applications and operators.
 
-use super::{DtlsState, IceState, MediaKind};
+use super::{DataChannelInfo, DtlsState, IceState, MediaKind};
 use crate::forward::DropReason;
-use crate::id::EndpointId;
+use crate::id::ElementId;
+use crate::rtp::Bitrate;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct EndpointStats {
     /// The endpoint.
-    pub endpoint: EndpointId,
+    pub endpoint: ElementId,
     /// ICE's state.
     pub ice: IceState,
     /// DTLS's state.
@@ -23,6 +24,8 @@ pub struct EndpointStats {
     pub incoming: Vec<StreamStats>,
     /// Streams that the peer receives.
     pub outgoing: Vec<StreamStats>,
+    /// Data channels, open and closed ones.
+    pub data_channels: Vec<DataChannelInfo>,
 }
 
 /// One stream's counters since it began.
@@ -48,6 +51,11 @@ pub struct StreamStats {
     pub retransmitted: u64,
     /// Keyframe requests: sent for incoming, received for outgoing streams.
     pub keyframe_requests: u64,
+    /// The fraction of packets lost in the latest report, in 256ths (RFC 3550 §6.4.1).
+    pub fraction_lost: u8,
+    /// The latest bandwidth estimate (REMB): given to the peer for incoming, by the peer for outgoing
+    /// streams.
+    pub remb: Option<Bitrate>,
 }
 
 /// Gauges and counters of the whole media server.

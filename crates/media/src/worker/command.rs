@@ -1,9 +1,12 @@
 //! What the control plane can ask of a worker.
 
-use crate::error::{CandidateError, ConnectError, CreateError, NegotiationError};
-use crate::id::{EndpointId, PipelineId};
+use crate::error::{
+    CandidateError, ConnectError, CreateError, DataChannelError, KeyframeError, NegotiationError,
+};
+use crate::id::{ElementId, PipelineId};
 use crate::pipeline::{
-    EndpointOptions, EndpointStats, IceCandidate, MediaKind, MediaSnapshot, OfferOptions, PipelineEvent,
+    DataChannelOptions, EndpointOptions, EndpointSettings, EndpointStats, IceCandidate, MediaSnapshot,
+    MediaType, OfferOptions, PipelineEvent,
 };
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -31,56 +34,80 @@ pub(crate) enum Command {
     },
     CreateEndpoint {
         pipeline: PipelineId,
-        endpoint: EndpointId,
+        endpoint: ElementId,
         options: EndpointOptions,
         reply: Reply<Result<(), CreateError>>,
     },
-    ReleaseEndpoint {
-        endpoint: EndpointId,
+    ReleaseElement {
+        element: ElementId,
         reply: Option<Reply<()>>,
     },
+    CreatePassThrough {
+        pipeline: PipelineId,
+        element: ElementId,
+        reply: Reply<Result<(), CreateError>>,
+    },
     Connect {
-        source: EndpointId,
-        sink: EndpointId,
-        kind: MediaKind,
+        source: ElementId,
+        sink: ElementId,
+        media: MediaType,
         reply: Reply<Result<(), ConnectError>>,
     },
     Disconnect {
-        source: EndpointId,
-        sink: EndpointId,
-        kind: MediaKind,
+        source: ElementId,
+        sink: ElementId,
+        media: MediaType,
         reply: Reply<Result<(), ConnectError>>,
     },
+    Configure {
+        endpoint: ElementId,
+        settings: EndpointSettings,
+        reply: Reply<()>,
+    },
+    RequestKeyframe {
+        endpoint: ElementId,
+        reply: Reply<Result<(), KeyframeError>>,
+    },
+    CreateDataChannel {
+        endpoint: ElementId,
+        options: DataChannelOptions,
+        reply: Reply<Result<u16, DataChannelError>>,
+    },
+    CloseDataChannel {
+        endpoint: ElementId,
+        stream: u16,
+        reply: Reply<Result<(), DataChannelError>>,
+    },
     SetRemoteOffer {
-        endpoint: EndpointId,
+        endpoint: ElementId,
         offer: String,
         reply: Reply<Result<(), NegotiationError>>,
     },
     CreateAnswer {
-        endpoint: EndpointId,
+        endpoint: ElementId,
         reply: Reply<Result<String, NegotiationError>>,
     },
     GenerateOffer {
-        endpoint: EndpointId,
+        endpoint: ElementId,
         options: OfferOptions,
         reply: Reply<Result<String, NegotiationError>>,
     },
     ProcessAnswer {
-        endpoint: EndpointId,
+        endpoint: ElementId,
         answer: String,
         reply: Reply<Result<(), NegotiationError>>,
     },
     GatherCandidates {
-        endpoint: EndpointId,
+        endpoint: ElementId,
         reply: Reply<Result<(), NegotiationError>>,
     },
     AddIceCandidate {
-        endpoint: EndpointId,
+        endpoint: ElementId,
         candidate: IceCandidate,
         reply: Reply<Result<(), CandidateError>>,
     },
     EndpointStats {
-        endpoint: EndpointId,
+        endpoint: ElementId,
         reply: Reply<Option<EndpointStats>>,
     },
     Snapshot {

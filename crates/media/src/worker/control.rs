@@ -4,13 +4,15 @@ use super::command::{Command, Reply, Reservation};
 use super::endpoint::{Endpoint, Media, Negotiation};
 use super::table::slot_of;
 use super::{Owner, Seat, State};
-use crate::error::{CandidateError, ConnectError, CreateError, NegotiationError};
+use crate::error::{
+    CandidateError, ConnectError, CreateError, DataChannelError, KeyframeError, NegotiationError,
+};
 use crate::forward::{SinkConfig, SourceConfig};
-use crate::id::{EndpointId, PipelineId, SessionId};
+use crate::id::{ElementId, PipelineId, SessionId};
 use crate::pipeline::graph::{Edge, EdgeError};
 use crate::pipeline::{
-    EndpointEvent, EndpointOptions, EndpointStats, IceCandidate, IceState, MediaKind, MediaSnapshot,
-    OfferOptions, PipelineEvent,
+    EndpointEvent, EndpointOptions, EndpointSettings, EndpointStats, IceCandidate, IceState, MediaKind,
+    MediaSnapshot, OfferOptions, PipelineEvent,
 };
 use crate::rtp::{RtpParameters, Ssrc};
 use crate::session::Session;
@@ -41,19 +43,40 @@ impl State {
             }
             Command::CreateEndpoint { pipeline, endpoint, options, reply } => {
                 if !reply.is_closed() {
-                    let created = self.create_endpoint(pipeline, endpoint, &options);
+                    let created = self.create_endpoint(pipeline, endpoint, options);
                     answer(reply, created);
                 }
             }
-            Command::ReleaseEndpoint { endpoint, reply } => {
-                self.release_endpoint(now, endpoint);
+            Command::CreatePassThrough { pipeline, element, reply } => {
+                if !reply.is_closed() {
+                    let added = self.graph.add_element(pipeline, element);
+                    answer(reply, if added { Ok(()) } else { Err(CreateError::Released) });
+                }
+            }
+            Command::ReleaseElement { element, reply } => {
+                self.release_element(now, element);
                 reply.into_iter().for_each(|reply| answer(reply, ()));
             }
-            Command::Connect { source, sink, kind, reply } => {
-                answer(reply, self.connect(now, Edge { source, sink, kind }));
+            Command::Connect { source, sink, media, reply } => {
+                answer(reply, self.connect(now, Edge { source, sink, media }));
             }
-            Command::Disconnect { source, sink, kind, reply } => {
-                answer(reply, self.disconnect(Edge { source, sink, kind }));
+            Command::Disconnect { source, sink, media, reply } => {
+                answer(reply, self.disconnect(Edge { source, sink, media }));
+            }
+            Command::Configure { endpoint, settings, reply } => {
+                if let Some(known) = self.endpoints.get_mut(&endpoint) {
+                    known.settings = settings;
+                }
+                answer(reply, ());
+            }
+            Command::RequestKeyframe { endpoint, reply } => {
+                answer(reply, self.request_keyframe(now, endpoint));
+            }
+            Command::CreateDataChannel { endpoint, reply, .. } => {
+                answer(reply, self.data_channels(endpoint).map(|()| 0));
+            }
+            Command::CloseDataChannel { endpoint, reply, .. } => {
+                answer(reply, self.data_channels(endpoint));
             }
             Command::SetRemoteOffer { endpoint, offer, reply } => {
                 answer(reply, self.set_remote_offer(endpoint, &offer))
@@ -92,8 +115,8 @@ impl State {
     }
 
     fn release_pipeline(&mut self, now: Instant, pipeline: PipelineId) {
-        for endpoint in self.graph.remove_pipeline(pipeline).unwrap_or_default() {
-            self.release_endpoint(now, endpoint);
+        for element in self.graph.remove_pipeline(pipeline).unwrap_or_default() {
+            self.release_element(now, element);
         }
         self.pipelines.remove(&pipeline);
     }
@@ -101,8 +124,8 @@ impl State {
     fn create_endpoint(
         &mut self,
         pipeline: PipelineId,
-        id: EndpointId,
-        options: &EndpointOptions,
+        id: ElementId,
+        options: EndpointOptions,
     ) -> Result<(), CreateError> {
         if !self.pipelines.contains_key(&pipeline) {
             return Err(CreateError::Released);
@@ -134,13 +157,15 @@ impl State {
             media: [None, None],
             gathered: false,
             connected: false,
+            options,
+            settings: EndpointSettings::default(),
         };
         self.endpoints.insert(id, endpoint);
         Ok(())
     }
 
-    /// Releases an endpoint with its connections, streams and session, once.
-    fn release_endpoint(&mut self, now: Instant, id: EndpointId) {
+    /// Releases an element with its connections and, if it is an endpoint, its streams and session, once.
+    fn release_element(&mut self, now: Instant, id: ElementId) {
         for edge in self.graph.remove_element(id) {
             self.unroute(edge);
         }
@@ -172,11 +197,12 @@ impl State {
     }
 
     fn connect(&mut self, now: Instant, edge: Edge) -> Result<(), ConnectError> {
-        if let (Some(source), Some(sink)) =
-            (self.parameters(edge.source, edge.kind), self.parameters(edge.sink, edge.kind))
+        if let Some(kind) = edge.media.rtp()
+            && let (Some(source), Some(sink)) =
+                (self.parameters(edge.source, kind), self.parameters(edge.sink, kind))
             && sdp::common_formats(&source.formats, &sink.formats).is_empty()
         {
-            return Err(ConnectError::NoCommonCodec(edge.kind));
+            return Err(ConnectError::NoCommonCodec(kind));
         }
         let replaced = self.graph.connect(edge).map_err(|error| match error {
             EdgeError::UnknownElement => ConnectError::Released,
@@ -199,20 +225,22 @@ impl State {
 
     /// Lets media flow along an edge, once both its ends have streams.
     fn route(&mut self, now: Instant, edge: Edge) {
-        let track = self.endpoints.get(&edge.source).and_then(|source| source.track(edge.kind));
-        let sink = self.endpoints.get(&edge.sink).and_then(|sink| sink.sink(edge.kind));
+        let Some(kind) = edge.media.rtp() else { return };
+        let track = self.endpoints.get(&edge.source).and_then(|source| source.track(kind));
+        let sink = self.endpoints.get(&edge.sink).and_then(|sink| sink.sink(kind));
         if let (Some(track), Some(sink)) = (track, sink) {
             self.forwarder.connect(track, sink, now);
         }
     }
 
     fn unroute(&mut self, edge: Edge) {
-        if let Some(sink) = self.endpoints.get(&edge.sink).and_then(|sink| sink.sink(edge.kind)) {
+        let Some(kind) = edge.media.rtp() else { return };
+        if let Some(sink) = self.endpoints.get(&edge.sink).and_then(|sink| sink.sink(kind)) {
             self.forwarder.disconnect(sink);
         }
     }
 
-    fn set_remote_offer(&mut self, id: EndpointId, offer: &str) -> Result<(), NegotiationError> {
+    fn set_remote_offer(&mut self, id: ElementId, offer: &str) -> Result<(), NegotiationError> {
         let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
         if !matches!(endpoint.negotiation, Negotiation::New) {
             return Err(NegotiationError::AlreadyNegotiated);
@@ -221,7 +249,7 @@ impl State {
         Ok(())
     }
 
-    fn create_answer(&mut self, now: Instant, id: EndpointId) -> Result<String, NegotiationError> {
+    fn create_answer(&mut self, now: Instant, id: ElementId) -> Result<String, NegotiationError> {
         let endpoint = self.endpoints.get(&id).ok_or(NegotiationError::Released)?;
         let offer = match &endpoint.negotiation {
             Negotiation::OfferReceived(offer) => offer,
@@ -234,7 +262,7 @@ impl State {
         Ok(answer.sdp)
     }
 
-    fn generate_offer(&mut self, id: EndpointId, options: OfferOptions) -> Result<String, NegotiationError> {
+    fn generate_offer(&mut self, id: ElementId, options: OfferOptions) -> Result<String, NegotiationError> {
         let peers = self.peers_of(id);
         let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
         if !matches!(endpoint.negotiation, Negotiation::New) {
@@ -246,7 +274,7 @@ impl State {
         Ok(text)
     }
 
-    fn process_answer(&mut self, now: Instant, id: EndpointId, text: &str) -> Result<(), NegotiationError> {
+    fn process_answer(&mut self, now: Instant, id: ElementId, text: &str) -> Result<(), NegotiationError> {
         let endpoint = self.endpoints.get(&id).ok_or(NegotiationError::Released)?;
         let offer = match &endpoint.negotiation {
             Negotiation::OfferSent(offer) => offer,
@@ -261,7 +289,7 @@ impl State {
 
     /// Both descriptions are known: the session learns its peer, the forwarder its streams, and edges
     /// that were waiting for them carry media.
-    fn establish(&mut self, now: Instant, id: EndpointId, remote: &RemoteTransport, negotiated: Negotiated) {
+    fn establish(&mut self, now: Instant, id: ElementId, remote: &RemoteTransport, negotiated: Negotiated) {
         let Some(endpoint) = self.endpoints.get_mut(&id) else { return };
         let session = endpoint.session;
         let Some(seat) = self.sessions.get_mut(session) else { return };
@@ -298,17 +326,18 @@ impl State {
     }
 
     /// What the elements connected to an endpoint accept, as far as it is known.
-    fn peers_of(&self, id: EndpointId) -> Peers {
+    fn peers_of(&self, id: ElementId) -> Peers {
         let mut peers = Peers::default();
         for edge in self.graph.edges_of(id) {
+            let Some(kind) = edge.media.rtp() else { continue };
             let other = if edge.source == id { edge.sink } else { edge.source };
             let Some(endpoint) = self.endpoints.get(&other).filter(|_| other != id) else { continue };
-            let formats = match (&endpoint.negotiation, endpoint.parameters(edge.kind)) {
-                (Negotiation::OfferReceived(offer), _) => offer.formats(edge.kind),
+            let formats = match (&endpoint.negotiation, endpoint.parameters(kind)) {
+                (Negotiation::OfferReceived(offer), _) => offer.formats(kind),
                 (_, Some(parameters)) => Some(parameters.formats.clone()),
                 _ => None,
             };
-            match edge.kind {
+            match kind {
                 MediaKind::Audio => peers.audio.extend(formats),
                 MediaKind::Video => peers.video.extend(formats),
             }
@@ -316,11 +345,11 @@ impl State {
         peers
     }
 
-    fn parameters(&self, id: EndpointId, kind: MediaKind) -> Option<&Arc<RtpParameters>> {
+    fn parameters(&self, id: ElementId, kind: MediaKind) -> Option<&Arc<RtpParameters>> {
         self.endpoints.get(&id)?.parameters(kind)
     }
 
-    fn gather_candidates(&mut self, id: EndpointId) -> Result<(), NegotiationError> {
+    fn gather_candidates(&mut self, id: ElementId) -> Result<(), NegotiationError> {
         let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
         if matches!(endpoint.negotiation, Negotiation::New | Negotiation::OfferReceived(_)) {
             return Err(NegotiationError::NoOffer);
@@ -346,7 +375,7 @@ impl State {
     fn add_ice_candidate(
         &mut self,
         now: Instant,
-        id: EndpointId,
+        id: ElementId,
         candidate: &IceCandidate,
     ) -> Result<(), CandidateError> {
         let session = self.endpoints.get(&id).ok_or(CandidateError::Released)?.session;
@@ -357,7 +386,18 @@ impl State {
         Ok(())
     }
 
-    fn endpoint_stats(&self, id: EndpointId) -> Option<EndpointStats> {
+    fn request_keyframe(&mut self, now: Instant, id: ElementId) -> Result<(), KeyframeError> {
+        let endpoint = self.endpoints.get(&id).ok_or(KeyframeError::Released)?;
+        let track = endpoint.track(MediaKind::Video).ok_or(KeyframeError::NoVideo)?;
+        if self.forwarder.request_keyframe_of(track, now) { Ok(()) } else { Err(KeyframeError::NoVideo) }
+    }
+
+    fn data_channels(&self, id: ElementId) -> Result<(), DataChannelError> {
+        self.endpoints.get(&id).ok_or(DataChannelError::Released)?;
+        Err(DataChannelError::NotNegotiated)
+    }
+
+    fn endpoint_stats(&self, id: ElementId) -> Option<EndpointStats> {
         let endpoint = self.endpoints.get(&id)?;
         let session = &self.sessions.get(endpoint.session)?.session;
         Some(EndpointStats {
@@ -378,6 +418,7 @@ impl State {
                 .flatten()
                 .filter_map(|media| self.forwarder.sink_stats(media.sink?))
                 .collect(),
+            data_channels: Vec::new(),
         })
     }
 

@@ -1,7 +1,7 @@
 //! What a worker knows of one endpoint beyond its session.
 
 use crate::id::{PipelineId, SessionId, SinkId, TrackId};
-use crate::pipeline::MediaKind;
+use crate::pipeline::{EndpointOptions, EndpointSettings, MediaKind};
 use crate::rtp::RtpParameters;
 use crate::session::sdp::{LocalDescription, Offer, RemoteDescription};
 use std::sync::Arc;
@@ -16,6 +16,8 @@ pub(super) struct Endpoint {
     pub(super) media: [Option<Media>; MediaKind::ALL.len()],
     pub(super) gathered: bool,
     pub(super) connected: bool,
+    pub(super) options: EndpointOptions,
+    pub(super) settings: EndpointSettings,
 }
 
 /// How far an endpoint's one negotiation has come.

@@ -20,7 +20,7 @@ pub(crate) use command::{Command, WorkerHandle};
 
 use crate::error::StartError;
 use crate::forward::{DropCounters, DropReason, Forwarder};
-use crate::id::{EndpointId, PipelineId, SessionId};
+use crate::id::{ElementId, PipelineId, SessionId};
 use crate::pipeline::graph::Graph;
 use crate::pipeline::{EndpointEvent, MediaConfig, PipelineEvent};
 use crate::rtp::Ssrc;
@@ -68,7 +68,7 @@ pub(super) struct State {
     forwarder: Forwarder,
     graph: Graph,
     pipelines: BTreeMap<PipelineId, Owner>,
-    endpoints: BTreeMap<EndpointId, Endpoint>,
+    endpoints: BTreeMap<ElementId, Endpoint>,
     /// One per socket, in the order of the sockets.
     outgoing: Vec<Outgoing>,
     certificate: Arc<Certificate>,
@@ -87,7 +87,7 @@ pub(super) struct State {
 /// A session with whose it is.
 struct Seat {
     session: Session,
-    endpoint: EndpointId,
+    endpoint: ElementId,
     /// Who says what no stream of Keel's own says: reception reports and feedback.
     rtcp_ssrc: Ssrc,
     cname: Arc<str>,
@@ -316,7 +316,7 @@ impl State {
     }
 
     /// Tells an endpoint's owner when media can flow, or no longer can.
-    fn report_connection(&mut self, id: SessionId, endpoint: EndpointId) {
+    fn report_connection(&mut self, id: SessionId, endpoint: ElementId) {
         use crate::pipeline::ConnectionState::{Connected, Disconnected};
         let connected = self.sessions.get(id).is_some_and(|seat| seat.session.media_path().is_some());
         let Some(known) = self.endpoints.get_mut(&endpoint) else { return };
@@ -328,7 +328,7 @@ impl State {
     }
 
     /// Sends an event to the pipeline's owner; a full queue drops it and counts.
-    fn emit(&mut self, endpoint: EndpointId, event: EndpointEvent) {
+    fn emit(&mut self, endpoint: ElementId, event: EndpointEvent) {
         let Some(owner) = self.endpoints.get(&endpoint).and_then(|known| self.pipelines.get(&known.pipeline))
         else {
             return;

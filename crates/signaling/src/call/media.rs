@@ -150,6 +150,9 @@ fn report_on(side: Side, event: PipelineEvent) -> Option<MediaReport> {
         | EndpointEvent::Ice(_)
         | EndpointEvent::PairSelected { .. }
         | EndpointEvent::Dtls(_)
+        | EndpointEvent::Media(_)
+        | EndpointEvent::DataChannelOpened { .. }
+        | EndpointEvent::DataChannelClosed { .. }
         | EndpointEvent::MediaFlowingIn { .. }
         | EndpointEvent::MediaFlowingOut { .. } => None,
     }
@@ -164,6 +167,9 @@ fn kind_of(event: &EndpointEvent) -> &'static str {
         EndpointEvent::PairSelected { .. } => "pair selected",
         EndpointEvent::Dtls(_) => "dtls",
         EndpointEvent::Connection(_) => "connection",
+        EndpointEvent::Media(_) => "media",
+        EndpointEvent::DataChannelOpened { .. } => "data channel opened",
+        EndpointEvent::DataChannelClosed { .. } => "data channel closed",
         EndpointEvent::MediaFlowingIn { .. } => "media flowing in",
         EndpointEvent::MediaFlowingOut { .. } => "media flowing out",
         EndpointEvent::PeerClosed => "peer closed",

@@ -1,0 +1,62 @@
+//! Data channels as their owner sees them (RFC 8831).
+
+/// What a new data channel is to be (RFC 8832 §5.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataChannelOptions {
+    /// Its name, at most 65,535 bytes.
+    pub label: String,
+    /// Whether messages arrive in the order they were sent.
+    pub ordered: bool,
+    /// Milliseconds after which a message is given up; `None`: never. Not together with `retransmits_max`.
+    pub lifetime_ms_max: Option<u16>,
+    /// Repetitions after which a message is given up; `None`: never. Not together with `lifetime_ms_max`.
+    pub retransmits_max: Option<u16>,
+    /// The application's protocol, at most 65,535 bytes.
+    pub protocol: String,
+}
+
+impl Default for DataChannelOptions {
+    fn default() -> Self {
+        Self {
+            label: String::new(),
+            ordered: true,
+            lifetime_ms_max: None,
+            retransmits_max: None,
+            protocol: String::new(),
+        }
+    }
+}
+
+/// The state of a data channel (W3C `RTCDataChannelState`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataChannelState {
+    /// Asked for by us and not agreed to yet.
+    Connecting,
+    /// Messages can flow.
+    Open,
+    /// Being closed.
+    Closing,
+    /// Closed.
+    Closed,
+}
+
+/// One data channel and its counters since it began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataChannelInfo {
+    /// The SCTP stream.
+    pub stream: u16,
+    /// Its name.
+    pub label: String,
+    /// The application's protocol.
+    pub protocol: String,
+    /// Its state.
+    pub state: DataChannelState,
+    /// Messages sent to the peer.
+    pub messages_sent: u64,
+    /// Bytes of those.
+    pub bytes_sent: u64,
+    /// Messages received from the peer.
+    pub messages_received: u64,
+    /// Bytes of those.
+    pub bytes_received: u64,
+}
