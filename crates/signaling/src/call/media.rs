@@ -65,7 +65,7 @@ pub(super) async fn serve(
 /// Both offers are set before either answer is made: so each answer lists what both peers can do.
 async fn set_up(pipeline: &Pipeline, call: CallId, offers: &Offers) -> Result<Peers, String> {
     let endpoint = async |side: Side| {
-        let options = EndpointOptions { label: format!("{call:?} {side:?}") };
+        let options = EndpointOptions { label: format!("{call:?} {side:?}"), ..EndpointOptions::default() };
         pipeline.create_webrtc_endpoint(options).await.map_err(|error| error.to_string())
     };
     let caller = endpoint(Side::Caller).await?;
