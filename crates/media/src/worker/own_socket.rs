@@ -196,3 +196,165 @@ impl State {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forward::DropReason;
+    use crate::id::PipelineId;
+    use crate::pipeline::{EndpointOptions, IceState, MediaConfig, OfferOptions, PipelineEvent};
+    use crate::session::Certificate;
+    use crate::session::sdp::RemoteCandidate;
+    use crate::worker::socket::SocketId;
+    use crate::worker::wait::Ready;
+    use crate::worker::{Worker, WorkerHandle};
+    use std::net::{Ipv4Addr, UdpSocket};
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+    use std::time::Instant;
+    use tokio::sync::mpsc;
+
+    /// Rounds of a worker that suffice for a handshake between two of its endpoints.
+    const TICKS_MAX: usize = 500;
+    const OFFERER: ElementId = ElementId::new(1);
+    const ANSWERER: ElementId = ElementId::new(2);
+
+    /// A worker without a thread, with two endpoints that were negotiated with each other.
+    struct Pair {
+        worker: Worker,
+        _handle: WorkerHandle,
+        _events: mpsc::Receiver<PipelineEvent>,
+    }
+
+    impl Pair {
+        fn new(config: MediaConfig) -> Self {
+            let config = MediaConfig {
+                bind: vec![Ipv4Addr::LOCALHOST.into()],
+                port_base: 0,
+                seed: Some(1),
+                socket_buffer_bytes: 64 << 10,
+                ..config
+            };
+            let certificate = Arc::new(Certificate::generate().expect("a certificate"));
+            let (mut worker, handle) = Worker::new(0, &config, certificate).expect("loopback has room");
+            let place = handle.reserve(&Arc::new(AtomicUsize::new(0)), 1).expect("the first pipeline");
+            let (sender, events) = mpsc::channel(64);
+            let state = &mut worker.state;
+            state.create_pipeline(PipelineId::new(1), place, sender);
+            for id in [OFFERER, ANSWERER] {
+                let created = state.create_endpoint(PipelineId::new(1), id, EndpointOptions::default());
+                created.expect("room for two sessions");
+            }
+            let offer = state.generate_offer(OFFERER, OfferOptions::default()).expect("an offer");
+            state.set_remote_offer(ANSWERER, &offer).expect("Keel understands itself");
+            Self { worker, _handle: handle, _events: events }
+        }
+
+        fn answer(&mut self) -> Result<(), NegotiationError> {
+            let now = Instant::now(); // clock: the worker has no thread to read it
+            let state = &mut self.worker.state;
+            let answer = state.create_answer(now, ANSWERER)?;
+            state.process_answer(now, OFFERER, &answer)?;
+            let shared = self.shared();
+            let candidate = format!("candidate:0 1 udp 1 {} {} typ host", shared.ip(), shared.port());
+            let candidate = RemoteCandidate::parse(&candidate).expect("a candidate");
+            let session = self.session(ANSWERER);
+            let state = &mut self.worker.state;
+            let seat = state.sessions.get_mut(session).expect("it lives");
+            seat.session.add_remote_candidate(now, &candidate);
+            state.settle(now, session);
+            Ok(())
+        }
+
+        fn connect(&mut self) {
+            let mut ready = Ready::default();
+            for _ in 0..TICKS_MAX {
+                let now = Instant::now(); // clock: the worker has no thread to read it
+                self.worker.tick(now, ready);
+                if [OFFERER, ANSWERER].into_iter().all(|id| self.is_up(id)) {
+                    return;
+                }
+                ready = self.worker.waiter.wait(Some(self.worker.state.next_timeout().unwrap_or(now)));
+            }
+            panic!("the two did not connect within {TICKS_MAX} rounds");
+        }
+
+        fn is_up(&self, endpoint: ElementId) -> bool {
+            let seat = self.worker.state.sessions.get(self.session(endpoint)).expect("it lives");
+            seat.session.ice.state() == IceState::Connected && seat.path.is_some()
+        }
+
+        fn session(&self, endpoint: ElementId) -> SessionId {
+            self.worker.state.endpoints.get(&endpoint).expect("it lives").session
+        }
+
+        fn shared(&self) -> SocketAddr {
+            self.worker.local_addresses().next().expect("one address")
+        }
+
+        fn own_place(&self) -> usize {
+            let seat = self.worker.state.sessions.get(self.session(ANSWERER)).expect("it lives");
+            *seat.own.first().expect("the answerer is the full agent")
+        }
+
+        fn drops(&self, reason: DropReason) -> u64 {
+            self.worker.state.counters.drops.get(reason)
+        }
+    }
+
+    #[test]
+    fn the_socket_tells_two_endpoints_of_one_worker_apart() {
+        let mut pair = Pair::new(MediaConfig::default());
+        pair.answer().expect("room for a socket");
+        pair.connect();
+        let (shared, place) = (pair.shared(), pair.own_place());
+        let state = &pair.worker.state;
+        let own = state.own.socket(place).expect("it is open").local;
+        // Each is the other's peer, and the shared address leads to nobody but by the own socket.
+        assert_eq!(state.session_at(SocketId::Shared(0), own), Ok(pair.session(OFFERER)));
+        assert_eq!(state.session_at(SocketId::Own(place), shared), Ok(pair.session(ANSWERER)));
+        assert_eq!(state.session_at(SocketId::Shared(0), shared), Err(DropReason::UnknownAddress));
+    }
+
+    #[test]
+    fn an_own_socket_takes_nothing_from_an_address_that_did_not_pass_a_check() {
+        let mut pair = Pair::new(MediaConfig::default());
+        pair.answer().expect("room for a socket");
+        let place = pair.own_place();
+        let now = Instant::now(); // clock: the worker has no thread to read it
+        let stranger: SocketAddr = (Ipv4Addr::LOCALHOST, 9).into();
+        // Before any check even the true peer is a stranger.
+        for remote in [stranger, pair.shared()] {
+            for mut datagram in [vec![0x80, 96], vec![0x81, 201], vec![22, 254]] {
+                let before = pair.drops(DropReason::UnknownAddress);
+                pair.worker.state.handle_datagram(now, SocketId::Own(place), remote, &mut datagram);
+                assert_eq!(pair.drops(DropReason::UnknownAddress), before + 1, "{datagram:?} {remote}");
+            }
+        }
+        pair.connect();
+        let before = pair.drops(DropReason::UnknownAddress);
+        pair.worker.state.handle_datagram(now, SocketId::Own(place), stranger, &mut [0x80, 96]);
+        assert_eq!(pair.drops(DropReason::UnknownAddress), before + 1);
+    }
+
+    #[test]
+    fn own_sockets_close_with_their_session() {
+        let mut pair = Pair::new(MediaConfig::default());
+        pair.answer().expect("room for a socket");
+        pair.connect();
+        let own = pair.worker.state.own.socket(pair.own_place()).expect("it is open").local;
+        assert!(UdpSocket::bind(own).is_err(), "it is in use");
+        let now = Instant::now(); // clock: the worker has no thread to read it
+        pair.worker.state.release_element(now, ANSWERER);
+        assert_eq!((pair.worker.state.own.len(), pair.worker.state.own.sessions), (0, 0));
+        UdpSocket::bind(own).expect("the port is free again");
+    }
+
+    #[test]
+    fn at_the_limit_a_session_is_refused_and_nothing_stays_open() {
+        let mut pair = Pair::new(MediaConfig { full_sessions_per_worker_max: 0, ..MediaConfig::default() });
+        assert_eq!(pair.answer(), Err(NegotiationError::NoSockets));
+        let own = &pair.worker.state.own;
+        assert_eq!((own.len(), own.refused()), (0, 1));
+    }
+}

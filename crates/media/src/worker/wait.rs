@@ -33,7 +33,7 @@ pub(super) struct Waiter {
 pub(super) struct Registrar(Arc<OwnedFd>);
 
 /// The shared sockets that have something to read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Ready(u64);
 
 impl Waiter {

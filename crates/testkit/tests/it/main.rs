@@ -10,3 +10,4 @@ mod loss;
 mod negotiation;
 mod soak;
 mod stage;
+mod trunk;
