@@ -29,6 +29,7 @@ mod kind;
 mod pass_through;
 mod server;
 mod stats;
+mod survey;
 
 pub use config::{
     EndpointOptions, EndpointSettings, IceCandidate, MediaConfig, OfferDirection, OfferOptions,
@@ -40,6 +41,7 @@ pub use kind::{MediaKind, MediaType};
 pub use pass_through::PassThrough;
 pub use server::MediaServer;
 pub use stats::{EndpointStats, MediaSnapshot, StreamStats};
+pub use survey::{ElementSurvey, PipelineSurvey};
 
 use crate::error::{
     CandidateError, ConnectError, CreateError, DataChannelError, KeyframeError, NegotiationError,
