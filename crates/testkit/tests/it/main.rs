@@ -11,3 +11,4 @@ mod loss;
 mod negotiation;
 mod soak;
 mod stage;
+mod trunk;
