@@ -2,8 +2,9 @@
 
 use super::State;
 use super::command::{Command, Reply};
-use crate::error::{CreateError, DataChannelError};
+use crate::error::DataChannelError;
 use crate::id::ElementId;
+use crate::pipeline::ElementKind;
 use crate::pipeline::graph::Edge;
 use std::time::Instant;
 
@@ -30,8 +31,7 @@ impl State {
             }
             Command::CreatePassThrough { pipeline, element, reply } => {
                 if !reply.is_closed() {
-                    let added = self.graph.add_element(pipeline, element);
-                    answer(reply, if added { Ok(()) } else { Err(CreateError::Released) });
+                    answer(reply, self.graph.add_element(pipeline, element, ElementKind::PassThrough));
                 }
             }
             Command::ReleaseElement { element, reply } => {
@@ -42,7 +42,7 @@ impl State {
                 answer(reply, self.connect(now, Edge { source, sink, media }));
             }
             Command::Disconnect { source, sink, media, reply } => {
-                answer(reply, self.disconnect(Edge { source, sink, media }));
+                answer(reply, self.disconnect(now, Edge { source, sink, media }));
             }
             Command::Configure { endpoint, settings, reply } => {
                 if let Some(known) = self.endpoints.get_mut(&endpoint) {
@@ -80,6 +80,9 @@ impl State {
                 answer(reply, self.add_ice_candidate(now, endpoint, &candidate));
             }
             Command::EndpointStats { endpoint, reply } => answer(reply, self.endpoint_stats(endpoint)),
+            Command::Flow { element, media, reply } => answer(reply, self.flow(element, media)),
+            Command::PipelineGraph { pipeline, reply } => answer(reply, self.pipeline_graph(pipeline)),
+            Command::Survey { after, limit, reply } => answer(reply, self.survey(after, limit)),
             Command::Snapshot { reply } => answer(reply, self.snapshot()),
             Command::Stop { reply } => {
                 for pipeline in self.graph.pipelines().collect::<Vec<_>>() {

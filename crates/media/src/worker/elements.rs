@@ -6,7 +6,9 @@ use super::table::slot_of;
 use super::{Owner, Seat, State};
 use crate::error::CreateError;
 use crate::id::{ElementId, PipelineId, SessionId};
-use crate::pipeline::{EndpointEvent, EndpointOptions, EndpointSettings, IceState, PipelineEvent};
+use crate::pipeline::{
+    ElementKind, EndpointEvent, EndpointOptions, EndpointSettings, IceState, PipelineEvent,
+};
 use crate::rtp::Ssrc;
 use crate::session::Session;
 use crate::session::ice::{IceAgent, IceCredentials};
@@ -39,9 +41,20 @@ impl State {
         id: ElementId,
         options: EndpointOptions,
     ) -> Result<(), CreateError> {
-        if !self.pipelines.contains_key(&pipeline) {
-            return Err(CreateError::Released);
+        self.graph.add_element(pipeline, id, ElementKind::Endpoint)?;
+        let created = self.open_session(pipeline, id, options);
+        if created.is_err() {
+            self.graph.remove_element(id);
         }
+        created
+    }
+
+    fn open_session(
+        &mut self,
+        pipeline: PipelineId,
+        id: ElementId,
+        options: EndpointOptions,
+    ) -> Result<(), CreateError> {
         let ice = IceAgent::new(&mut self.rng).map_err(|_| CreateError::Stopped)?;
         let local = describe(&mut self.rng, ice.local_credentials(), self.certificate.fingerprint().hex());
         let ufrag = ice.local_credentials().ufrag.clone();
@@ -55,7 +68,6 @@ impl State {
         };
         let session = self.sessions.insert(|_| seat).ok_or(CreateError::Full)?;
         self.routes.add(&ufrag, session);
-        self.graph.add_element(pipeline, id);
         self.load.add();
         tracing::debug!(%pipeline, endpoint = %id, %session, label = options.label, "endpoint created");
         let endpoint = Endpoint {
@@ -77,9 +89,8 @@ impl State {
 
     /// Releases an element with its connections and, if it is an endpoint, its streams and session, once.
     pub(super) fn release_element(&mut self, now: Instant, id: ElementId) {
-        for edge in self.graph.remove_element(id) {
-            self.unroute(edge);
-        }
+        let changes = self.graph.remove_element(id);
+        self.follow(now, changes);
         let Some(session) = self.endpoints.get(&id).map(|endpoint| endpoint.session) else { return };
         self.close_session(now, session);
         self.emit(id, EndpointEvent::Ice(IceState::Closed));

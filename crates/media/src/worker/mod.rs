@@ -60,7 +60,6 @@ const TIMEOUTS_PER_TICK_MAX: usize = 256;
 
 /// A worker before and while its thread runs.
 pub(crate) struct Worker {
-    index: usize,
     sockets: Vec<MediaSocket>,
     waiter: Waiter,
     receive: ReceiveBatch,
@@ -70,6 +69,7 @@ pub(crate) struct Worker {
 
 /// Everything but the shared sockets and the inbox, so that a datagram can lie in its buffer while it is handled.
 pub(super) struct State {
+    index: usize,
     sessions: Table<Seat>,
     routes: Routes,
     timers: Timers,
@@ -158,6 +158,7 @@ impl Worker {
             None => StdRng::from_rng(&mut rand::rng()),
         };
         let state = State {
+            index,
             sessions: Table::new(config.sessions_per_worker_max),
             routes: Routes::default(),
             timers: Timers::default(),
@@ -182,7 +183,7 @@ impl Worker {
             stopped: None,
             running: true,
         };
-        Ok((Self { index, sockets, waiter, receive: ReceiveBatch::new(), inbox, state }, handle))
+        Ok((Self { sockets, waiter, receive: ReceiveBatch::new(), inbox, state }, handle))
     }
 
     /// The addresses of its sockets.
@@ -197,7 +198,7 @@ impl Worker {
 
     /// Runs until it is told to stop.
     pub(crate) fn run(mut self) {
-        let span = tracing::info_span!("worker", index = self.index);
+        let span = tracing::info_span!("worker", index = self.state.index);
         let _entered = span.enter();
         let mut timeout = None;
         while self.state.running {

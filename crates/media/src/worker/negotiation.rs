@@ -5,6 +5,7 @@ use super::endpoint::{Media, Negotiation};
 use crate::error::{CandidateError, NegotiationError};
 use crate::forward::{SinkConfig, SourceConfig};
 use crate::id::ElementId;
+use crate::pipeline::graph::Feed;
 use crate::pipeline::{IceCandidate, MediaKind, OfferOptions};
 use crate::session::sdp::{self, Negotiated, Peers, RemoteCandidate, RemoteDescription, RemoteTransport};
 use std::sync::Arc;
@@ -100,8 +101,8 @@ impl State {
         Ok(())
     }
 
-    /// Both descriptions are known: the session learns its peer, the forwarder its streams, and edges
-    /// that were waiting for them carry media.
+    /// Both descriptions are known: the session learns its peer, the forwarder its streams, and
+    /// connections that were waiting for them carry media.
     fn establish(&mut self, now: Instant, id: ElementId, remote: &RemoteTransport, negotiated: Negotiated) {
         let Some(endpoint) = self.endpoints.get_mut(&id) else { return };
         let session = endpoint.session;
@@ -132,17 +133,19 @@ impl State {
         }
         seat.session.set_remote(now, remote, negotiated.dtls_role, &mut self.rng);
         self.settle(now, session);
-        for edge in self.graph.edges_of(id) {
-            self.route(now, edge);
+        for Feed { source, sink, media } in self.graph.feeds_of(id) {
+            if let Some(kind) = media.rtp() {
+                self.route(now, source, sink, kind);
+            }
         }
     }
 
-    /// What the elements connected to an endpoint accept, as far as it is known.
+    /// What the endpoints accept that feed this one or are fed by it, as far as it is known.
     fn peers_of(&self, id: ElementId) -> Peers {
         let mut peers = Peers::default();
-        for edge in self.graph.edges_of(id) {
-            let Some(kind) = edge.media.rtp() else { continue };
-            let other = if edge.source == id { edge.sink } else { edge.source };
+        for Feed { source, sink, media } in self.graph.feeds_of(id) {
+            let Some(kind) = media.rtp() else { continue };
+            let other = if source == id { sink } else { source };
             let Some(endpoint) = self.endpoints.get(&other).filter(|_| other != id) else { continue };
             let formats = match (&endpoint.negotiation, endpoint.parameters(kind)) {
                 (Negotiation::OfferReceived(offer), _) => offer.formats(kind),
