@@ -19,7 +19,7 @@ use crate::session::Session;
 use crate::session::ice::{IceAgent, IceCredentials};
 use crate::session::sdp::{
     self, HostCandidate, LocalDescription, Negotiated, Peers, RemoteCandidate, RemoteDescription,
-    RemoteTransport, SendStream,
+    RemoteTransport, Restrictions, SendStream,
 };
 use rand::Rng;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ impl State {
             }
             Command::Configure { endpoint, settings, reply } => {
                 if let Some(known) = self.endpoints.get_mut(&endpoint) {
-                    known.settings = settings;
+                    known.configure(settings);
                 }
                 answer(reply, ());
             }
@@ -149,16 +149,17 @@ impl State {
         self.graph.add_element(pipeline, id);
         self.load.add();
         tracing::debug!(%pipeline, endpoint = %id, %session, label = options.label, "endpoint created");
+        let settings = EndpointSettings::default();
         let endpoint = Endpoint {
             pipeline,
             session,
-            local,
+            local: LocalDescription { restrictions: Restrictions::of(&options, &settings), ..local },
             negotiation: Negotiation::New,
             media: [None, None],
             gathered: false,
             connected: false,
             options,
-            settings: EndpointSettings::default(),
+            settings,
         };
         self.endpoints.insert(id, endpoint);
         Ok(())
@@ -333,7 +334,10 @@ impl State {
             let other = if edge.source == id { edge.sink } else { edge.source };
             let Some(endpoint) = self.endpoints.get(&other).filter(|_| other != id) else { continue };
             let formats = match (&endpoint.negotiation, endpoint.parameters(kind)) {
-                (Negotiation::OfferReceived(offer), _) => offer.formats(kind),
+                (Negotiation::OfferReceived(offer), _) => {
+                    let restriction = endpoint.local.restrictions.of_kind(kind);
+                    offer.formats(kind).map(|formats| restriction.accepted(formats))
+                }
                 (_, Some(parameters)) => Some(parameters.formats.clone()),
                 _ => None,
             };
@@ -461,6 +465,7 @@ fn describe(rng: &mut impl Rng, ice: &IceCredentials, fingerprint: String) -> Lo
         stream_id: format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64()),
         audio: SendStream { ssrc: ssrcs[0], rtx: None },
         video: SendStream { ssrc: ssrcs[1], rtx: Some(ssrcs[2]) },
+        restrictions: Restrictions::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::id::{PipelineId, SessionId, SinkId, TrackId};
 use crate::pipeline::{EndpointOptions, EndpointSettings, MediaKind};
 use crate::rtp::RtpParameters;
-use crate::session::sdp::{LocalDescription, Offer, RemoteDescription};
+use crate::session::sdp::{LocalDescription, Offer, RemoteDescription, Restrictions};
 use std::sync::Arc;
 
 /// One endpoint: where its negotiation stands, and what came of it.
@@ -44,6 +44,12 @@ pub(super) struct Media {
 }
 
 impl Endpoint {
+    /// Takes new settings, for descriptions made from now on.
+    pub(super) fn configure(&mut self, settings: EndpointSettings) {
+        self.local.restrictions = Restrictions::of(&self.options, &settings);
+        self.settings = settings;
+    }
+
     pub(super) fn track(&self, kind: MediaKind) -> Option<TrackId> {
         self.media[kind as usize].as_ref()?.track
     }
