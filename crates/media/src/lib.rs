@@ -18,7 +18,7 @@ pub use error::{
     CandidateError, ConnectError, CreateError, DataChannelError, KeyframeError, NegotiationError, StartError,
 };
 pub use pipeline::{
-    ConnectionState, DataChannelInfo, DataChannelOptions, DataChannelState, DtlsState, EndpointEvent,
+    ConnectionState, DataChannelInfo, DataChannelOptions, DataChannelState, Dscp, DtlsState, EndpointEvent,
     EndpointOptions, EndpointSettings, EndpointStats, IceCandidate, IceState, MediaConfig, MediaKind,
     MediaServer, MediaSnapshot, MediaType, OfferDirection, OfferOptions, PassThrough, Pipeline,
     PipelineEvent, PipelineEvents, StreamStats, WebRtcEndpoint,

@@ -22,6 +22,7 @@
 
 mod config;
 mod data;
+mod dscp;
 mod event;
 pub(crate) mod graph;
 mod kind;
@@ -33,6 +34,7 @@ pub use config::{
     EndpointOptions, EndpointSettings, IceCandidate, MediaConfig, OfferDirection, OfferOptions,
 };
 pub use data::{DataChannelInfo, DataChannelOptions, DataChannelState};
+pub use dscp::Dscp;
 pub use event::{ConnectionState, DtlsState, EndpointEvent, IceState, PipelineEvent, PipelineEvents};
 pub use kind::{MediaKind, MediaType};
 pub use pass_through::PassThrough;

@@ -2,6 +2,7 @@
 
 use super::command::{Command, Reply, Reservation};
 use super::endpoint::{Endpoint, Media, Negotiation};
+use super::latency::LatencyMeter;
 use super::table::slot_of;
 use super::{Owner, Seat, State};
 use crate::error::{
@@ -64,9 +65,7 @@ impl State {
                 answer(reply, self.disconnect(Edge { source, sink, media }));
             }
             Command::Configure { endpoint, settings, reply } => {
-                if let Some(known) = self.endpoints.get_mut(&endpoint) {
-                    known.configure(settings);
-                }
+                self.configure(endpoint, settings);
                 answer(reply, ());
             }
             Command::RequestKeyframe { endpoint, reply } => {
@@ -142,6 +141,7 @@ impl State {
             endpoint: id,
             rtcp_ssrc: local.audio.ssrc,
             cname: local.cname.as_str().into(),
+            dscp: options.dscp,
             path: None,
         };
         let session = self.sessions.insert(|_| seat).ok_or(CreateError::Full)?;
@@ -160,6 +160,7 @@ impl State {
             connected: false,
             options,
             settings,
+            latency: None,
         };
         self.endpoints.insert(id, endpoint);
         Ok(())
@@ -174,6 +175,7 @@ impl State {
         self.close_session(now, session);
         self.emit(id, EndpointEvent::Ice(IceState::Closed));
         self.endpoints.remove(&id);
+        self.latency_watched.remove(&id);
         tracing::debug!(endpoint = %id, %session, "endpoint released");
     }
 
@@ -319,8 +321,12 @@ impl State {
             endpoint.media[media.kind as usize] = Some(Media { index: media.index, parameters, track, sink });
         }
         endpoint.negotiation = Negotiation::Done;
+        if endpoint.parameters(MediaKind::Video).is_some() {
+            seat.session.expect_video();
+        }
         seat.session.set_remote(now, remote, negotiated.dtls_role, &mut self.rng);
         self.settle(now, session);
+        self.apply_limits(id);
         for edge in self.graph.edges_of(id) {
             self.route(now, edge);
         }
@@ -422,6 +428,7 @@ impl State {
                 .flatten()
                 .filter_map(|media| self.forwarder.sink_stats(media.sink?))
                 .collect(),
+            latency: endpoint.latency.iter().flat_map(LatencyMeter::averages).collect(),
             data_channels: Vec::new(),
         })
     }

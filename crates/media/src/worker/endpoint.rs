@@ -1,9 +1,10 @@
 //! What a worker knows of one endpoint beyond its session.
 
+use super::latency::LatencyMeter;
 use crate::id::{PipelineId, SessionId, SinkId, TrackId};
 use crate::pipeline::{EndpointOptions, EndpointSettings, MediaKind};
 use crate::rtp::RtpParameters;
-use crate::session::sdp::{LocalDescription, Offer, RemoteDescription, Restrictions};
+use crate::session::sdp::{LocalDescription, Offer, RemoteDescription};
 use std::sync::Arc;
 
 /// One endpoint: where its negotiation stands, and what came of it.
@@ -18,6 +19,8 @@ pub(super) struct Endpoint {
     pub(super) connected: bool,
     pub(super) options: EndpointOptions,
     pub(super) settings: EndpointSettings,
+    /// While [`EndpointSettings::latency_stats`] is on.
+    pub(super) latency: Option<LatencyMeter>,
 }
 
 /// How far an endpoint's one negotiation has come.
@@ -44,12 +47,6 @@ pub(super) struct Media {
 }
 
 impl Endpoint {
-    /// Takes new settings, for descriptions made from now on.
-    pub(super) fn configure(&mut self, settings: EndpointSettings) {
-        self.local.restrictions = Restrictions::of(&self.options, &settings);
-        self.settings = settings;
-    }
-
     pub(super) fn track(&self, kind: MediaKind) -> Option<TrackId> {
         self.media[kind as usize].as_ref()?.track
     }

@@ -1,6 +1,6 @@
 //! The end of a tick: reports and forwarded packets are written, sealed and sent.
 
-use super::batch::{FlushReport, Segmentation, SendBatch};
+use super::batch::{Destination, FlushReport, Segmentation, SendBatch};
 use super::socket::MediaSocket;
 use super::{Counters, Outgoing, Path, Seat, State};
 use crate::forward::{DropReason, Output};
@@ -9,7 +9,6 @@ use crate::pipeline::EndpointEvent;
 use crate::rtp::AbsSendTime;
 use crate::rtp::rtcp::Report;
 use crate::srtp::Profile;
-use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
@@ -131,13 +130,13 @@ impl Outgoing {
         if self.batch.is_full() {
             self.flush(socket, counters);
         }
-        self.batch.reserve(path.remote, path.segmentation, length)
+        self.batch.reserve(Destination { address: path.remote, dscp: path.dscp }, path.segmentation, length)
     }
 
     /// Adds a datagram of ICE or DTLS. They are few, and lost when the batch is full, as any datagram may
     /// be: their protocols repeat them.
-    pub(super) fn push(&mut self, remote: SocketAddr, bytes: &[u8]) {
-        if let Some(place) = self.batch.reserve(remote, Segmentation::Single, bytes.len()) {
+    pub(super) fn push(&mut self, destination: Destination, bytes: &[u8]) {
+        if let Some(place) = self.batch.reserve(destination, Segmentation::Single, bytes.len()) {
             place.copy_from_slice(bytes);
             self.batch.commit(bytes.len());
         }

@@ -10,7 +10,9 @@ mod control;
 mod demux;
 mod endpoint;
 mod flush;
+mod latency;
 mod receive;
+mod settings;
 mod socket;
 mod table;
 mod timers;
@@ -22,18 +24,18 @@ use crate::error::StartError;
 use crate::forward::{DropCounters, DropReason, Forwarder};
 use crate::id::{ElementId, PipelineId, SessionId};
 use crate::pipeline::graph::Graph;
-use crate::pipeline::{EndpointEvent, MediaConfig, PipelineEvent};
+use crate::pipeline::{Dscp, EndpointEvent, MediaConfig, PipelineEvent};
 use crate::rtp::Ssrc;
 use crate::rtp::rtcp::Feedback;
 use crate::session::{Certificate, Session, SessionEvent};
-use batch::{ReceiveBatch, Segmentation, SendBatch};
+use batch::{Destination, ReceiveBatch, Segmentation, SendBatch};
 use command::{CommandInbox, LoadMeter, Reservation};
 use demux::Routes;
 use endpoint::Endpoint;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use socket::MediaSocket;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -69,6 +71,8 @@ pub(super) struct State {
     graph: Graph,
     pipelines: BTreeMap<PipelineId, Owner>,
     endpoints: BTreeMap<ElementId, Endpoint>,
+    /// The endpoints whose latency is measured.
+    latency_watched: BTreeSet<ElementId>,
     /// One per socket, in the order of the sockets.
     outgoing: Vec<Outgoing>,
     certificate: Arc<Certificate>,
@@ -91,6 +95,8 @@ struct Seat {
     /// Who says what no stream of Keel's own says: reception reports and feedback.
     rtcp_ssrc: Ssrc,
     cname: Arc<str>,
+    /// What every datagram to the peer carries.
+    dscp: Option<Dscp>,
     /// Where media goes, kept from the session's selected pair.
     path: Option<Path>,
 }
@@ -101,6 +107,7 @@ struct Path {
     /// The socket, by index.
     socket: usize,
     remote: SocketAddr,
+    dscp: Option<Dscp>,
     segmentation: Segmentation,
 }
 
@@ -155,6 +162,7 @@ impl Worker {
             graph: Graph::default(),
             pipelines: BTreeMap::new(),
             endpoints: BTreeMap::new(),
+            latency_watched: BTreeSet::new(),
             outgoing: sockets.iter().map(Outgoing::new).collect(),
             certificate,
             rng,
@@ -231,6 +239,7 @@ impl Worker {
         }
         self.state.handle_timeouts(now);
         self.state.flush(now, &self.sockets);
+        self.state.measure_latency(now);
         full || commands == COMMANDS_PER_TICK_MAX
     }
 }
@@ -269,7 +278,10 @@ impl State {
         let Some(seat) = self.sessions.get_mut(id) else { return };
         while let Some(transmit) = seat.session.poll_transmit() {
             match self.outgoing.iter_mut().find(|outgoing| outgoing.local == transmit.local) {
-                Some(outgoing) => outgoing.push(transmit.remote, &transmit.bytes),
+                Some(outgoing) => {
+                    let destination = Destination { address: transmit.remote, dscp: seat.dscp };
+                    outgoing.push(destination, &transmit.bytes);
+                }
                 None => debug_assert!(false, "a session sends from a socket that received for it"),
             }
         }
@@ -288,7 +300,8 @@ impl State {
         }
         let segmentation = self.segmentation;
         let came_up = seat.path.is_none();
-        seat.path = pair.map(|(socket, remote)| Path { socket, remote, segmentation });
+        let dscp = seat.dscp;
+        seat.path = pair.map(|(socket, remote)| Path { socket, remote, dscp, segmentation });
         let endpoint = self.endpoints.get(&seat.endpoint).filter(|_| came_up);
         for sink in endpoint.into_iter().flat_map(Endpoint::sinks) {
             self.forwarder.request_keyframe(sink, now);
@@ -311,6 +324,7 @@ impl State {
             SessionEvent::PairSelected { local, remote } => {
                 self.emit(endpoint, EndpointEvent::PairSelected { local, remote });
             }
+            SessionEvent::Media(state) => self.emit(endpoint, EndpointEvent::Media(state)),
             SessionEvent::PeerClosed => self.emit(endpoint, EndpointEvent::PeerClosed),
         }
     }

@@ -8,5 +8,6 @@ mod clocks;
 mod direct;
 mod loss;
 mod negotiation;
+mod settings;
 mod soak;
 mod stage;

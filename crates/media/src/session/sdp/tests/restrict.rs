@@ -47,6 +47,14 @@ fn an_offer_goes_the_ways_that_its_owner_chose_and_no_answer_adds_one() {
     }
 }
 
+/// The limits at run time go by REMB, also to a browser that estimates its rate by transport feedback.
+#[test]
+fn chromium_agrees_on_remb_beside_its_own_estimate() {
+    let answer = answered(CHROMIUM);
+    let video = &media(&answer.negotiated, MediaKind::Video).parameters.formats;
+    assert!(video.iter().all(|format| format.remb && format.transport_cc), "{video:?}");
+}
+
 fn bandwidths(sdp: &str, index: usize) -> Vec<&str> {
     section_lines(sdp, index).into_iter().filter(|line| line.starts_with("b=")).collect()
 }
