@@ -235,6 +235,7 @@ impl Session {
                     self.events.push_back(SessionEvent::Dtls(state));
                 }
                 DtlsEvent::Keys(keys) => self.install(&keys),
+                DtlsEvent::Data(_) => {}
                 DtlsEvent::PeerClosed => self.events.push_back(SessionEvent::PeerClosed),
             }
         }
