@@ -41,5 +41,6 @@ fn local() -> LocalDescription {
         stream_id: "stream".into(),
         audio: stream(10),
         video: stream(20),
+        data_channels: true,
     }
 }

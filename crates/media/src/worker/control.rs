@@ -4,9 +4,7 @@ use super::command::{Command, Reply, Reservation};
 use super::endpoint::{Endpoint, Media, Negotiation};
 use super::table::slot_of;
 use super::{Owner, Seat, State};
-use crate::error::{
-    CandidateError, ConnectError, CreateError, DataChannelError, KeyframeError, NegotiationError,
-};
+use crate::error::{CandidateError, ConnectError, CreateError, KeyframeError, NegotiationError};
 use crate::forward::{SinkConfig, SourceConfig};
 use crate::id::{ElementId, PipelineId, SessionId};
 use crate::pipeline::graph::{Edge, EdgeError};
@@ -72,11 +70,11 @@ impl State {
             Command::RequestKeyframe { endpoint, reply } => {
                 answer(reply, self.request_keyframe(now, endpoint));
             }
-            Command::CreateDataChannel { endpoint, reply, .. } => {
-                answer(reply, self.data_channels(endpoint).map(|()| 0));
+            Command::CreateDataChannel { endpoint, options, reply } => {
+                answer(reply, self.create_data_channel(now, endpoint, options));
             }
-            Command::CloseDataChannel { endpoint, reply, .. } => {
-                answer(reply, self.data_channels(endpoint));
+            Command::CloseDataChannel { endpoint, stream, reply } => {
+                answer(reply, self.close_data_channel(now, endpoint, stream));
             }
             Command::SetRemoteOffer { endpoint, offer, reply } => {
                 answer(reply, self.set_remote_offer(endpoint, &offer))
@@ -135,7 +133,9 @@ impl State {
         let candidates =
             priorities.iter().map(|candidate| (candidate.address(), candidate.priority())).collect();
         let ice = IceAgent::new(candidates, &mut self.rng).map_err(|_| CreateError::Stopped)?;
-        let local = describe(&mut self.rng, ice.local_credentials(), self.certificate.fingerprint().hex());
+        let mut local =
+            describe(&mut self.rng, ice.local_credentials(), self.certificate.fingerprint().hex());
+        local.data_channels = options.data_channels;
         let ufrag = ice.local_credentials().ufrag.clone();
         let seat = Seat {
             session: Session::new(ice, self.certificate.clone(), &mut self.rng),
@@ -155,6 +155,7 @@ impl State {
             local,
             negotiation: Negotiation::New,
             media: [None, None],
+            data: None,
             gathered: false,
             connected: false,
             options,
@@ -317,6 +318,10 @@ impl State {
             });
             endpoint.media[media.kind as usize] = Some(Media { index: media.index, parameters, track, sink });
         }
+        if let Some(data) = negotiated.data {
+            endpoint.data = Some(data);
+            seat.session.allow_data(data.message_bytes_max);
+        }
         endpoint.negotiation = Negotiation::Done;
         seat.session.set_remote(now, remote, negotiated.dtls_role, &mut self.rng);
         self.settle(now, session);
@@ -392,11 +397,6 @@ impl State {
         if self.forwarder.request_keyframe_of(track, now) { Ok(()) } else { Err(KeyframeError::NoVideo) }
     }
 
-    fn data_channels(&self, id: ElementId) -> Result<(), DataChannelError> {
-        self.endpoints.get(&id).ok_or(DataChannelError::Released)?;
-        Err(DataChannelError::NotNegotiated)
-    }
-
     fn endpoint_stats(&self, id: ElementId) -> Option<EndpointStats> {
         let endpoint = self.endpoints.get(&id)?;
         let session = &self.sessions.get(endpoint.session)?.session;
@@ -418,7 +418,7 @@ impl State {
                 .flatten()
                 .filter_map(|media| self.forwarder.sink_stats(media.sink?))
                 .collect(),
-            data_channels: Vec::new(),
+            data_channels: session.data_channels(),
         })
     }
 
@@ -461,6 +461,7 @@ fn describe(rng: &mut impl Rng, ice: &IceCredentials, fingerprint: String) -> Lo
         stream_id: format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64()),
         audio: SendStream { ssrc: ssrcs[0], rtx: None },
         video: SendStream { ssrc: ssrcs[1], rtx: Some(ssrcs[2]) },
+        data_channels: false,
     }
 }
 

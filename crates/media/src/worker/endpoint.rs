@@ -3,7 +3,7 @@
 use crate::id::{PipelineId, SessionId, SinkId, TrackId};
 use crate::pipeline::{EndpointOptions, EndpointSettings, MediaKind};
 use crate::rtp::RtpParameters;
-use crate::session::sdp::{LocalDescription, Offer, RemoteDescription};
+use crate::session::sdp::{LocalDescription, NegotiatedData, Offer, RemoteDescription};
 use std::sync::Arc;
 
 /// One endpoint: where its negotiation stands, and what came of it.
@@ -14,6 +14,8 @@ pub(super) struct Endpoint {
     pub(super) local: LocalDescription,
     pub(super) negotiation: Negotiation,
     pub(super) media: [Option<Media>; MediaKind::ALL.len()],
+    /// The m-line of data channels.
+    pub(super) data: Option<NegotiatedData>,
     pub(super) gathered: bool,
     pub(super) connected: bool,
     pub(super) options: EndpointOptions,
@@ -58,8 +60,10 @@ impl Endpoint {
 
     /// The tag of the m-line whose transport all share.
     pub(super) fn first_mid(&self) -> Option<String> {
-        let media = self.media.iter().flatten().min_by_key(|media| media.index)?;
-        Some(media.parameters.mid.as_str().to_owned())
+        let media = self.media.iter().flatten().map(|media| (media.index, media.parameters.mid));
+        let (_, mid) =
+            media.chain(self.data.map(|data| (data.index, data.mid))).min_by_key(|(index, _)| *index)?;
+        Some(mid.as_str().to_owned())
     }
 
     pub(super) fn parameters(&self, kind: MediaKind) -> Option<&Arc<RtpParameters>> {

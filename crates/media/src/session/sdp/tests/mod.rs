@@ -67,6 +67,7 @@ pub(super) fn local() -> LocalDescription {
         stream_id: "keel-stream".to_owned(),
         audio: SendStream { ssrc: Ssrc::new(1000), rtx: None },
         video: SendStream { ssrc: Ssrc::new(2000), rtx: Some(Ssrc::new(2001)) },
+        data_channels: false,
     }
 }
 
