@@ -90,7 +90,11 @@ impl Guard {
             let chunk = chunk.ok_or(DropReason::SctpRefused)?;
             match chunk.kind {
                 INIT => {
-                    return if first { self.admit_init(packet, &chunk) } else { Err(DropReason::SctpRefused) };
+                    return if first {
+                        self.admit_init(packet, &chunk)
+                    } else {
+                        Err(DropReason::SctpRefused)
+                    };
                 }
                 INIT_ACK => {
                     let tsn = chunk.u32_at(16).ok_or(DropReason::SctpRefused)?;

@@ -14,6 +14,8 @@ mod channel;
 mod establish;
 mod guard;
 mod message;
+#[cfg(test)]
+mod tests;
 
 pub use message::{DataKind, DataMessage};
 
