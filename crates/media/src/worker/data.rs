@@ -6,7 +6,7 @@
 use super::State;
 use crate::error::DataChannelError;
 use crate::id::{ElementId, SessionId};
-use crate::pipeline::{DataChannelOptions, EndpointEvent, MediaType};
+use crate::pipeline::{DataChannelOptions, EndpointEvent};
 use crate::session::sctp::{DataEvent, DataMessage};
 use std::time::Instant;
 
@@ -68,7 +68,7 @@ impl State {
         message: &DataMessage,
         reached: &mut Vec<SessionId>,
     ) {
-        for sink in self.data_sinks(source) {
+        for sink in self.data_sinks(source).collect::<Vec<_>>() {
             let Some(session) = self.endpoints.get(&sink).map(|endpoint| endpoint.session) else { continue };
             let Some(seat) = self.sessions.get_mut(session) else { continue };
             if let Err(reason) = seat.session.deliver_data(now, channel, message) {
@@ -78,14 +78,5 @@ impl State {
                 reached.push(session);
             }
         }
-    }
-
-    /// The elements that data of `source` goes to.
-    fn data_sinks(&self, source: ElementId) -> Vec<ElementId> {
-        let edges = self.graph.edges_of(source).into_iter();
-        edges
-            .filter(|edge| edge.media == MediaType::Data && edge.source == source)
-            .map(|edge| edge.sink)
-            .collect()
     }
 }

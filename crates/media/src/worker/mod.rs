@@ -9,10 +9,14 @@ mod command;
 mod control;
 mod data;
 mod demux;
+mod elements;
 mod endpoint;
 mod flush;
+mod negotiation;
 mod receive;
+mod routing;
 mod socket;
+mod stats;
 mod table;
 mod timers;
 mod wait;
@@ -53,7 +57,6 @@ const TIMEOUTS_PER_TICK_MAX: usize = 256;
 
 /// A worker before and while its thread runs.
 pub(crate) struct Worker {
-    index: usize,
     sockets: Vec<MediaSocket>,
     waiter: Waiter,
     receive: ReceiveBatch,
@@ -63,6 +66,7 @@ pub(crate) struct Worker {
 
 /// Everything but the sockets and the inbox, so that a datagram can lie in its buffer while it is handled.
 pub(super) struct State {
+    index: usize,
     sessions: Table<Seat>,
     routes: Routes,
     timers: Timers,
@@ -149,6 +153,7 @@ impl Worker {
             None => StdRng::from_rng(&mut rand::rng()),
         };
         let state = State {
+            index,
             sessions: Table::new(config.sessions_per_worker_max),
             routes: Routes::default(),
             timers: Timers::default(),
@@ -167,7 +172,7 @@ impl Worker {
             stopped: None,
             running: true,
         };
-        Ok((Self { index, sockets, waiter, receive: ReceiveBatch::new(), inbox, state }, handle))
+        Ok((Self { sockets, waiter, receive: ReceiveBatch::new(), inbox, state }, handle))
     }
 
     /// The addresses of its sockets.
@@ -182,7 +187,7 @@ impl Worker {
 
     /// Runs until it is told to stop.
     pub(crate) fn run(mut self) {
-        let span = tracing::info_span!("worker", index = self.index);
+        let span = tracing::info_span!("worker", index = self.state.index);
         let _entered = span.enter();
         let mut timeout = None;
         while self.state.running {

@@ -6,6 +6,7 @@ mod binary;
 mod call;
 mod clocks;
 mod direct;
+mod graph;
 mod loss;
 mod negotiation;
 mod soak;
