@@ -3,6 +3,7 @@
 mod agree;
 mod answer;
 mod collide;
+mod data;
 mod hostile;
 mod offer;
 mod parse;
