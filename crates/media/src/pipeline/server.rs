@@ -114,6 +114,8 @@ impl MediaServer {
             sum.pipelines += part.pipelines;
             sum.endpoints += part.endpoints;
             sum.sessions += part.sessions;
+            sum.own_sockets += part.own_sockets;
+            sum.own_sockets_refused += part.own_sockets_refused;
             sum.packets_in += part.packets_in;
             sum.packets_out += part.packets_out;
             sum.bytes_in += part.bytes_in;

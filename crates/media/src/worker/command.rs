@@ -97,6 +97,14 @@ pub(crate) enum Command {
         answer: String,
         reply: Reply<Result<(), NegotiationError>>,
     },
+    LocalDescription {
+        endpoint: ElementId,
+        reply: Reply<Option<String>>,
+    },
+    RemoteDescription {
+        endpoint: ElementId,
+        reply: Reply<Option<String>>,
+    },
     GatherCandidates {
         endpoint: ElementId,
         reply: Reply<Result<(), NegotiationError>>,

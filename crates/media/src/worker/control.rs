@@ -67,6 +67,12 @@ impl State {
             Command::ProcessAnswer { endpoint, answer: sdp, reply } => {
                 answer(reply, self.process_answer(now, endpoint, &sdp));
             }
+            Command::LocalDescription { endpoint, reply } => {
+                answer(reply, self.endpoints.get(&endpoint).and_then(|known| known.local_sdp.clone()));
+            }
+            Command::RemoteDescription { endpoint, reply } => {
+                answer(reply, self.endpoints.get(&endpoint).and_then(|known| known.remote_sdp.clone()));
+            }
             Command::GatherCandidates { endpoint, reply } => answer(reply, self.gather_candidates(endpoint)),
             Command::AddIceCandidate { endpoint, candidate, reply } => {
                 answer(reply, self.add_ice_candidate(now, endpoint, &candidate));

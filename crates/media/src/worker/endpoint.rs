@@ -13,6 +13,10 @@ pub(super) struct Endpoint {
     pub(super) session: SessionId,
     pub(super) local: LocalDescription,
     pub(super) negotiation: Negotiation,
+    /// What the peer was given, once it was.
+    pub(super) local_sdp: Option<String>,
+    /// What the peer gave.
+    pub(super) remote_sdp: Option<String>,
     pub(super) media: [Option<Media>; MediaKind::ALL.len()],
     /// The m-line of data channels.
     pub(super) data: Option<NegotiatedData>,
@@ -30,7 +34,10 @@ pub(super) enum Negotiation {
     OfferReceived(Box<RemoteDescription>),
     /// Our offer waits for its answer.
     OfferSent(Box<Offer>),
-    Done,
+    /// The peer's offer is answered.
+    AnswerSent,
+    /// The peer has answered our offer.
+    AnswerReceived,
 }
 
 /// The m-line of one kind.
@@ -58,12 +65,17 @@ impl Endpoint {
         self.media.iter().flatten().filter_map(|media| media.sink)
     }
 
-    /// The tag of the m-line whose transport all share.
-    pub(super) fn first_mid(&self) -> Option<String> {
+    /// The m-line whose transport all share: its place, and its tag where one is accepted.
+    pub(super) fn first_line(&self) -> (u16, Option<String>) {
+        if let Negotiation::OfferSent(offer) = &self.negotiation {
+            return (0, offer.first_mid().map(|mid| mid.as_str().to_owned()));
+        }
         let media = self.media.iter().flatten().map(|media| (media.index, media.parameters.mid));
-        let (_, mid) =
-            media.chain(self.data.map(|data| (data.index, data.mid))).min_by_key(|(index, _)| *index)?;
-        Some(mid.as_str().to_owned())
+        let data = self.data.map(|data| (data.index, data.mid));
+        match media.chain(data).min_by_key(|(index, _)| *index) {
+            Some((index, mid)) => (index, Some(mid.as_str().to_owned())),
+            None => (0, None),
+        }
     }
 
     pub(super) fn parameters(&self, kind: MediaKind) -> Option<&Arc<RtpParameters>> {

@@ -57,6 +57,8 @@ impl State {
             pipelines: self.pipelines.len() as u64,
             endpoints: self.endpoints.len() as u64,
             sessions: self.sessions.len() as u64,
+            own_sockets: self.own.len() as u64,
+            own_sockets_refused: self.own.refused(),
             packets_in: counters.packets_in,
             packets_out: counters.packets_out,
             bytes_in: counters.bytes_in,

@@ -12,3 +12,4 @@ mod loss;
 mod negotiation;
 mod soak;
 mod stage;
+mod trunk;
