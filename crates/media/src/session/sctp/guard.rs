@@ -100,11 +100,7 @@ impl Guard {
                     let tsn = chunk.u32_at(16).ok_or(DropReason::SctpRefused)?;
                     self.highest_tsn.get_or_insert(tsn.wrapping_sub(1));
                 }
-                DATA => {
-                    if self.judge_data(&chunk)? {
-                        buried.push(chunk.offset);
-                    }
-                }
+                DATA if self.judge_data(&chunk)? => buried.push(chunk.offset),
                 FORWARD_TSN => self.judge_tsn(chunk.u32_at(4).ok_or(DropReason::SctpRefused)?)?,
                 RECONFIG => self.judge_resets(&chunk)?,
                 _ => {}
