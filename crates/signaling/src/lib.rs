@@ -35,6 +35,7 @@ mod socket;
 mod state;
 mod store;
 mod user_name;
+mod websocket;
 
 #[doc(hidden)]
 pub use call::fuzz::call_protocol as fuzz_call_protocol;
