@@ -73,11 +73,9 @@ impl App {
         let mut servers = JoinSet::new();
         let page = keel_signaling::router(signaling.clone());
         let protocol = kurento_router(signaling.clone());
-        for (listeners, tls, router) in [
-            (pages, tls.clone(), &page),
-            (kurento.plain, None, &protocol),
-            (kurento.tls, tls, &protocol),
-        ] {
+        for (listeners, tls, router) in
+            [(pages, tls.clone(), &page), (kurento.plain, None, &protocol), (kurento.tls, tls, &protocol)]
+        {
             for listener in listeners {
                 servers.spawn(serve(listener, tls.clone(), http.clone(), router.clone()));
             }
@@ -193,10 +191,7 @@ fn kurento_listeners(settings: &KurentoSettings, has_tls: bool) -> anyhow::Resul
         port_flag: "--kurento-tls-port",
         ..plain
     };
-    Ok(KurentoListeners {
-        plain: listen(plain)?,
-        tls: if has_tls { listen(tls)? } else { Vec::new() },
-    })
+    Ok(KurentoListeners { plain: listen(plain)?, tls: if has_tls { listen(tls)? } else { Vec::new() } })
 }
 
 fn addresses(listeners: &[TcpListener]) -> std::io::Result<Vec<SocketAddr>> {

@@ -136,8 +136,8 @@ mod tests {
 
     #[test]
     fn all_addresses_share_one_port() {
-        let listeners = listen(place(&[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()], 0))
-            .expect("free ports");
+        let listeners =
+            listen(place(&[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()], 0)).expect("free ports");
         let ports: Vec<u16> =
             listeners.iter().map(|listener| listener.local_addr().expect("an address").port()).collect();
         assert!(ports.iter().all(|port| *port == ports[0] && *port != 0), "{ports:?}");

@@ -2,10 +2,8 @@
 
 use super::Shared;
 use super::failure::{Code, Failure};
-use super::jsonrpc::{
-    Answer, Method, ObjectRef, Outcome, RawArguments, Request, RequestId, Success, Transaction,
-};
-use super::model::{Class, Creation, Value, coerce};
+use super::jsonrpc::{Answer, Method, ObjectRef, Outcome, Request, RequestId, Success, Transaction};
+use super::model::{Class, Creation, RawArguments, Value, coerce};
 use super::object::{Action, ObjectId, Reply, Tree, TreeRequest};
 use super::session::SocketId;
 use super::session_id::{SessionId, SessionName};

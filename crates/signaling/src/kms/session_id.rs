@@ -49,6 +49,13 @@ impl SessionId {
     }
 }
 
+/// For the wire.
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl fmt::Debug for SessionId {
     /// Who knows the name is the session: logs get its beginning.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

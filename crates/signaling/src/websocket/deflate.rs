@@ -9,7 +9,8 @@ const NAME: &str = "permessage-deflate";
 
 /// What an accepted offer is answered with.
 /// RFC 7692 §7.1.1: the server may ask for both, also when the client did not.
-pub(super) const ACCEPTED: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+pub(super) const ACCEPTED: &str =
+    "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
 /// RFC 7692 §7.2.1 and §7.2.2: the four bytes that end every message and are not sent.
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
@@ -150,7 +151,10 @@ mod tests {
         assert_eq!(deflate(b"short"), None);
         // RFC 7692 §7.2.3.2 has these bytes for "Hello"; §7.2.3.5 the ones of a final block.
         assert_eq!(inflate(&[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00], 5).as_deref(), Ok(&b"Hello"[..]));
-        assert_eq!(inflate(&[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00], 5).as_deref(), Ok(&b"Hello"[..]));
+        assert_eq!(
+            inflate(&[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00], 5).as_deref(),
+            Ok(&b"Hello"[..])
+        );
         assert_eq!(inflate(&[0x00], 5).as_deref(), Ok(&b""[..]), "an empty message (§7.2.3.6)");
     }
 

@@ -1,8 +1,8 @@
 //! Requests and answers as types.
 
-use super::{RawArguments, Transaction};
+use super::Transaction;
 use crate::kms::failure::{Code, Failure};
-use crate::kms::model::{Class, Value};
+use crate::kms::model::{Class, RawArguments, Value};
 use crate::kms::object::ObjectId;
 use crate::kms::session_id::SessionName;
 use uuid::Uuid;

@@ -3,12 +3,10 @@
 
 mod answer;
 mod message;
-mod raw;
 mod request;
 mod transaction;
 
 pub(crate) use answer::{answer_text, notification_text};
 pub(crate) use message::{Answer, Method, ObjectRef, Outcome, Request, RequestId, Success};
-pub(crate) use raw::RawArguments;
 pub(crate) use request::{id_of, parse};
 pub(crate) use transaction::Transaction;

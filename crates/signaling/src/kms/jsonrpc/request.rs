@@ -1,7 +1,8 @@
 //! Texts to requests.
 
-use super::{Answer, Method, ObjectRef, RawArguments, Request, RequestId, Transaction};
+use super::{Answer, Method, ObjectRef, Request, RequestId, Transaction};
 use crate::kms::failure::{Code, Failure};
+use crate::kms::model::RawArguments;
 use crate::kms::session_id::SessionName;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -167,11 +168,8 @@ fn text(params: &Map<String, Value>, name: &str) -> Result<String, Failure> {
 }
 
 fn arguments(params: &Map<String, Value>, name: &str) -> Result<RawArguments, Failure> {
-    match params.get(name) {
-        None | Some(Value::Null) => Ok(RawArguments::default()),
-        Some(Value::Object(arguments)) => Ok(RawArguments::new(arguments.clone())),
-        Some(_) => Err(Failure::new(Code::Protocol, format!("'{name}' parameter should be an object"))),
-    }
+    RawArguments::new(params.get(name).cloned())
+        .ok_or_else(|| Failure::new(Code::Protocol, format!("'{name}' parameter should be an object")))
 }
 
 fn required(name: &str) -> Failure {

@@ -66,7 +66,7 @@ fn resolve(json: &mut Value, answers: &[Answer]) -> Result<(), Failure> {
 mod tests {
     use super::*;
     use crate::kms::jsonrpc::{Method, Outcome, RequestId, Success};
-    use crate::kms::model;
+    use crate::kms::model::{self, Param, Type, coerce};
     use serde_json::json;
 
     fn operation(id: u64, params: Value) -> Value {
@@ -83,15 +83,21 @@ mod tests {
         let params = json!({
             "object": "newref:0",
             "operation": "connect",
-            "operationParams": {"sink": "newref:1", "nested": [{"deep": "newref:0"}], "sdp": "a=newref:0"},
+            "operationParams": {"sink": "newref:1", "nested": ["newref:0"], "sdp": "a=newref:0"},
         });
         let mut transaction = Transaction::new(vec![operation(0, params)]).expect("well numbered");
         let request = transaction.next(&[answered("pipe"), answered("sink")]).expect("one").expect("read");
         let Ok(Method::Invoke { object, arguments, .. }) = request.method else { panic!("it is an invoke") };
         assert_eq!(object.0, "pipe");
-        assert_eq!(arguments.get("sink"), Some(&json!("sink")));
-        assert_eq!(arguments.get("nested"), Some(&json!([{"deep": "pipe"}])));
-        assert_eq!(arguments.get("sdp"), Some(&json!("a=newref:0")), "it does not begin so");
+        let params = [
+            Param::required("sink", Type::String),
+            Param::required("nested", Type::List(&Type::String)),
+            Param::required("sdp", Type::String),
+        ];
+        let arguments = coerce(&params, &arguments).expect("texts");
+        assert_eq!(arguments.text("sink"), "sink");
+        assert_eq!(arguments.given("nested"), Some(&vec!["pipe".into()].into()));
+        assert_eq!(arguments.text("sdp"), "a=newref:0", "it does not begin so");
         assert!(transaction.next(&[]).is_none());
     }
 
