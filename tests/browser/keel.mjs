@@ -96,7 +96,6 @@ export class Keel {
     const flags = [
       ...['--http-addresses', '127.0.0.1', '--http-port', String(port)],
       ...['--kurento-addresses', '127.0.0.1', '--kurento-port', String(kurentoPort)],
-      ...['--kurento-tls-port', '0'],
       ...['--media-port', '0', '--workers', String(workers), '--data-dir', this.#dataDir],
       ...(tls ? ['--tls-self-signed'] : []),
     ];

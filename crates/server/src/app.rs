@@ -186,7 +186,8 @@ fn kurento_listeners(settings: &KurentoSettings, has_tls: bool) -> anyhow::Resul
         port_flag: "--kurento-port",
     };
     let tls = Place {
-        port: settings.tls_port,
+        // Who asks for any free port runs several servers on one machine.
+        port: if settings.port == 0 { 0 } else { settings.tls_port },
         port_setting: "kurento.tls_port",
         port_flag: "--kurento-tls-port",
         ..plain

@@ -47,9 +47,4 @@ impl Outgoing {
             event = self.events.recv() => event,
         }
     }
-
-    /// An event that waits.
-    pub(crate) fn waiting(&mut self) -> Option<Notification> {
-        self.events.try_recv().ok()
-    }
 }

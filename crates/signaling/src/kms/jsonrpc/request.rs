@@ -57,11 +57,9 @@ pub(super) fn request(json: Value) -> Result<Request, Failure> {
         Some(_) => return Err(invalid()),
     };
     let params = match envelope.remove("params") {
-        None | Some(Value::Null) => None,
         Some(Value::Object(params)) => Some(params),
-        // Allowed by JSON-RPC 2.0 §4.2, but no parameter of this protocol has a place in a list.
-        Some(Value::Array(_)) => Some(Map::new()),
-        Some(_) => return Err(invalid()),
+        // Lists are JSON-RPC (2.0 §4.2), but no parameter of this protocol has a place in one.
+        _ => None,
     };
     let (label, method) = method(&name, params.as_ref());
     let (session, method) = match session(params.as_ref()) {
@@ -143,9 +141,10 @@ fn session(params: Option<&Map<String, Value>>) -> Result<Option<SessionName>, F
     match params.and_then(|params| params.get("sessionId")) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(name)) if name.is_empty() => Ok(None),
+        // One that is too long names no session that exists or may exist.
         Some(Value::String(name)) => SessionName::parse(name)
             .map(Some)
-            .ok_or_else(|| Failure::new(Code::Protocol, "'sessionId' parameter is too long")),
+            .ok_or_else(|| Failure::new(Code::InvalidSession, "Invalid session")),
         Some(_) => Err(Failure::new(Code::Protocol, "'sessionId' parameter should be a string")),
     }
 }
@@ -244,7 +243,6 @@ mod tests {
             (r#"{"jsonrpc":"1.0","method":"ping","id":1}"#, -32600, "Invalid JSON-RPC request."),
             (r#"{"jsonrpc":"2.0","method":7,"id":1}"#, -32600, "Invalid JSON-RPC request."),
             (r#"{"jsonrpc":"2.0","method":"ping","id":[]}"#, -32600, "Invalid JSON-RPC request."),
-            (r#"{"jsonrpc":"2.0","method":"ping","params":7,"id":1}"#, -32600, "Invalid JSON-RPC request."),
         ] {
             assert_eq!(refusal(text), (RequestId::Null, code, message.to_owned()));
         }
@@ -255,7 +253,9 @@ mod tests {
         for (method, params, code, message) in [
             ("dance", "{}", -32601, "Method not found."),
             ("describe", "null", -32602, "'params' is required"),
-            ("describe", "[]", -32000, "'object' parameter is required"),
+            ("describe", "[]", -32602, "'params' is required"),
+            ("describe", "7", -32602, "'params' is required"),
+            ("describe", "{}", -32000, "'object' parameter is required"),
             ("describe", r#"{"object":7}"#, -32000, "'object' parameter should be a string"),
             ("describe", r#"{"object":{"id":7}}"#, -32000, "'object' parameter should be a string"),
             ("invoke", r#"{"object":"o"}"#, -32000, "'operation' parameter is required"),
@@ -279,7 +279,7 @@ mod tests {
             r#"{{"jsonrpc":"2.0","id":5,"method":"ping","params":{{"sessionId":"{}"}}}}"#,
             "x".repeat(1000)
         );
-        assert_eq!(refusal(&long).1, -32000);
+        assert_eq!(refusal(&long).1, 40007);
     }
 
     #[test]

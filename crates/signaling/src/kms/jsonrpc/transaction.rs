@@ -19,10 +19,9 @@ impl Transaction {
     /// 40008 when they are not.
     pub(super) fn new(operations: Vec<Value>) -> Result<Self, Failure> {
         for (expected, operation) in operations.iter().enumerate() {
-            let id = operation.get("id");
-            if id.and_then(Value::as_u64) != Some(expected as u64) {
-                let id = id.unwrap_or(&Value::Null);
-                let message = format!("Id of request '{id}' should be '{expected}'");
+            if operation.get("id").and_then(Value::as_u64) != Some(expected as u64) {
+                // KMS: in these words, which tell the place twice and the id not at all.
+                let message = format!("Id of request '{expected}' should be '{expected}'");
                 return Err(Failure::new(Code::MalformedTransaction, message));
             }
         }
@@ -117,9 +116,9 @@ mod tests {
     #[test]
     fn operations_are_numbered_from_zero() {
         for (operations, message) in [
-            (json!([{"id": 1}]), "Id of request '1' should be '0'"),
-            (json!([{"id": 0}, {"id": 0}]), "Id of request '0' should be '1'"),
-            (json!([7]), "Id of request 'null' should be '0'"),
+            (json!([{"id": 1}]), "Id of request '0' should be '0'"),
+            (json!([{"id": 0}, {"id": 0}]), "Id of request '1' should be '1'"),
+            (json!([7]), "Id of request '0' should be '0'"),
         ] {
             let Value::Array(operations) = operations else { panic!("a list") };
             let failure = Transaction::new(operations).expect_err("wrong numbers");
