@@ -19,6 +19,8 @@ pub(crate) mod process;
 mod request;
 mod subscription;
 mod surroundings;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub(crate) use body::{Body, Filter, Hub, HubPort};
