@@ -21,9 +21,12 @@ pub enum EndpointEvent {
     CandidateFound(IceCandidate),
     /// No more candidates will come.
     GatheringDone,
-    /// ICE changed its state.
+    /// ICE changed its state. For a healthy endpoint: `Checking` once the peer's description is known, or its
+    /// first check has come; [`Self::PairSelected`]; `Connected`; then, as the network has it, `Disconnected`
+    /// and `Connected` in turn; `Closed` as the endpoint's last event. Candidates and
+    /// [`Self::GatheringDone`] come when they are asked for, in between.
     Ice(IceState),
-    /// A pair of addresses is in use, first or anew.
+    /// A pair of addresses is in use, first or anew: before `Connected`, and again whenever it changes.
     PairSelected {
         /// Keel's address.
         local: SocketAddr,
@@ -34,7 +37,9 @@ pub enum EndpointEvent {
     Dtls(DtlsState),
     /// Media can flow (both ICE and DTLS are up), or no longer can.
     Connection(ConnectionState),
-    /// The peer's first RTP or RTCP packet arrived, or nothing has come for a while.
+    /// The peer's first authenticated RTP or RTCP packet arrived; or no more come: it ended all its streams
+    /// (BYE), closed DTLS, lost consent, or was silent for 4 s (15 s where only audio was negotiated,
+    /// whose receivers report no more often than every 7.5 s).
     Media(ConnectionState),
     /// A data channel is open.
     DataChannelOpened {
@@ -68,7 +73,7 @@ pub enum EndpointEvent {
     Failed(&'static str),
 }
 
-/// The state of ICE (W3C `RTCIceTransportState`, as far as a lite agent has them).
+/// The state of ICE (W3C `RTCIceTransportState`, as far as Keel has them).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IceState {
     /// Nothing happened yet.

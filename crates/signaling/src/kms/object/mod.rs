@@ -9,17 +9,21 @@ mod body;
 mod census;
 mod connect;
 pub(crate) mod connection;
+pub(crate) mod dot;
 pub(crate) mod endpoint;
 mod event;
 mod id;
 mod lifetime;
 pub(crate) mod media_type;
+pub(crate) mod process;
 mod request;
 mod subscription;
 mod surroundings;
+#[cfg(test)]
+mod tests;
 mod tree;
 
-pub(crate) use body::{Body, Hub, HubPort};
+pub(crate) use body::{Body, Filter, Hub, HubPort};
 pub(crate) use census::{Census, CensusLimits};
 pub(crate) use event::now_ms;
 pub(crate) use id::ObjectId;

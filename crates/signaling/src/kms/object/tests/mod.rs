@@ -1,0 +1,7 @@
+//! Stories of trees with a real media server.
+
+mod drawing;
+mod hub;
+mod lifetime;
+mod object;
+mod server;
