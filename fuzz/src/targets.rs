@@ -11,7 +11,7 @@ pub use dtls::dtls;
 pub use forwarder::forwarder;
 pub use media::{codec, rtcp, rtp, srtp};
 pub use sdp::{candidate, sdp};
-pub use signaling::signaling;
+pub use signaling::{kurento, signaling};
 pub use stun::stun;
 
 use crate::{Target, seeds};
@@ -22,6 +22,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "codec", seeds: seeds::rtp, run: codec },
     Target { name: "dtls", seeds: seeds::dtls, run: dtls },
     Target { name: "forwarder", seeds: seeds::forwarding, run: forwarder },
+    Target { name: "kurento", seeds: seeds::kurento, run: kurento },
     Target { name: "rtcp", seeds: seeds::rtcp, run: rtcp },
     Target { name: "rtp", seeds: seeds::rtp, run: rtp },
     Target { name: "sdp", seeds: seeds::offers, run: sdp },

@@ -7,6 +7,7 @@ mod call;
 mod clocks;
 mod direct;
 mod graph;
+mod kurento_soak;
 mod loss;
 mod negotiation;
 mod settings;
