@@ -38,10 +38,10 @@ pub enum StartError {
     Certificate(String),
 }
 
-/// Why a pipeline or an endpoint was not created.
+/// Why a pipeline or an element was not created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CreateError {
-    /// The limit of sessions per worker or of pipelines is reached.
+    /// The limit of pipelines, of sessions per worker, or of elements per pipeline or worker is reached.
     #[error("the media server is full")]
     Full,
     /// The pipeline has been released.

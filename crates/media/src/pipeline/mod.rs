@@ -23,6 +23,7 @@
 mod config;
 mod data;
 mod event;
+mod flow;
 pub(crate) mod graph;
 mod kind;
 mod pass_through;
@@ -34,6 +35,7 @@ pub use config::{
 };
 pub use data::{DataChannelInfo, DataChannelOptions, DataChannelState};
 pub use event::{ConnectionState, DtlsState, EndpointEvent, IceState, PipelineEvent, PipelineEvents};
+pub use flow::{ElementKind, Flow, GraphEdge, GraphElement, PipelineGraph};
 pub use kind::{MediaKind, MediaType};
 pub use pass_through::PassThrough;
 pub use server::MediaServer;
@@ -78,7 +80,7 @@ impl Pipeline {
     /// Adds an endpoint for one WebRTC peer. Its events arrive at the pipeline's receiver.
     ///
     /// # Errors
-    /// [`CreateError::Full`] at the worker's session limit.
+    /// [`CreateError::Full`] at the worker's session limit, or with 10,000 elements in the pipeline.
     pub async fn create_webrtc_endpoint(
         &self,
         options: EndpointOptions,
@@ -95,7 +97,7 @@ impl Pipeline {
     /// Adds an element that passes on what it is sent: a place in the graph to connect through.
     ///
     /// # Errors
-    /// When the pipeline has been released.
+    /// [`CreateError::Full`] with 10,000 elements in the pipeline or 131,072 on its worker.
     pub async fn create_pass_through(&self) -> Result<PassThrough, CreateError> {
         let id = ElementId::new(self.next_element.fetch_add(1, Ordering::Relaxed));
         let element = PassThrough::new(id, self.worker.clone());
@@ -107,12 +109,12 @@ impl Pipeline {
     }
 
     /// Sends what comes out of `source` of this type to `sink`, both elements of this pipeline. May come
-    /// before either is negotiated; the two may be the same (loopback). A sink has one source per type: an
-    /// earlier one is disconnected.
+    /// before either is negotiated; the two may be the same endpoint (loopback). A sink has one source per
+    /// type: an earlier one is disconnected. Connecting a connected pair again does not touch its media.
     ///
     /// # Errors
     /// [`ConnectError::NoCommonCodec`] when endpoints that are negotiated would be joined without a codec
-    /// in common: nothing is connected then. [`ConnectError::Cycle`] when only elements that pass media on
+    /// in common, directly or through elements that pass media on: nothing is connected then. [`ConnectError::Cycle`] when only elements that pass media on
     /// would feed one another.
     pub async fn connect(
         &self,
@@ -140,6 +142,16 @@ impl Pipeline {
             .call(|reply| Command::Disconnect { source, sink, media, reply })
             .await
             .ok_or(ConnectError::Stopped)?
+    }
+
+    /// Whether media of this type passes an element; `None` once it is released.
+    pub async fn flow(&self, element: ElementId, media: MediaType) -> Option<Flow> {
+        self.worker.call(|reply| Command::Flow { element, media, reply }).await?
+    }
+
+    /// Its elements and connections, and what flows; `None` once it is released.
+    pub async fn graph(&self) -> Option<PipelineGraph> {
+        self.worker.call(|reply| Command::PipelineGraph { pipeline: self.id, reply }).await?
     }
 
     /// Releases the pipeline with everything in it and waits until that is done. Peers that are

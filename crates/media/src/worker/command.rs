@@ -5,8 +5,8 @@ use crate::error::{
 };
 use crate::id::{ElementId, PipelineId};
 use crate::pipeline::{
-    DataChannelOptions, EndpointOptions, EndpointSettings, EndpointStats, IceCandidate, MediaSnapshot,
-    MediaType, OfferOptions, PipelineEvent,
+    DataChannelOptions, EndpointOptions, EndpointSettings, EndpointStats, Flow, IceCandidate, MediaSnapshot,
+    MediaType, OfferOptions, PipelineEvent, PipelineGraph,
 };
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -109,6 +109,15 @@ pub(crate) enum Command {
     EndpointStats {
         endpoint: ElementId,
         reply: Reply<Option<EndpointStats>>,
+    },
+    Flow {
+        element: ElementId,
+        media: MediaType,
+        reply: Reply<Option<Flow>>,
+    },
+    PipelineGraph {
+        pipeline: PipelineId,
+        reply: Reply<Option<PipelineGraph>>,
     },
     Snapshot {
         reply: Reply<MediaSnapshot>,
@@ -235,7 +244,7 @@ impl WorkerHandle {
     }
 
     /// Sends a release from a destructor. The channel is unbounded in type but not in fact: each handle
-    /// sends at most one, and handles are bounded by the limits on pipelines and sessions.
+    /// sends at most one, and handles are bounded by the limits on pipelines and elements.
     pub(crate) fn cast(&self, command: Command) {
         if self.releases.send(command).is_ok() {
             self.wake();
