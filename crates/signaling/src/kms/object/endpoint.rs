@@ -29,7 +29,7 @@ pub(crate) enum DataChannels {
 
 /// An event to tell of, with the fields that are its own.
 #[derive(Debug)]
-pub(crate) struct Notice {
+pub(crate) struct Report {
     pub(crate) event: &'static EventType,
     pub(crate) fields: Vec<(&'static str, Value)>,
 }
@@ -58,20 +58,20 @@ impl Endpoint {
 
 /// What an endpoint's event means for its object.
 pub(super) fn handle_event(tree: &mut Tree, id: &ObjectId, media_event: EndpointEvent) {
-    let notices = tree.endpoint_mut(id).progress.handle(media_event);
-    tree.tell(id, notices);
+    let reports = tree.endpoint_mut(id).progress.handle(media_event);
+    tree.report(id, reports);
 }
 
 impl Tree {
-    /// Tells of events of an endpoint, in order.
-    pub(crate) fn tell(&self, id: &ObjectId, notices: Vec<Notice>) {
-        for notice in notices {
-            self.emit(id, notice.event, Fields::new(notice.fields));
+    /// Tells of an endpoint's events, in order.
+    pub(crate) fn report(&self, id: &ObjectId, reports: Vec<Report>) {
+        for report in reports {
+            self.emit(id, report.event, Fields::new(report.fields));
         }
     }
 }
 
-impl Notice {
+impl Report {
     pub(crate) fn new(event: &'static EventType, fields: impl Into<Vec<(&'static str, Value)>>) -> Self {
         Self { event, fields: fields.into() }
     }
@@ -105,7 +105,7 @@ impl Progress {
     }
 
     /// Candidates were asked for: the events that come before the first of them.
-    pub(crate) fn handle_gathering(&mut self) -> Vec<Notice> {
+    pub(crate) fn handle_gathering(&mut self) -> Vec<Report> {
         self.ice.handle_gathering()
     }
 
@@ -122,7 +122,7 @@ impl Progress {
     }
 
     /// An event of the media server, as the events that KMS has for it.
-    pub(crate) fn handle(&mut self, media_event: EndpointEvent) -> Vec<Notice> {
+    pub(crate) fn handle(&mut self, media_event: EndpointEvent) -> Vec<Report> {
         match media_event {
             EndpointEvent::CandidateFound(candidate) => vec![self.ice.handle_candidate(candidate)],
             EndpointEvent::GatheringDone => self.ice.handle_gathering_done(),
@@ -130,7 +130,7 @@ impl Progress {
             EndpointEvent::PairSelected { local, remote } => self.ice.handle_pair(local, remote),
             EndpointEvent::Dtls(state) => {
                 self.dtls = Some(state);
-                vec![Notice::new(&event::DTLS_CONNECTION_STATE_CHANGE, dtls_fields(state))]
+                vec![Report::new(&event::DTLS_CONNECTION_STATE_CHANGE, dtls_fields(state))]
             }
             EndpointEvent::Connection(state) => {
                 changed(&event::CONNECTION_STATE_CHANGED, &mut self.connection, state)
@@ -139,31 +139,31 @@ impl Progress {
             // KMS: a channel's event is emitted twice there, by mistake. Here once.
             EndpointEvent::DataChannelOpened { stream } => {
                 self.channels_opened += 1;
-                vec![Notice::new(&event::DATA_CHANNEL_OPENED, channel_fields(stream))]
+                vec![Report::new(&event::DATA_CHANNEL_OPENED, channel_fields(stream))]
             }
             EndpointEvent::DataChannelClosed { stream } => {
                 self.channels_closed += 1;
-                vec![Notice::new(&event::DATA_CHANNEL_CLOSED, channel_fields(stream))]
+                vec![Report::new(&event::DATA_CHANNEL_CLOSED, channel_fields(stream))]
             }
             // KMS names these as the pipeline sees the element: what the peer sends comes out of it.
             EndpointEvent::MediaFlowingIn { kind, flowing } => {
                 self.flowing_out[kind as usize] = flowing;
-                vec![Notice::new(&event::MEDIA_FLOW_OUT_STATE_CHANGED, flow_fields(kind, flowing))]
+                vec![Report::new(&event::MEDIA_FLOW_OUT_STATE_CHANGED, flow_fields(kind, flowing))]
             }
             EndpointEvent::MediaFlowingOut { kind, flowing } => {
                 self.flowing_in[kind as usize] = flowing;
-                vec![Notice::new(&event::MEDIA_FLOW_IN_STATE_CHANGED, flow_fields(kind, flowing))]
+                vec![Report::new(&event::MEDIA_FLOW_IN_STATE_CHANGED, flow_fields(kind, flowing))]
             }
             EndpointEvent::PeerClosed if self.is_terminated => Vec::new(),
             EndpointEvent::PeerClosed => {
                 self.is_terminated = true;
-                vec![Notice::new(&event::MEDIA_SESSION_TERMINATED, [])]
+                vec![Report::new(&event::MEDIA_SESSION_TERMINATED, [])]
             }
             EndpointEvent::NoCommonCodec(kind) => {
                 let words = format!("No {kind} flows: the sides have no codec in common");
-                vec![Notice::error(Code::UnsupportedMediaType, words)]
+                vec![Report::error(Code::UnsupportedMediaType, words)]
             }
-            EndpointEvent::Failed(words) => vec![Notice::error(Code::Unexpected, words.to_owned())],
+            EndpointEvent::Failed(words) => vec![Report::error(Code::Unexpected, words.to_owned())],
         }
     }
 
@@ -205,12 +205,12 @@ impl Progress {
 }
 
 /// The event of a state with two values; none when it stays.
-fn changed(event: &'static EventType, state: &mut ConnectionState, new: ConnectionState) -> Vec<Notice> {
+fn changed(event: &'static EventType, state: &mut ConnectionState, new: ConnectionState) -> Vec<Report> {
     let old = std::mem::replace(state, new);
     if old == new {
         return Vec::new();
     }
-    vec![Notice::new(event, [("oldState", state_word(old)), ("newState", state_word(new))])]
+    vec![Report::new(event, [("oldState", state_word(old)), ("newState", state_word(new))])]
 }
 
 fn state_word(state: ConnectionState) -> Value {
@@ -253,8 +253,8 @@ fn flow_fields(kind: MediaKind, flowing: bool) -> [(&'static str, Value); 3] {
 mod tests {
     use super::*;
 
-    fn names(notices: &[Notice]) -> Vec<&'static str> {
-        notices.iter().map(|notice| notice.event.name).collect()
+    fn names(reports: &[Report]) -> Vec<&'static str> {
+        reports.iter().map(|report| report.event.name).collect()
     }
 
     #[test]

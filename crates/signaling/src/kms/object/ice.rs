@@ -3,7 +3,7 @@
 //! The media server begins to wait for checks with the description, before candidates are asked for, and
 //! tells so at once. KMS's applications expect gathering first (PROTOCOL.md §8).
 
-use super::endpoint::Notice;
+use super::endpoint::Report;
 use crate::kms::model::{Record, Value, event, record};
 use keel_media::{IceCandidate, IceState};
 use std::net::SocketAddr;
@@ -59,7 +59,7 @@ impl IceProgress {
     }
 
     /// Candidates were asked for.
-    pub(super) fn handle_gathering(&mut self) -> Vec<Notice> {
+    pub(super) fn handle_gathering(&mut self) -> Vec<Report> {
         if self.gathering != Gathering::NotAsked {
             return Vec::new();
         }
@@ -68,18 +68,18 @@ impl IceProgress {
         if self.component.is_some() { Vec::new() } else { vec![self.enter(Component::Gathering)] }
     }
 
-    pub(super) fn handle_candidate(&mut self, candidate: IceCandidate) -> Notice {
+    pub(super) fn handle_candidate(&mut self, candidate: IceCandidate) -> Report {
         keep(&mut self.local, &candidate.candidate);
-        Notice::new(&event::ICE_CANDIDATE_FOUND, [("candidate", candidate_record(candidate))])
+        Report::new(&event::ICE_CANDIDATE_FOUND, [("candidate", candidate_record(candidate))])
     }
 
-    pub(super) fn handle_gathering_done(&mut self) -> Vec<Notice> {
+    pub(super) fn handle_gathering_done(&mut self) -> Vec<Report> {
         self.gathering = Gathering::Done;
-        let mut notices = vec![Notice::new(&event::ICE_GATHERING_DONE, [])];
+        let mut reports = vec![Report::new(&event::ICE_GATHERING_DONE, [])];
         if self.is_checking {
-            notices.extend(self.enter_connecting());
+            reports.extend(self.enter_connecting());
         }
-        notices
+        reports
     }
 
     /// A candidate of the peer, trickled or in its description.
@@ -87,7 +87,7 @@ impl IceProgress {
         keep(&mut self.remote, candidate.strip_prefix("a=").unwrap_or(candidate));
     }
 
-    pub(super) fn handle_state(&mut self, state: IceState) -> Vec<Notice> {
+    pub(super) fn handle_state(&mut self, state: IceState) -> Vec<Report> {
         match state {
             IceState::New => Vec::new(),
             IceState::Checking => {
@@ -95,10 +95,10 @@ impl IceProgress {
                 if self.gathering == Gathering::Done { self.enter_connecting() } else { Vec::new() }
             }
             IceState::Connected => {
-                let mut notices = self.enter_connecting();
-                notices.push(self.enter(Component::Connected));
-                notices.push(self.enter(Component::Ready));
-                notices
+                let mut reports = self.enter_connecting();
+                reports.push(self.enter(Component::Connected));
+                reports.push(self.enter(Component::Ready));
+                reports
             }
             // KMS: lost consent is a failure there, which applications look for.
             IceState::Disconnected => vec![self.enter(Component::Failed)],
@@ -107,13 +107,13 @@ impl IceProgress {
         }
     }
 
-    pub(super) fn handle_pair(&mut self, local: SocketAddr, remote: SocketAddr) -> Vec<Notice> {
-        let mut notices = self.enter_connecting();
+    pub(super) fn handle_pair(&mut self, local: SocketAddr, remote: SocketAddr) -> Vec<Report> {
+        let mut reports = self.enter_connecting();
         self.pair = Some((local, remote));
-        notices.extend(
-            self.pair().map(|pair| Notice::new(&event::NEW_CANDIDATE_PAIR_SELECTED, [("candidatePair", pair)])),
+        reports.extend(
+            self.pair().map(|pair| Report::new(&event::NEW_CANDIDATE_PAIR_SELECTED, [("candidatePair", pair)])),
         );
-        notices
+        reports
     }
 
     /// The pair in use, as an `IceCandidatePair`.
@@ -135,16 +135,16 @@ impl IceProgress {
         Some(Record::new(&record::ICE_CONNECTION, fields).into())
     }
 
-    fn enter_connecting(&mut self) -> Vec<Notice> {
+    fn enter_connecting(&mut self) -> Vec<Report> {
         match self.component {
             None | Some(Component::Gathering) => vec![self.enter(Component::Connecting)],
             Some(_) => Vec::new(),
         }
     }
 
-    fn enter(&mut self, component: Component) -> Notice {
+    fn enter(&mut self, component: Component) -> Report {
         self.component = Some(component);
-        Notice::new(&event::ICE_COMPONENT_STATE_CHANGED, connection_fields(Value::Int(STREAM), component))
+        Report::new(&event::ICE_COMPONENT_STATE_CHANGED, connection_fields(Value::Int(STREAM), component))
     }
 }
 
@@ -206,12 +206,12 @@ mod tests {
 
     const LOCAL: &str = "candidate:1 1 udp 2130706431 192.0.2.1 10000 typ host";
 
-    fn words(notices: &[Notice]) -> Vec<String> {
-        notices
+    fn words(reports: &[Report]) -> Vec<String> {
+        reports
             .iter()
-            .map(|notice| match notice.fields.iter().find(|(name, _)| *name == "state") {
-                Some((_, Value::Enum(word))) => format!("{} {word}", notice.event.name),
-                _ => notice.event.name.to_owned(),
+            .map(|report| match report.fields.iter().find(|(name, _)| *name == "state") {
+                Some((_, Value::Enum(word))) => format!("{} {word}", report.event.name),
+                _ => report.event.name.to_owned(),
             })
             .collect()
     }

@@ -1,6 +1,7 @@
 //! What an endpoint's properties mean to the media server.
 
-use super::{ObjectId, Tree};
+use super::endpoint::Endpoint;
+use super::{Body, ObjectId, Tree};
 use crate::kms::failure::{Code, Failure};
 use crate::kms::model::{Call, Class, Get, Property, Value};
 use futures_util::future::BoxFuture;
@@ -26,10 +27,35 @@ pub(crate) struct Formats {
 pub(crate) fn apply(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
     Box::pin(async move {
         let endpoint = call.tree.endpoint(&call.object);
-        let settings = settings(|name| stored(call.tree, &call.object, name), endpoint.formats)?;
-        endpoint.media.configure(settings).await;
+        configure(call.tree, &call.object, endpoint).await?;
         Ok(Value::Null)
     })
+}
+
+/// Makes a property of the pipeline effective in all its endpoints.
+///
+/// # Errors
+/// As [`settings`].
+pub(crate) fn apply_to_all(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
+    Box::pin(async move {
+        for object in call.tree.objects() {
+            if let Body::WebRtc(endpoint) = &object.body {
+                configure(call.tree, &object.id, endpoint).await?;
+            }
+        }
+        Ok(Value::Null)
+    })
+}
+
+async fn configure(tree: &Tree, id: &ObjectId, endpoint: &Endpoint) -> Result<(), Failure> {
+    let settings = settings(|name| stored(tree, id, name), measures_latency(tree), endpoint.formats)?;
+    endpoint.media.configure(settings).await;
+    Ok(())
+}
+
+/// `latencyStats` of the pipeline.
+pub(crate) fn measures_latency(tree: &Tree) -> bool {
+    stored(tree, tree.root(), "latencyStats").as_bool().unwrap_or_default()
 }
 
 /// The value of the property of this name.
@@ -59,6 +85,7 @@ fn property(class: &'static Class, name: &str) -> &'static Property {
 /// 40107 for a negative bandwidth and for texts that are no address.
 pub(crate) fn settings(
     property: impl Fn(&'static str) -> Value,
+    latency_stats: bool,
     formats: Formats,
 ) -> Result<EndpointSettings, Failure> {
     let kilobits = |name| bandwidth(name, &property(name), 1000);
@@ -79,6 +106,7 @@ pub(crate) fn settings(
         interfaces: interfaces(&property("networkInterfaces"))?,
         audio_codec: formats.audio,
         video_codec: formats.video,
+        latency_stats,
     })
 }
 
@@ -179,7 +207,7 @@ mod tests {
         let mut properties: BTreeMap<&str, Value> = numbers.map(|name| (name, Value::Int(0))).into();
         properties.extend(texts.map(|name| (name, Value::from(""))));
         properties.extend(changes.iter().cloned());
-        settings(|name| properties[name].clone(), Formats::default())
+        settings(|name| properties[name].clone(), false, Formats::default())
     }
 
     #[test]

@@ -85,7 +85,7 @@ pub(crate) static BASE_RTP_ENDPOINT: Class = Class {
             kind: Type::Record(&record::REMB_PARAMS),
             about: "How KMS's bandwidth estimator behaves.",
             state: State::Stored("Keel's estimates do not come from that estimator"),
-            get: Get::Stored(Literal::EmptyRecord),
+            get: Get::Stored(Literal::Record(&record::REMB_PARAMS)),
             set: Set::Stored,
             aliases: &[],
         },

@@ -6,18 +6,20 @@ use crate::kms::model::{
     Call, Class, Creation, Fields, Get, Literal, Module, Operation, Param, Property, Record, Run, Set, State,
     Type, Value, enumeration, event, record,
 };
-use crate::kms::object::connection::{Connection, Connections, DEFAULT_DESCRIPTION, TooMany};
-use crate::kms::object::settings::{apply, illegal};
-use crate::kms::object::{Body, ObjectId, Tree, now_ms, stats};
+use crate::kms::object::connection::{Connection, DEFAULT_DESCRIPTION};
+use crate::kms::object::endpoint::Endpoint;
+use crate::kms::object::event::now_ms;
+use crate::kms::object::settings::{Formats, apply, illegal};
+use crate::kms::object::{Body, Tree, media_type, stats};
 use futures_util::future::BoxFuture;
 use keel_media::codec::Codec;
-use keel_media::{ConnectError, MediaKind, MediaType};
+use keel_media::id::ElementId;
+use keel_media::{Flow, MediaKind, MediaType};
 
 /// Bytes of a media description at most.
 const DESCRIPTION_BYTES_MAX: usize = 128;
 
 const MEDIA_TYPE: Type = Type::Enum(&enumeration::MEDIA_TYPE);
-const DETAILS: Param = Param::optional("details", Type::Enum(&enumeration::GSTREAMER_DOT_DETAILS));
 const NO_ENCODER: &str = "nothing is encoded here";
 
 /// Where a connection begins and where it ends.
@@ -120,22 +122,6 @@ pub(crate) static MEDIA_ELEMENT: Class = Class {
             params: &[Param::required("caps", Type::Record(&record::VIDEO_CAPS))],
             returns: None,
             run: Run::Media(set_video_format),
-        },
-        Operation {
-            name: "dumpGstreamerDot",
-            about: "Writes the graph around this element into the server's log, at debug level.",
-            state: State::Differs("the graph is Keel's own routing"),
-            params: &[DETAILS],
-            returns: None,
-            run: Run::Media(dump_graph),
-        },
-        Operation {
-            name: "getGstreamerDot",
-            about: "The graph around this element, in the DOT language.",
-            state: State::Differs("the graph is Keel's own routing"),
-            params: &[DETAILS],
-            returns: Some(Type::String),
-            run: Run::Media(draw_graph),
         },
         Operation {
             name: "getStats",
@@ -377,7 +363,8 @@ fn stats_of(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
             Body::WebRtc(endpoint) => {
                 let gone = || Failure::object_not_found(call.object.as_str());
                 let media = endpoint.media.stats().await.ok_or_else(gone)?;
-                Ok(stats::of_endpoint(&call.object, endpoint, &media, wanted, now_ms()))
+                let Endpoint { data_channels, progress, .. } = &**endpoint;
+                Ok(stats::of_endpoint(&call.object, *data_channels, progress, &media, wanted, now_ms()))
             }
             _ => Ok(stats::of_element(&call.object, now_ms())),
         }

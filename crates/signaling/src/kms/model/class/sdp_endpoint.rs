@@ -6,7 +6,7 @@ use crate::kms::model::{
     Call, Class, Creation, Get, Literal, Module, Operation, Param, Property, Run, Set, State, Type, Value,
     event, record,
 };
-use crate::kms::object::endpoint::Notice;
+use crate::kms::object::endpoint::Report;
 use crate::kms::object::settings::apply;
 use crate::kms::object::{ObjectId, Tree};
 use futures_util::future::BoxFuture;
@@ -126,7 +126,7 @@ fn process_answer(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
 /// Both descriptions are known.
 fn start_session(tree: &mut Tree, object: &ObjectId, remote: &str) {
     tree.endpoint_mut(object).progress.handle_remote_description(remote);
-    tree.tell(object, vec![Notice::new(&event::MEDIA_SESSION_STARTED, [])]);
+    tree.report(object, vec![Report::new(&event::MEDIA_SESSION_STARTED, [])]);
 }
 
 fn local_description(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
@@ -158,7 +158,7 @@ fn refused(error: NegotiationError, operation: Code) -> Failure {
         NegotiationError::AlreadyNegotiated => Code::AlreadyNegotiated,
         NegotiationError::NoOffer => Code::NotOfferGenerated,
         NegotiationError::AnswerAlreadyProcessed => Code::AnswerAlreadyProcessed,
-        NegotiationError::Released | NegotiationError::Stopped => operation,
+        NegotiationError::NoSockets | NegotiationError::Released | NegotiationError::Stopped => operation,
     };
     Failure::new(code, error.to_string())
 }

@@ -6,12 +6,12 @@ use crate::kms::model::{
     Call, Class, Creation, Get, Literal, Module, Operation, Param, Property, Run, Set, State, Type, Value,
     enumeration, event, record,
 };
-use crate::kms::object::Body;
 use crate::kms::object::endpoint::{DataChannels, Endpoint};
+use crate::kms::object::{Body, dscp};
 use crate::kms::object::settings::{self, Formats, apply, illegal};
 use futures_util::future::BoxFuture;
 use keel_media::{
-    CandidateError, DataChannelError, DataChannelOptions, EndpointOptions, IceCandidate, NegotiationError,
+    CandidateError, DataChannelError, Dscp, DataChannelOptions, EndpointOptions, IceCandidate, NegotiationError,
     OfferDirection,
 };
 
@@ -185,6 +185,7 @@ fn construct(call: Call<'_>) -> BoxFuture<'_, Result<Body, Failure>> {
         let options = EndpointOptions {
             label: call.object.to_string(),
             data_channels: data_channels == DataChannels::Allowed,
+            dscp: dscp::code_point(call.arguments.word("qosDscp")).and_then(Dscp::new),
             // KMS: with both flags the second one counts.
             offer_direction: if flag("sendonly") {
                 OfferDirection::SendOnly
@@ -195,8 +196,9 @@ fn construct(call: Call<'_>) -> BoxFuture<'_, Result<Body, Failure>> {
             },
         };
         let media = call.tree.media().create_webrtc_endpoint(options).await?;
-        let defaults = settings::settings(|name| settings::initial(&WEB_RTC_ENDPOINT, name), Formats::default())?;
-        media.configure(defaults).await;
+        let initial = |name| settings::initial(&WEB_RTC_ENDPOINT, name);
+        let latency = settings::measures_latency(call.tree);
+        media.configure(settings::settings(initial, latency, Formats::default())?).await;
         Ok(Body::WebRtc(Box::new(Endpoint::new(media, data_channels))))
     })
 }
@@ -232,8 +234,8 @@ fn gather_candidates(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
             Failure::new(Code::GatherCandidates, words)
         })?;
         // The candidates wait among the media server's events until this call is done.
-        let notices = endpoint.progress.handle_gathering();
-        call.tree.tell(&call.object, notices);
+        let reports = endpoint.progress.handle_gathering();
+        call.tree.report(&call.object, reports);
         Ok(Value::Null)
     })
 }
