@@ -28,6 +28,7 @@ mod call;
 mod config;
 mod error;
 mod http;
+mod kms;
 mod limits;
 mod metrics;
 mod private;

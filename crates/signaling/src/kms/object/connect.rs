@@ -17,7 +17,8 @@ impl Tree {
     pub(crate) async fn connect(&mut self, connection: Connection) -> Result<(), Failure> {
         let (from, to) = self.ends(&connection)?;
         if !self.connections.has_room_for(&connection) {
-            let words = format!("An element is the sink of at most {} connections", Connections::PER_SINK_MAX);
+            let words =
+                format!("An element is the sink of at most {} connections", Connections::PER_SINK_MAX);
             return Err(Failure::new(Code::NotEnoughResources, words));
         }
         if connection.carries_media() {
@@ -63,7 +64,7 @@ impl Tree {
     }
 
     /// KMS: the source tells of its connections.
-    fn tell_of(&self, connection: &Connection, event: &'static EventType) {
+    pub(super) fn tell_of(&self, connection: &Connection, event: &'static EventType) {
         self.emit(&connection.source, event, connection.event_fields());
     }
 }

@@ -96,8 +96,7 @@ impl Connections {
     }
 
     fn inlets<'a>(&'a self, sink: &'a ObjectId) -> impl Iterator<Item = &'a Inlet> + 'a {
-        let first =
-            Inlet { sink: sink.clone(), media: MediaType::ALL[0], description: String::new() };
+        let first = Inlet { sink: sink.clone(), media: MediaType::ALL[0], description: String::new() };
         self.outlets.range(first..).map(|(inlet, _)| inlet).take_while(move |inlet| inlet.sink == *sink)
     }
 

@@ -8,9 +8,8 @@ use crate::kms::model::{
 };
 use crate::kms::object::connection::{Connection, DEFAULT_DESCRIPTION};
 use crate::kms::object::endpoint::Endpoint;
-use crate::kms::object::event::now_ms;
 use crate::kms::object::settings::{Formats, apply, illegal};
-use crate::kms::object::{Body, Tree, media_type, stats};
+use crate::kms::object::{Body, Tree, media_type, now_ms, stats};
 use futures_util::future::BoxFuture;
 use keel_media::codec::Codec;
 use keel_media::id::ElementId;
