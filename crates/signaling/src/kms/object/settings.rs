@@ -55,7 +55,7 @@ async fn configure(tree: &Tree, id: &ObjectId, endpoint: &Endpoint) -> Result<()
 
 /// `latencyStats` of the pipeline.
 pub(crate) fn measures_latency(tree: &Tree) -> bool {
-    stored(tree, tree.root(), "latencyStats").as_bool().unwrap_or_default()
+    tree.object(tree.root()).stored("latencyStats") == Some(&Value::Bool(true))
 }
 
 /// The value of the property of this name.
