@@ -19,8 +19,8 @@ pub use error::{
 };
 pub use pipeline::{
     ConnectionState, DataChannelInfo, DataChannelOptions, DataChannelState, DtlsState, ElementKind,
-    EndpointEvent, EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge, GraphElement,
-    IceCandidate, IceState, MediaConfig, MediaKind, MediaServer, MediaSnapshot, MediaType, OfferDirection,
-    OfferOptions, PassThrough, Pipeline, PipelineEvent, PipelineEvents, PipelineGraph, StreamStats,
-    WebRtcEndpoint,
+    ElementSurvey, EndpointEvent, EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge,
+    GraphElement, IceCandidate, IceState, MediaConfig, MediaKind, MediaServer, MediaSnapshot, MediaType,
+    OfferDirection, OfferOptions, PassThrough, Pipeline, PipelineEvent, PipelineEvents, PipelineGraph,
+    PipelineSurvey, StreamStats, WebRtcEndpoint,
 };

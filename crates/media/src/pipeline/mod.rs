@@ -29,6 +29,7 @@ mod kind;
 mod pass_through;
 mod server;
 mod stats;
+mod survey;
 
 pub use config::{
     EndpointOptions, EndpointSettings, IceCandidate, MediaConfig, OfferDirection, OfferOptions,
@@ -40,6 +41,7 @@ pub use kind::{MediaKind, MediaType};
 pub use pass_through::PassThrough;
 pub use server::MediaServer;
 pub use stats::{EndpointStats, MediaSnapshot, StreamStats};
+pub use survey::{ElementSurvey, PipelineSurvey};
 
 use crate::error::{
     CandidateError, ConnectError, CreateError, DataChannelError, KeyframeError, NegotiationError,
@@ -249,11 +251,11 @@ impl WebRtcEndpoint {
             .ok_or(DataChannelError::Stopped)?
     }
 
-    /// Takes the peer's offer without answering it yet. Where both sides of a call are known before
+    /// Takes the peer's offer without answering it yet; one that waits for its answer is replaced. Where both sides of a call are known before
     /// either is answered, both offers are set first: then each answer can list what both accept.
     ///
     /// # Errors
-    /// When the text is no usable offer, or the endpoint is already negotiated.
+    /// When the text is no usable offer, or [`NegotiationError::AlreadyNegotiated`].
     pub async fn set_remote_offer(&self, offer: &str) -> Result<(), NegotiationError> {
         let offer = offer.to_owned();
         self.worker
@@ -266,7 +268,8 @@ impl WebRtcEndpoint {
     /// abilities are known accepts too, in one order (DESIGN.md, "Codec agreement").
     ///
     /// # Errors
-    /// [`NegotiationError::NoCommonCodec`] when a connection would have no codec for its kind.
+    /// [`NegotiationError::NoCommonCodec`] when a connection would have no codec for its kind;
+    /// [`NegotiationError::NoSockets`] where the peer is a lite ICE agent. After either it may be tried again.
     pub async fn create_answer(&self) -> Result<String, NegotiationError> {
         self.worker
             .call(|reply| Command::CreateAnswer { endpoint: self.id, reply })
@@ -286,7 +289,7 @@ impl WebRtcEndpoint {
     /// Makes an offer to the peer.
     ///
     /// # Errors
-    /// When the endpoint is already negotiated or has already offered.
+    /// [`NegotiationError::AlreadyNegotiated`], also when it has already offered.
     pub async fn generate_offer(&self, options: OfferOptions) -> Result<String, NegotiationError> {
         self.worker
             .call(|reply| Command::GenerateOffer { endpoint: self.id, options, reply })
@@ -297,13 +300,26 @@ impl WebRtcEndpoint {
     /// Takes the peer's answer to [`Self::generate_offer`].
     ///
     /// # Errors
-    /// [`NegotiationError::NoOffer`] when none was generated; others as for offers.
+    /// [`NegotiationError::NoOffer`] when none was generated, [`NegotiationError::AnswerAlreadyProcessed`] the
+    /// second time, [`NegotiationError::NoSockets`] where the peer is a lite ICE agent; others as for offers.
     pub async fn process_answer(&self, answer: &str) -> Result<(), NegotiationError> {
         let answer = answer.to_owned();
         self.worker
             .call(|reply| Command::ProcessAnswer { endpoint: self.id, answer, reply })
             .await
             .ok_or(NegotiationError::Stopped)?
+    }
+
+    /// Keel's description as the peer was given it: its offer, or its answer. `None` before there is one.
+    /// Candidates are not in it, they are trickled.
+    pub async fn local_description(&self) -> Option<String> {
+        self.worker.call(|reply| Command::LocalDescription { endpoint: self.id, reply }).await?
+    }
+
+    /// The peer's description as it was given: its offer, also before it is answered, or its answer. `None`
+    /// before there is one.
+    pub async fn remote_description(&self) -> Option<String> {
+        self.worker.call(|reply| Command::RemoteDescription { endpoint: self.id, reply }).await?
     }
 
     /// Starts reporting local candidates as [`EndpointEvent::CandidateFound`], ended by

@@ -6,7 +6,7 @@ use crate::error::{
 use crate::id::{ElementId, PipelineId};
 use crate::pipeline::{
     DataChannelOptions, EndpointOptions, EndpointSettings, EndpointStats, Flow, IceCandidate, MediaSnapshot,
-    MediaType, OfferOptions, PipelineEvent, PipelineGraph,
+    MediaType, OfferOptions, PipelineEvent, PipelineGraph, PipelineSurvey,
 };
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -97,6 +97,14 @@ pub(crate) enum Command {
         answer: String,
         reply: Reply<Result<(), NegotiationError>>,
     },
+    LocalDescription {
+        endpoint: ElementId,
+        reply: Reply<Option<String>>,
+    },
+    RemoteDescription {
+        endpoint: ElementId,
+        reply: Reply<Option<String>>,
+    },
     GatherCandidates {
         endpoint: ElementId,
         reply: Reply<Result<(), NegotiationError>>,
@@ -114,6 +122,11 @@ pub(crate) enum Command {
         element: ElementId,
         media: MediaType,
         reply: Reply<Option<Flow>>,
+    },
+    Survey {
+        after: Option<PipelineId>,
+        limit: usize,
+        reply: Reply<Vec<PipelineSurvey>>,
     },
     PipelineGraph {
         pipeline: PipelineId,

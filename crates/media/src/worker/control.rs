@@ -69,6 +69,12 @@ impl State {
             Command::ProcessAnswer { endpoint, answer: sdp, reply } => {
                 answer(reply, self.process_answer(now, endpoint, &sdp));
             }
+            Command::LocalDescription { endpoint, reply } => {
+                answer(reply, self.endpoints.get(&endpoint).and_then(|known| known.local_sdp.clone()));
+            }
+            Command::RemoteDescription { endpoint, reply } => {
+                answer(reply, self.endpoints.get(&endpoint).and_then(|known| known.remote_sdp.clone()));
+            }
             Command::GatherCandidates { endpoint, reply } => answer(reply, self.gather_candidates(endpoint)),
             Command::AddIceCandidate { endpoint, candidate, reply } => {
                 answer(reply, self.add_ice_candidate(now, endpoint, &candidate));
@@ -76,6 +82,7 @@ impl State {
             Command::EndpointStats { endpoint, reply } => answer(reply, self.endpoint_stats(endpoint)),
             Command::Flow { element, media, reply } => answer(reply, self.flow(element, media)),
             Command::PipelineGraph { pipeline, reply } => answer(reply, self.pipeline_graph(pipeline)),
+            Command::Survey { after, limit, reply } => answer(reply, self.survey(after, limit)),
             Command::Snapshot { reply } => answer(reply, self.snapshot()),
             Command::Stop { reply } => {
                 for pipeline in self.graph.pipelines().collect::<Vec<_>>() {

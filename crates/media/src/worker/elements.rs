@@ -12,7 +12,7 @@ use crate::pipeline::{
 use crate::rtp::Ssrc;
 use crate::session::Session;
 use crate::session::ice::{IceAgent, IceCredentials};
-use crate::session::sdp::{HostCandidate, LocalDescription, SendStream};
+use crate::session::sdp::{LocalDescription, SendStream};
 use rand::Rng;
 use std::time::Instant;
 use tokio::sync::mpsc;
@@ -55,11 +55,7 @@ impl State {
         id: ElementId,
         options: EndpointOptions,
     ) -> Result<(), CreateError> {
-        let addresses: Vec<_> = self.outgoing.iter().map(|outgoing| outgoing.local).collect();
-        let priorities = HostCandidate::for_addresses(&addresses);
-        let candidates =
-            priorities.iter().map(|candidate| (candidate.address(), candidate.priority())).collect();
-        let ice = IceAgent::new(candidates, &mut self.rng).map_err(|_| CreateError::Stopped)?;
+        let ice = IceAgent::new(&mut self.rng).map_err(|_| CreateError::Stopped)?;
         let local = describe(&mut self.rng, ice.local_credentials(), self.certificate.fingerprint().hex());
         let ufrag = ice.local_credentials().ufrag.clone();
         let seat = Seat {
@@ -68,6 +64,7 @@ impl State {
             rtcp_ssrc: local.audio.ssrc,
             cname: local.cname.as_str().into(),
             path: None,
+            own: Vec::new(),
         };
         let session = self.sessions.insert(|_| seat).ok_or(CreateError::Full)?;
         self.routes.add(&ufrag, session);
@@ -78,6 +75,8 @@ impl State {
             session,
             local,
             negotiation: Negotiation::New,
+            local_sdp: None,
+            remote_sdp: None,
             media: [None, None],
             gathered: false,
             connected: false,
@@ -114,6 +113,7 @@ impl State {
         }
         if let Some(seat) = self.sessions.remove(id) {
             self.routes.remove(&seat.session.ice.local_credentials().ufrag, seat.session.ice.validated(), id);
+            self.own.close(&seat.own, &mut self.counters);
             self.timers.set(slot_of(id), None);
             self.load.remove();
         }

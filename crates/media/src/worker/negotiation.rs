@@ -6,20 +6,20 @@ use crate::error::{CandidateError, NegotiationError};
 use crate::forward::{SinkConfig, SourceConfig};
 use crate::id::ElementId;
 use crate::pipeline::graph::Feed;
-use crate::pipeline::{EndpointEvent, IceCandidate, MediaKind, OfferOptions};
-use crate::session::sdp::{
-    self, HostCandidate, Negotiated, Peers, RemoteCandidate, RemoteDescription, RemoteTransport,
-};
+use crate::pipeline::{IceCandidate, MediaKind, OfferOptions};
+use crate::session::sdp::{self, Negotiated, Peers, RemoteCandidate, RemoteDescription, RemoteTransport};
 use std::sync::Arc;
 use std::time::Instant;
 
 impl State {
     pub(super) fn set_remote_offer(&mut self, id: ElementId, offer: &str) -> Result<(), NegotiationError> {
         let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
-        if !matches!(endpoint.negotiation, Negotiation::New) {
+        // RFC 8829 §3.2: an offer that is not answered yet gives way to the next one.
+        if !matches!(endpoint.negotiation, Negotiation::New | Negotiation::OfferReceived(_)) {
             return Err(NegotiationError::AlreadyNegotiated);
         }
         endpoint.negotiation = Negotiation::OfferReceived(Box::new(RemoteDescription::parse(offer)?));
+        endpoint.remote_sdp = Some(offer.to_owned());
         Ok(())
     }
 
@@ -27,11 +27,18 @@ impl State {
         let endpoint = self.endpoints.get(&id).ok_or(NegotiationError::Released)?;
         let offer = match &endpoint.negotiation {
             Negotiation::OfferReceived(offer) => offer,
-            Negotiation::Done => return Err(NegotiationError::AlreadyNegotiated),
+            Negotiation::AnswerSent | Negotiation::AnswerReceived => {
+                return Err(NegotiationError::AlreadyNegotiated);
+            }
             Negotiation::New | Negotiation::OfferSent(_) => return Err(NegotiationError::NoOffer),
         };
         let answer = sdp::answer(offer, &endpoint.local, &self.peers_of(id))?;
         let transport = offer.transport.clone();
+        self.prepare_checks(id, &transport)?;
+        if let Some(endpoint) = self.endpoints.get_mut(&id) {
+            endpoint.negotiation = Negotiation::AnswerSent;
+            endpoint.local_sdp = Some(answer.sdp.clone());
+        }
         self.establish(now, id, &transport, answer.negotiated);
         Ok(answer.sdp)
     }
@@ -48,6 +55,7 @@ impl State {
         }
         let offer = sdp::offer(&endpoint.local, options, &peers)?;
         let text = offer.sdp.clone();
+        endpoint.local_sdp = Some(text.clone());
         endpoint.negotiation = Negotiation::OfferSent(Box::new(offer));
         Ok(text)
     }
@@ -61,35 +69,21 @@ impl State {
         let endpoint = self.endpoints.get(&id).ok_or(NegotiationError::Released)?;
         let offer = match &endpoint.negotiation {
             Negotiation::OfferSent(offer) => offer,
-            Negotiation::Done => return Err(NegotiationError::AlreadyNegotiated),
-            Negotiation::New | Negotiation::OfferReceived(_) => return Err(NegotiationError::NoOffer),
+            // KMS: 40210.
+            Negotiation::AnswerReceived => return Err(NegotiationError::AnswerAlreadyProcessed),
+            // KMS: 40209, also where the endpoint itself has answered.
+            Negotiation::New | Negotiation::OfferReceived(_) | Negotiation::AnswerSent => {
+                return Err(NegotiationError::NoOffer);
+            }
         };
         let answer = RemoteDescription::parse(text)?;
         let negotiated = sdp::accept_answer(offer, &answer)?;
+        self.prepare_checks(id, &answer.transport)?;
+        if let Some(endpoint) = self.endpoints.get_mut(&id) {
+            endpoint.negotiation = Negotiation::AnswerReceived;
+            endpoint.remote_sdp = Some(text.to_owned());
+        }
         self.establish(now, id, &answer.transport, negotiated);
-        Ok(())
-    }
-
-    pub(super) fn gather_candidates(&mut self, id: ElementId) -> Result<(), NegotiationError> {
-        let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
-        if matches!(endpoint.negotiation, Negotiation::New | Negotiation::OfferReceived(_)) {
-            return Err(NegotiationError::NoOffer);
-        }
-        if std::mem::replace(&mut endpoint.gathered, true) {
-            return Ok(());
-        }
-        let addresses: Vec<_> =
-            self.outgoing.iter().flat_map(|outgoing| outgoing.announced.iter().copied()).collect();
-        let mid = endpoint.first_mid();
-        for candidate in HostCandidate::for_addresses(&addresses) {
-            let candidate = IceCandidate {
-                candidate: candidate.to_string(),
-                sdp_mid: mid.clone(),
-                sdp_mline_index: Some(0),
-            };
-            self.emit(id, EndpointEvent::CandidateFound(candidate));
-        }
-        self.emit(id, EndpointEvent::GatheringDone);
         Ok(())
     }
 
@@ -137,7 +131,6 @@ impl State {
             });
             endpoint.media[media.kind as usize] = Some(Media { index: media.index, parameters, track, sink });
         }
-        endpoint.negotiation = Negotiation::Done;
         seat.session.set_remote(now, remote, negotiated.dtls_role, &mut self.rng);
         self.settle(now, session);
         for Feed { source, sink, media } in self.graph.feeds_of(id) {
