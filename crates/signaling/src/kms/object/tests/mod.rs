@@ -5,3 +5,5 @@ mod hub;
 mod lifetime;
 mod object;
 mod server;
+mod connect;
+mod stage;
