@@ -120,6 +120,8 @@ codes! {
     ProcessOffer = 40205, "SDP_END_POINT_PROCESS_OFFER_ERROR";
     /// An answer could not be taken.
     ProcessAnswer = 40206, "SDP_END_POINT_PROCESS_ANSWER_ERROR";
+    /// The two sides cannot agree: they have no codec in common.
+    SdpConfiguration = 40207, "SDP_CONFIGURATION_ERROR";
     /// The endpoint has been negotiated.
     AlreadyNegotiated = 40208, "SDP_END_POINT_ALREADY_NEGOTIATED";
     /// An answer without an offer.

@@ -10,13 +10,17 @@ mod census;
 mod connect;
 pub(crate) mod connection;
 pub(crate) mod dot;
+pub(crate) mod dscp;
 pub(crate) mod endpoint;
 mod event;
+mod ice;
 mod id;
 mod lifetime;
 pub(crate) mod media_type;
 pub(crate) mod process;
 mod request;
+pub(crate) mod settings;
+pub(crate) mod stats;
 mod subscription;
 mod surroundings;
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! `MediaPipeline`: the root of a tree.
 
 use super::MEDIA_OBJECT;
-use super::hub::{DOT_OPERATION, DUMP_OPERATION};
-use crate::kms::model::{Class, Creation, Get, Literal, Module, Property, Set, State, Type};
+use super::drawing::{DOT_OPERATION, DUMP_OPERATION};
+use crate::kms::model::{Class, Creation, Get, Literal, Module, Property, Run, Set, State, Type};
+use crate::kms::object::settings;
 
 pub(crate) static MEDIA_PIPELINE: Class = Class {
     name: "MediaPipeline",
@@ -14,11 +15,9 @@ pub(crate) static MEDIA_PIPELINE: Class = Class {
         name: "latencyStats",
         kind: Type::Boolean,
         about: "Whether statistics have latencies.",
-        state: State::Stored(
-            "Keel forwards within the tick in which a packet arrives: there is no latency to list",
-        ),
+        state: State::Differs("both latencies of an endpoint are the way through the server"),
         get: Get::Stored(Literal::Bool(false)),
-        set: Set::Stored,
+        set: Set::Applied(Run::Media(settings::apply_to_all)),
         aliases: &[],
     }],
     operations: &[DOT_OPERATION, DUMP_OPERATION],
