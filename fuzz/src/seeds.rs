@@ -89,6 +89,47 @@ pub fn plays() -> Vec<Vec<u8>> {
     calls.map(|call| [&names[..], call].concat().join("\n").into_bytes()).into()
 }
 
+/// Plays for two applications of Kurento, a line each request with the sender's number before it; `@0` is the
+/// newest object: a pipeline with elements, shared sessions, a transaction.
+#[must_use]
+pub fn kurento() -> Vec<Vec<u8>> {
+    let offer = include_str!("../seeds/sdp/chromium156-kurento-utils-sendrecv.offer.sdp");
+    let offer = offer.replace("\r\n", "\n").replace('\n', "\\r\\n");
+    let process = format!(
+        r#"0{{"jsonrpc":"2.0","id":5,"method":"invoke","params":{{"object":"@0","operation":"processOffer","operationParams":{{"offer":"{offer}"}}}}}}"#
+    );
+    let plays: [&[&str]; 3] = [
+        &[
+            r#"0{"jsonrpc":"2.0","id":0,"method":"ping","params":{"interval":5000}}"#,
+            r#"0{"jsonrpc":"2.0","id":1,"method":"create","params":{"type":"MediaPipeline","properties":{}}}"#,
+            r#"0{"jsonrpc":"2.0","id":2,"method":"create","params":{"type":"WebRtcEndpoint","constructorParams":{"mediaPipeline":"@0"}}}"#,
+            r#"0{"jsonrpc":"2.0","id":3,"method":"subscribe","params":{"object":"@0","type":"IceCandidateFound"}}"#,
+            r#"0{"jsonrpc":"2.0","id":4,"method":"invoke","params":{"object":"@0","operation":"connect","operationParams":{"sink":"@0","mediaType":"VIDEO"}}}"#,
+            &process,
+            r#"0{"jsonrpc":"2.0","id":6,"method":"invoke","params":{"object":"@0","operation":"gatherCandidates"}}"#,
+            r#"0{"jsonrpc":"2.0","id":7,"method":"invoke","params":{"object":"@0","operation":"getStats","operationParams":{"mediaType":"AUDIO"}}}"#,
+            r#"0{"jsonrpc":"2.0","id":8,"method":"release","params":{"object":"@1"}}"#,
+            r#"0{"jsonrpc":"2.0","id":9,"method":"describe","params":{"object":"@0"}}"#,
+        ],
+        &[
+            r#"0{"jsonrpc":"2.0","id":1,"method":"create","params":{"type":"MediaPipeline","sessionId":"123456"}}"#,
+            r#"1{"jsonrpc":"2.0","id":1,"method":"connect","params":{"sessionId":"123456"}}"#,
+            r#"1{"jsonrpc":"2.0","id":2,"method":"create","params":{"type":"Dispatcher","constructorParams":{"mediaPipeline":"@0"}}}"#,
+            r#"1{"jsonrpc":"2.0","id":3,"method":"create","params":{"type":"HubPort","constructorParams":{"hub":"@0"}}}"#,
+            r#"0{"jsonrpc":"2.0","id":4,"method":"unref","params":{"object":"@2","sessionId":"123456"}}"#,
+            r#"0{"jsonrpc":"2.0","id":5,"method":"closeSession","params":{"sessionId":"123456","release":true}}"#,
+            r#"1{"jsonrpc":"2.0","id":6,"method":"invoke","params":{"object":"@0","operation":"getName"}}"#,
+        ],
+        &[
+            r#"0{"jsonrpc":"2.0","id":1,"method":"transaction","params":{"operations":[{"jsonrpc":"2.0","id":0,"method":"create","params":{"type":"MediaPipeline"}},{"jsonrpc":"2.0","id":1,"method":"create","params":{"type":"PassThrough","constructorParams":{"mediaPipeline":"newref:0"}}},{"jsonrpc":"2.0","id":2,"method":"invoke","params":{"object":"newref:1","operation":"addTag","operationParams":{"key":"a","value":"b"}}}]}}"#,
+            r#"1{"jsonrpc":"2.0","id":2,"method":"ref","params":{"object":"@0"}}"#,
+            r#"1{"jsonrpc":"2.0","method":"release","params":{"object":{"id":"@0"}}}"#,
+            r#"0{"jsonrpc":"2.0","id":3,"method":"invoke","params":{"object":"@9","operation":"getInfo"}}"#,
+        ],
+    ];
+    plays.map(|play| play.join("\n").into_bytes()).into()
+}
+
 /// A DTLS ClientHello, whole and in two fragments, and an alert.
 #[must_use]
 pub fn dtls() -> Vec<Vec<u8>> {

@@ -13,7 +13,7 @@ pub use forwarder::forwarder;
 pub use media::{codec, rtcp, rtp, srtp};
 pub use sctp::sctp;
 pub use sdp::{candidate, sdp};
-pub use signaling::signaling;
+pub use signaling::{kurento, signaling};
 pub use stun::stun;
 
 use crate::{Target, seeds};
@@ -24,6 +24,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "codec", seeds: seeds::rtp, run: codec },
     Target { name: "dtls", seeds: seeds::dtls, run: dtls },
     Target { name: "forwarder", seeds: seeds::forwarding, run: forwarder },
+    Target { name: "kurento", seeds: seeds::kurento, run: kurento },
     Target { name: "rtcp", seeds: seeds::rtcp, run: rtcp },
     Target { name: "rtp", seeds: seeds::rtp, run: rtp },
     Target { name: "sctp", seeds: seeds::chunks, run: sctp },

@@ -8,6 +8,7 @@ mod clocks;
 mod data;
 mod direct;
 mod graph;
+mod kurento_soak;
 mod loss;
 mod negotiation;
 mod settings;
