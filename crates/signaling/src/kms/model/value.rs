@@ -124,7 +124,6 @@ impl From<Literal> for Value {
             Literal::Text(value) => value.into(),
             Literal::Enum(word) => Self::Enum(word),
             Literal::Record(record) => Self::Record(record.with_defaults()),
-            Literal::EmptyList => Self::List(Vec::new()),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::kms::object::{
     Action, Census, CensusLimits, Host, Notice, Notification, ObjectId, Reply, Surroundings, Tree,
     TreeRequest,
 };
-use crate::kms::session_id::SessionId;
+use crate::kms::session_id::{SessionId, SessionName};
 use keel_media::{MediaConfig, MediaServer};
 use serde_json::{Value as Json, json};
 use std::net::Ipv4Addr;
@@ -62,7 +62,7 @@ impl Stage {
             ..MediaConfig::default()
         };
         let media = MediaServer::start(config).expect("loopback has free ports");
-        let session = SessionId::new("application").expect("a name");
+        let session = SessionId::living(SessionName::parse("application").expect("a name"), 1);
         let (sender, events) = mpsc::channel(EVENTS_MAX);
         let (manager, notices) = mpsc::channel(EVENTS_MAX);
         let limits = CensusLimits { objects_max: 1_000, objects_per_session_max: 1_000 };
