@@ -40,6 +40,8 @@ mod websocket;
 
 #[doc(hidden)]
 pub use call::fuzz::call_protocol as fuzz_call_protocol;
+#[doc(hidden)]
+pub use kms::fuzz::kurento_protocol as fuzz_kurento_protocol;
 
 pub use auth::{OriginPolicy, Token};
 pub use config::{Config, IceServer};

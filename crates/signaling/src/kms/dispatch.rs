@@ -234,7 +234,7 @@ impl Dispatcher {
     }
 
     /// Ends a session, and waits until its objects are gone.
-    async fn close_session(&self, name: &SessionName, release: bool) {
+    pub(super) async fn close_session(&self, name: &SessionName, release: bool) {
         let Some(ended) = self.shared.sessions().end(name) else { return };
         for inbox in ended.trees {
             // A tree that has ended has nothing left of the session.

@@ -12,6 +12,7 @@ mod connection;
 mod dispatch;
 mod door;
 mod failure;
+pub(crate) mod fuzz;
 mod jsonrpc;
 mod keeper;
 mod model;

@@ -12,7 +12,7 @@ mod handshake;
 pub(crate) use frame::{Incoming, ReadError};
 pub(crate) use handshake::Handshake;
 
-use bytes::Bytes;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use frame::{FrameReader, text_frame};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -38,6 +38,8 @@ pub(crate) struct Reader {
 pub(crate) struct Writer {
     half: WriteHalf<TokioIo<Upgraded>>,
     agreed: Agreed,
+    /// Bytes that the socket has not taken yet: those of one frame, or of two when the first was given up.
+    pending: BytesMut,
 }
 
 /// Bytes to have room for at each read; a message is a few hundred, an offer a few thousand.
@@ -47,7 +49,7 @@ const READ_BYTES: usize = 8 << 10;
 pub(crate) fn halves(upgraded: Upgraded, agreed: Agreed, message_bytes_max: usize) -> (Reader, Writer) {
     let (read, write) = split(TokioIo::new(upgraded));
     let frames = FrameReader::new(agreed.compression, message_bytes_max);
-    (Reader { half: read, frames }, Writer { half: write, agreed })
+    (Reader { half: read, frames }, Writer { half: write, agreed, pending: BytesMut::new() })
 }
 
 impl Reader {
@@ -114,9 +116,12 @@ impl Writer {
     }
 
     async fn write(&mut self, frame: Frame) -> io::Result<()> {
-        let mut bytes = Vec::with_capacity(frame.len());
-        frame.format(&mut bytes).map_err(io::Error::other)?;
-        self.half.write_all(&bytes).await?;
+        self.pending.reserve(frame.len());
+        frame.format(&mut (&mut self.pending).writer()).map_err(io::Error::other)?;
+        // Who gives up waiting leaves no frame cut in half: the next one goes on where this one stopped.
+        while self.pending.has_remaining() {
+            self.half.write_buf(&mut self.pending).await?;
+        }
         self.half.flush().await
     }
 }

@@ -72,7 +72,7 @@ pub(crate) enum Method {
 
 /// The text by which a request names an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ObjectRef(pub(super) String);
+pub(crate) struct ObjectRef(pub(in crate::kms) String);
 
 /// Marks a reference to the result of an earlier operation of a transaction.
 pub(super) const NEW_REF: &str = "newref:";
