@@ -21,6 +21,8 @@ pub(crate) mod settings;
 pub(crate) mod stats;
 mod subscription;
 mod surroundings;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub(crate) use body::{Body, Hub, HubPort};

@@ -78,12 +78,10 @@ async fn connections_are_listed_by_type_and_by_the_description_at_the_own_end() 
 #[tokio::test]
 async fn elements_of_two_pipelines_are_not_connected() {
     let mut stage = Stage::open().await;
-    let mut elsewhere = Stage::open().await;
-    let (source, sink) = (stage.endpoint(none()).await, elsewhere.endpoint(none()).await);
-    stage.know(&sink);
-    assert_eq!(stage.refused(&source, "connect", json!({"sink": sink.as_str()})).await, Code::Connect);
+    let source = stage.endpoint(none()).await;
+    let (elsewhere, _place) = stage.element_elsewhere();
+    assert_eq!(stage.refused(&source, "connect", json!({"sink": elsewhere.as_str()})).await, Code::Connect);
     stage.close().await;
-    elsewhere.close().await;
 }
 
 #[tokio::test]

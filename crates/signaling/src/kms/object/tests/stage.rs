@@ -1,8 +1,9 @@
 //! A pipeline, an application that uses it, and what the application is told.
 
 use crate::kms::failure::{Code, Failure};
-use crate::kms::model::class::WEB_RTC_ENDPOINT;
+use crate::kms::model::class::{MEDIA_PIPELINE, WEB_RTC_ENDPOINT};
 use crate::kms::model::{Class, Filters, RawArguments, Value, coerce};
+use crate::kms::object::census::Place;
 use crate::kms::object::{
     Action, Census, CensusLimits, Host, Notice, Notification, ObjectId, Reply, Surroundings, Tree, TreeRequest,
 };
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 /// Events that wait for a story to look at them; more than any has.
 const EVENTS_MAX: usize = 4096;
@@ -22,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) struct Stage {
     media: MediaServer,
+    census: Arc<Census>,
     pub(super) pipeline: ObjectId,
     session: SessionId,
     requests: mpsc::Sender<TreeRequest>,
@@ -62,17 +65,18 @@ impl Stage {
         let (sender, events) = mpsc::channel(EVENTS_MAX);
         let (manager, notices) = mpsc::channel(EVENTS_MAX);
         let limits = CensusLimits { objects_max: 1_000, objects_per_session_max: 1_000 };
+        let census = Arc::new(Census::new(limits));
         let surroundings = Surroundings {
             host: Arc::new(Socket { session: session.clone(), events: sender }),
             media: media.clone(),
-            census: Arc::new(Census::new(limits)),
+            census: census.clone(),
             filters: Filters::Refuse,
             metadata: String::new(),
             manager,
         };
         let tree = Tree::create_pipeline(Arc::new(surroundings), &session).await.expect("there is room");
         let task = tokio::spawn(tree.task);
-        Self { media, pipeline: tree.root, session, requests: tree.inbox, events, _notices: notices, task }
+        Self { media, census, pipeline: tree.root, session, requests: tree.inbox, events, _notices: notices, task }
     }
 
     /// Releases the pipeline; nothing of it is left.
@@ -84,6 +88,14 @@ impl Stage {
         let left = self.media.snapshot().await;
         assert_eq!((left.pipelines, left.endpoints, left.sessions), (0, 0, 0));
         self.media.stop().await;
+    }
+
+    /// An element of another pipeline, there as long as its place is kept.
+    pub(super) fn element_elsewhere(&self) -> (ObjectId, Place) {
+        let pipeline = ObjectId::new(None, Uuid::from_u128(7), &MEDIA_PIPELINE);
+        let element = ObjectId::new(Some(&pipeline), Uuid::from_u128(8), &WEB_RTC_ENDPOINT);
+        let place = self.census.enter(&element, None).expect("there is room");
+        (element, place)
     }
 
     pub(super) async fn endpoint(&mut self, flags: Json) -> ObjectId {
