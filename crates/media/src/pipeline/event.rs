@@ -37,7 +37,9 @@ pub enum EndpointEvent {
     Dtls(DtlsState),
     /// Media can flow (both ICE and DTLS are up), or no longer can.
     Connection(ConnectionState),
-    /// The peer's first RTP or RTCP packet arrived, or nothing has come for a while.
+    /// The peer's first authenticated RTP or RTCP packet arrived; or no more come: it ended all its streams
+    /// (BYE), closed DTLS, lost consent, or was silent for 4 s (15 s where only audio was negotiated,
+    /// whose receivers report no more often than every 7.5 s).
     Media(ConnectionState),
     /// A data channel is open.
     DataChannelOpened {

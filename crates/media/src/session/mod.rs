@@ -7,6 +7,7 @@
 pub mod dtls;
 pub mod error;
 pub mod ice;
+mod liveness;
 pub mod rtcp;
 pub mod sdp;
 mod streams;
@@ -15,11 +16,12 @@ pub(crate) use dtls::Certificate;
 pub(crate) use streams::{Arrival, Streams};
 
 use crate::forward::DropReason;
-use crate::pipeline::{DtlsState, IceState};
+use crate::pipeline::{ConnectionState, DtlsState, IceState};
 use crate::rtp::{ExtSeq, RtpHeader, Ssrc};
 use crate::srtp::{DtlsRole, Profile, ReceiveContext, SendContext, SessionKeys};
 use dtls::{DtlsEvent, DtlsTransport, KeyingMaterial};
 use ice::{IceAgent, IceEvent, Transmit};
+use liveness::{Liveness, Sign};
 use rand::CryptoRng;
 use sdp::{CandidateAddress, CandidateProtocol, RemoteCandidate, RemoteTransport, Trickled};
 use std::collections::VecDeque;
@@ -35,6 +37,7 @@ pub(crate) struct Session {
     certificate: Arc<Certificate>,
     pub(crate) streams: Streams,
     srtp: Option<Srtp>,
+    liveness: Liveness,
     events: VecDeque<SessionEvent>,
 }
 
@@ -54,6 +57,8 @@ pub(crate) enum SessionEvent {
         remote: SocketAddr,
     },
     Dtls(DtlsState),
+    /// Authenticated packets of media began to come, or no longer do.
+    Media(ConnectionState),
     PeerClosed,
 }
 
@@ -74,6 +79,7 @@ impl Session {
             certificate,
             streams: Streams::default(),
             srtp: None,
+            liveness: Liveness::default(),
             events: VecDeque::new(),
         }
     }
@@ -133,20 +139,34 @@ impl Session {
     /// Decrypts an SRTP packet in place: the length of the plain packet, its index and its place.
     pub(crate) fn receive_rtp(
         &mut self,
+        now: Instant,
         packet: &mut [u8],
     ) -> Result<(RtpHeader, usize, ExtSeq, Arrival), DropReason> {
         let srtp = self.srtp.as_mut().ok_or(DropReason::SrtpTooEarly)?;
         let header = RtpHeader::parse(packet).map_err(|_| DropReason::RtpMalformed)?;
         let (length, index) = srtp.receive.unprotect_rtp(packet, &header)?;
+        self.events.extend(self.liveness.note(Sign::Rtp, now).map(SessionEvent::Media));
         let plain = packet.get(..length).ok_or(DropReason::RtpMalformed)?;
         let arrival = self.streams.resolve(&header, plain)?;
         Ok((header, length, index, arrival))
     }
 
     /// Decrypts an SRTCP packet in place and returns its plain length.
-    pub(crate) fn receive_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, DropReason> {
+    pub(crate) fn receive_rtcp(&mut self, now: Instant, packet: &mut [u8]) -> Result<usize, DropReason> {
         let srtp = self.srtp.as_mut().ok_or(DropReason::SrtpTooEarly)?;
-        srtp.receive.unprotect_rtcp(packet)
+        let length = srtp.receive.unprotect_rtcp(packet)?;
+        self.events.extend(self.liveness.note(Sign::Rtcp, now).map(SessionEvent::Media));
+        Ok(length)
+    }
+
+    /// The peer ended all the streams that it sent.
+    pub(crate) fn end_streams(&mut self) {
+        self.events.extend(self.liveness.end_streams().map(SessionEvent::Media));
+    }
+
+    /// Learns that video was negotiated.
+    pub(crate) const fn expect_video(&mut self) {
+        self.liveness.expect_video();
     }
 
     /// Encrypts an outgoing RTP packet in place and returns its sealed length; `None` before keys exist.
@@ -183,11 +203,18 @@ impl Session {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.ice.handle_timeout(now);
         self.dtls.handle_timeout(now);
+        self.events.extend(self.liveness.handle_timeout(now).map(SessionEvent::Media));
         self.advance(now);
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        [self.ice.poll_timeout(), self.dtls.poll_timeout()].into_iter().flatten().min()
+        let due = [self.ice.poll_timeout(), self.dtls.poll_timeout(), self.liveness.poll_timeout()];
+        due.into_iter().flatten().min()
+    }
+
+    /// Whether [`Self::poll_event`] has something.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<SessionEvent> {
@@ -223,7 +250,12 @@ impl Session {
     pub(crate) fn advance(&mut self, now: Instant) {
         while let Some(event) = self.ice.poll_event() {
             match event {
-                IceEvent::StateChanged(state) => self.events.push_back(SessionEvent::Ice(state)),
+                IceEvent::StateChanged(state) => {
+                    self.events.push_back(SessionEvent::Ice(state));
+                    if state == IceState::Disconnected {
+                        self.events.extend(self.liveness.lose_consent().map(SessionEvent::Media));
+                    }
+                }
                 IceEvent::Validated { local, remote } => {
                     self.events.push_back(SessionEvent::AddressAdded { local, remote });
                 }
@@ -239,6 +271,9 @@ impl Session {
                 DtlsEvent::StateChanged(state) => {
                     self.dtls_state = state;
                     self.events.push_back(SessionEvent::Dtls(state));
+                    if matches!(state, DtlsState::Closed | DtlsState::Failed) {
+                        self.events.extend(self.liveness.close().map(SessionEvent::Media));
+                    }
                 }
                 DtlsEvent::Keys(keys) => self.install(&keys),
                 DtlsEvent::PeerClosed => self.events.push_back(SessionEvent::PeerClosed),

@@ -45,9 +45,7 @@ impl State {
                 answer(reply, self.disconnect(now, Edge { source, sink, media }));
             }
             Command::Configure { endpoint, settings, reply } => {
-                if let Some(known) = self.endpoints.get_mut(&endpoint) {
-                    known.settings = settings;
-                }
+                self.configure(endpoint, settings);
                 answer(reply, ());
             }
             Command::RequestKeyframe { endpoint, reply } => {

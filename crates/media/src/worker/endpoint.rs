@@ -1,5 +1,6 @@
 //! What a worker knows of one endpoint beyond its session.
 
+use super::latency::LatencyMeter;
 use crate::id::{PipelineId, SessionId, SinkId, TrackId};
 use crate::pipeline::{EndpointOptions, EndpointSettings, MediaKind};
 use crate::rtp::RtpParameters;
@@ -22,6 +23,8 @@ pub(super) struct Endpoint {
     pub(super) connected: bool,
     pub(super) options: EndpointOptions,
     pub(super) settings: EndpointSettings,
+    /// While [`EndpointSettings::latency_stats`] is on.
+    pub(super) latency: Option<LatencyMeter>,
 }
 
 /// How far an endpoint's one negotiation has come.

@@ -84,6 +84,8 @@ pub struct PeerReport {
     pub transport_feedback_received: u64,
     /// REMB received.
     pub bitrate_estimates_received: u64,
+    /// The last one, in bits per second.
+    pub bitrate_estimate: Option<u64>,
 }
 
 impl PeerReport {

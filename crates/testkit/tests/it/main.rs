@@ -9,6 +9,7 @@ mod direct;
 mod graph;
 mod loss;
 mod negotiation;
+mod settings;
 mod soak;
 mod stage;
 mod trunk;

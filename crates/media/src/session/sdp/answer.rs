@@ -27,8 +27,9 @@ pub struct Answer {
 /// only what all of them take.
 ///
 /// # Errors
-/// [`NegotiationError::NoCommonCodec`] when an m-line of DTLS-SRTP has no format that Keel forwards and all
-/// `peers` accept; [`NegotiationError::Invalid`] when the offer lacks what DTLS-SRTP on one port needs.
+/// [`NegotiationError::NoCommonCodec`] when an m-line of DTLS-SRTP has no format that Keel forwards, its owner
+/// allows and all `peers` accept; [`NegotiationError::Invalid`] when the offer lacks what DTLS-SRTP on one
+/// port needs.
 pub fn answer(
     offer: &RemoteDescription,
     local: &LocalDescription,
@@ -53,7 +54,7 @@ pub fn answer(
             // RFC 9143 §7.3: only what the offer bundled.
             bundle.extend(section.mid.filter(|mid| offer.bundles.iter().any(|group| group.contains(mid))));
         }
-        let formats = match agreed_formats(section, kind, peers) {
+        let formats = match agreed_formats(section, kind, local, peers) {
             // RFC 3264 §6: rejected for want of a common format. An m-line of plain RTP carries nothing here
             // anyway, so that is no error; KMS's clients expect an answer.
             Err(NegotiationError::NoCommonCodec(_)) if section.protection == Protection::Plain => {
@@ -103,9 +104,11 @@ fn require_one_secure_port(offer: &RemoteDescription, section: &RemoteMedia) -> 
 fn agreed_formats(
     section: &RemoteMedia,
     kind: MediaKind,
+    local: &LocalDescription,
     peers: &Peers,
 ) -> Result<Vec<SdpFormat>, NegotiationError> {
-    let mut formats = agree(kind, &section.formats, peers.of(kind))?;
+    let own = local.restrictions.of_kind(kind).restrict(&section.formats);
+    let mut formats = agree(kind, &own, peers.of(kind))?;
     let counted = section.extensions.iter().any(|e| e.extension == Extension::TransportSequenceNumber);
     for format in &mut formats {
         // Feedback on transport-wide numbers has no meaning for packets that carry none.

@@ -16,6 +16,7 @@ mod extensions;
 mod h264;
 mod offer;
 mod parse;
+mod restriction;
 mod section;
 mod streams;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use codecs::SdpFormat;
 pub use extensions::SdpExtension;
 pub use offer::{Offer, accept_answer, offer};
 pub use parse::RemoteDescription;
+pub use restriction::{Restriction, Restrictions};
 pub use section::{Msid, Protection, RemoteMedia, SectionKind};
 pub use streams::{DeclaredStream, DeclaredStreams};
 pub use transport::{RemoteTransport, Setup};
@@ -60,6 +62,8 @@ pub struct LocalDescription {
     pub audio: SendStream,
     /// The SSRCs to send video with.
     pub video: SendStream,
+    /// What the endpoint's owner allows of what Keel could do.
+    pub restrictions: Restrictions,
 }
 
 /// The SSRCs of one stream that Keel sends.

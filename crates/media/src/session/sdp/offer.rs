@@ -28,6 +28,7 @@ struct OfferedSection {
     mid: Mid,
     formats: Vec<SdpFormat>,
     extensions: Vec<SdpExtension>,
+    direction: Direction,
     send: SendStream,
 }
 
@@ -40,10 +41,11 @@ impl Offer {
 }
 
 /// Makes an offer of one m-line for each kind asked for, with every format that Keel forwards and that all
-/// of `peers` (the endpoints this one is connected to, as far as their formats are known) accept.
+/// of `peers` (the endpoints this one is connected to, as far as their formats are known) accept. Media goes
+/// the ways that the endpoint's owner allows.
 ///
 /// # Errors
-/// [`NegotiationError::NoCommonCodec`] when `peers` leave nothing, [`NegotiationError::Invalid`] when no
+/// [`NegotiationError::NoCommonCodec`] when `peers` or the owner's restrictions leave nothing, [`NegotiationError::Invalid`] when no
 /// kind is asked for.
 pub fn offer(
     local: &LocalDescription,
@@ -56,11 +58,13 @@ pub fn offer(
     };
     let mut sections = Vec::new();
     for (index, kind) in MediaKind::ALL.into_iter().filter(wanted).enumerate() {
+        let own = local.restrictions.of_kind(kind).restrict(&offered_formats(kind));
         sections.push(OfferedSection {
             kind,
             mid: Mid::new(&index.to_string()).expect("a short number is a token"),
-            formats: agree(kind, &offered_formats(kind), peers.of(kind))?,
+            formats: agree(kind, &own, peers.of(kind))?,
             extensions: offered_extensions(kind),
+            direction: local.restrictions.offered.into(),
             send: local.stream(kind),
         });
     }
@@ -122,13 +126,13 @@ impl OfferedSection {
             // RFC 8842 §5.2: the answerer chooses.
             setup: Some(Setup::ActPass),
             mid: Some(self.mid),
-            direction: Direction::SendRecv,
+            direction: self.direction,
             formats: &self.formats,
             extensions: &self.extensions,
             rtcp_mux: true,
             rtcp_rsize: true,
             extmap_allow_mixed: true,
-            send: Some(self.send.serving(&self.formats)),
+            send: self.direction.sends().then(|| self.send.serving(&self.formats)),
         }
     }
 
@@ -149,13 +153,15 @@ impl OfferedSection {
         if formats.is_empty() {
             return Err(NegotiationError::NoCommonCodec(self.kind));
         }
-        let send = answered.direction.sends().then(|| self.send.serving(&formats));
+        // RFC 3264 §6.1: an answer takes away directions, it adds none.
+        let direction = self.direction.common(answered.direction);
+        let send = direction.sends().then(|| self.send.serving(&formats));
         Ok(NegotiatedMedia {
             index: answered.index,
             kind: self.kind,
             parameters: RtpParameters {
                 mid: self.mid,
-                direction: answered.direction,
+                direction,
                 formats: formats.into_iter().map(|format| format.format).collect(),
                 extensions: extension_map(&extensions),
             },

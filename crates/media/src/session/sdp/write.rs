@@ -5,8 +5,8 @@ use super::extensions::{SdpExtension, direction_text};
 use super::transport::Setup;
 use super::{LocalDescription, SendStream};
 use crate::pipeline::MediaKind;
-use crate::rtp::{Direction, Mid};
-use rtc_sdp::description::common::{Address, Attribute, ConnectionInformation};
+use crate::rtp::{Bitrate, Direction, Mid};
+use rtc_sdp::description::common::{Address, Attribute, Bandwidth, ConnectionInformation};
 use rtc_sdp::description::media::{MediaDescription, MediaName, RangedPort};
 use rtc_sdp::description::session::{Origin, SessionDescription, TimeDescription};
 
@@ -72,8 +72,19 @@ impl Section<'_> {
                 lines.value("ssrc", format!("{} cname:{}", ssrc.wire(), local.cname));
             }
         }
-        media_description(&self.kind.to_string(), TRICKLED_PORT, self.protocol, formats, lines)
+        let receive_max = local.restrictions.of_kind(self.kind).receive_max;
+        let bandwidth = receive_max.filter(|_| self.direction.receives()).map(bandwidth).unwrap_or_default();
+        let written = media_description(&self.kind.to_string(), TRICKLED_PORT, self.protocol, formats, lines);
+        MediaDescription { bandwidth, ..written }
     }
+}
+
+/// The most that Keel wants to receive, in both units: libwebrtc reads either, Firefox the second only.
+fn bandwidth(most: Bitrate) -> Vec<Bandwidth> {
+    let line =
+        |name: &str, bandwidth| Bandwidth { experimental: false, bandwidth_type: name.to_owned(), bandwidth };
+    // RFC 8866 §5.8: kilobits per second. RFC 3890 §6.2: bits per second.
+    vec![line("AS", most.as_bps().div_ceil(1000)), line("TIAS", most.as_bps())]
 }
 
 /// An m-line that Keel does not accept: port 0 (RFC 3264 §6).

@@ -41,7 +41,9 @@ fn read_fields<'a>(
     for param in params {
         match (json.get(param.name), param.presence) {
             // KMS: `null` is as good as nothing.
-            (None | Some(Json::Null), Presence::Required) => return Err(missing(param.name)),
+            (None | Some(Json::Null), Presence::Required) => {
+                return Err(wrong_type(param.name, &param.kind));
+            }
             (None | Some(Json::Null), Presence::Optional) => {}
             (None | Some(Json::Null), Presence::Default(literal)) => {
                 fields.push((param.name, literal.into()))
@@ -54,49 +56,50 @@ fn read_fields<'a>(
 
 /// A value of a type. `name` is the argument's, for the words of an error.
 fn read(name: &str, kind: &Type, json: &Json) -> Result<Value, Failure> {
-    let wrong = |article_and_type: &str| wrong_type(name, article_and_type);
-    match kind {
-        Type::Boolean => as_bool(json).map(Value::Bool).ok_or_else(|| wrong("a boolean")),
-        Type::Int => as_int(json)
-            .filter(|number| i32::try_from(*number).is_ok())
-            .map(Value::Int)
-            .ok_or_else(|| wrong("an integer")),
-        Type::Int64 => as_int(json).map(Value::Int).ok_or_else(|| wrong("an integer")),
-        Type::Float => as_float(json)
-            .filter(|number| number.abs() <= f64::from(f32::MAX))
-            .map(Value::Float)
-            .ok_or_else(|| wrong("a float")),
-        Type::Double => as_float(json).map(Value::Float).ok_or_else(|| wrong("a double")),
-        Type::String => as_text(json).map(Value::Text).ok_or_else(|| wrong("a string")),
-        Type::Enum(words) => read_word(name, words, json),
-        Type::Record(record) => read_record(name, record, json),
-        Type::Object(class) => {
-            let text = reference(json).ok_or_else(|| wrong("an object"))?;
-            let id = ObjectId::parse(text).ok_or_else(|| Failure::object_not_found(text))?;
-            if id.class().is(class) { Ok(Value::Object(id)) } else { Err(wrong(&a(class.name))) }
-        }
-        Type::List(of) => {
-            let Json::Array(items) = json else { return Err(wrong("an array")) };
-            items.iter().map(|item| read(name, of, item)).collect::<Result<_, _>>().map(Value::List)
-        }
-        Type::Map(of) => {
-            let Json::Object(entries) = json else { return Err(wrong("an object")) };
-            let entry = |(key, item): (&String, &Json)| Ok((key.clone(), read(name, of, item)?));
-            entries.iter().map(entry).collect::<Result<_, Failure>>().map(Value::Map)
-        }
-    }
+    let value = match kind {
+        Type::Boolean => as_bool(json).map(Value::Bool),
+        Type::Int => as_int(json).filter(|number| i32::try_from(*number).is_ok()).map(Value::Int),
+        Type::Int64 => as_int(json).map(Value::Int),
+        Type::Float => as_float(json).filter(|number| number.abs() <= f64::from(f32::MAX)).map(Value::Float),
+        Type::Double => as_float(json).map(Value::Float),
+        Type::String => as_text(json).map(Value::Text),
+        Type::Enum(words) => Some(read_word(words, json)?),
+        Type::Record(record) => match json {
+            Json::Object(fields) => Some(read_record(record, fields)?),
+            _ => None,
+        },
+        Type::Object(class) => match reference(json) {
+            Some(text) => {
+                let id = ObjectId::parse(text).ok_or_else(|| Failure::object_not_found(text))?;
+                id.class().is(class).then_some(Value::Object(id))
+            }
+            None => None,
+        },
+        Type::List(of) => match json {
+            Json::Array(items) => {
+                Some(Value::List(items.iter().map(|item| read(name, of, item)).collect::<Result<_, _>>()?))
+            }
+            _ => None,
+        },
+        Type::Map(of) => match json {
+            Json::Object(entries) => {
+                let entry = |(key, item): (&String, &Json)| Ok((key.clone(), read(name, of, item)?));
+                Some(Value::Map(entries.iter().map(entry).collect::<Result<_, Failure>>()?))
+            }
+            _ => None,
+        },
+    };
+    value.ok_or_else(|| wrong_type(name, kind))
 }
 
-fn read_word(name: &str, words: &EnumType, json: &Json) -> Result<Value, Failure> {
-    let Json::String(text) = json else { return Err(wrong_type(name, "a string")) };
-    let word = words.words.iter().find(|word| *word == text);
+fn read_word(words: &EnumType, json: &Json) -> Result<Value, Failure> {
+    let word = words.words.iter().find(|word| json.as_str() == Some(word));
     word.map(|word| Value::Enum(word))
         .ok_or_else(|| Failure::new(Code::Marshall, format!("Invalid value for '{}'", words.name)))
 }
 
 /// KMS: `__module__` and `__type__` may be there and say nothing that is not known.
-fn read_record(name: &str, record: &'static RecordType, json: &Json) -> Result<Value, Failure> {
-    let Json::Object(fields) = json else { return Err(wrong_type(name, "an object")) };
+fn read_record(record: &'static RecordType, fields: &Map<String, Json>) -> Result<Value, Failure> {
     let fields = read_fields(record.all_fields(), fields)?;
     Ok(Value::Record(Record { record, fields }))
 }
@@ -157,16 +160,18 @@ fn as_text(json: &Json) -> Option<String> {
     }
 }
 
-fn missing(name: &str) -> Failure {
-    Failure::new(Code::Marshall, format!("'{name}' parameter is required"))
-}
-
-fn wrong_type(name: &str, article_and_type: &str) -> Failure {
-    Failure::new(Code::Marshall, format!("'{name}' parameter should be {article_and_type}"))
-}
-
-/// A noun with its article.
-fn a(noun: &str) -> String {
-    let article = if noun.starts_with(['A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
-    format!("{article} {noun}")
+/// KMS: the same words for an argument that is missing.
+fn wrong_type(name: &str, kind: &Type) -> Failure {
+    let wanted = match kind {
+        Type::Boolean => "a boolean".to_owned(),
+        Type::Int | Type::Int64 => "an integer".to_owned(),
+        Type::Float | Type::Double => "a number".to_owned(),
+        Type::String => "a string".to_owned(),
+        Type::Enum(words) => format!("a word of {}", words.name),
+        Type::Record(record) => format!("an object: {}", record.name),
+        Type::Object(class) => format!("the id of a {}", class.name),
+        Type::List(_) => "an array".to_owned(),
+        Type::Map(_) => "an object".to_owned(),
+    };
+    Failure::new(Code::Marshall, format!("'{name}' parameter should be {wanted}"))
 }

@@ -8,6 +8,7 @@ mod encode;
 pub(crate) mod enumeration;
 pub(crate) mod event;
 mod fields;
+mod kmd;
 mod method;
 pub(crate) mod record;
 mod value;
@@ -43,6 +44,18 @@ pub(crate) enum Module {
     Filters,
 }
 
+impl Module {
+    pub(crate) const ALL: [Self; 3] = [Self::Core, Self::Elements, Self::Filters];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Core => "core",
+            Self::Elements => "elements",
+            Self::Filters => "filters",
+        }
+    }
+}
+
 /// How objects of a class come to be.
 pub(crate) enum Creation {
     /// Never: others derive from it.
@@ -75,6 +88,8 @@ pub(crate) enum State {
     Differs(&'static str),
     /// It is kept and given back, without an effect: why.
     Stored(&'static str),
+    /// It cannot be asked for, since its class cannot be created.
+    Refused,
 }
 
 /// A parameter of a constructor or an operation, or a field of a record or an event.
@@ -214,6 +229,8 @@ pub(crate) enum Run {
     Now(fn(Call<'_>) -> Result<Value, Failure>),
     /// With the media server's help; the object's tree waits for it.
     Media(for<'a> fn(Call<'a>) -> BoxFuture<'a, Result<Value, Failure>>),
+    /// Nothing does yet: its class cannot be created. 40006 for whoever gets here all the same.
+    Missing,
     /// For long; only the caller waits.
     Later(fn(Call<'_>) -> BoxFuture<'static, Result<Value, Failure>>),
 }

@@ -1,7 +1,7 @@
 //! Carrying out what sessions ask of a tree.
 
 use super::{Action, Notice, Object, ObjectId, Reply, Tree, TreeRequest};
-use crate::kms::failure::Failure;
+use crate::kms::failure::{Code, Failure};
 use crate::kms::model::{Call, Class, Creation, Fields, Get, Method, Property, Run, Set, Value};
 use crate::kms::session_id::SessionId;
 use uuid::Uuid;
@@ -135,6 +135,7 @@ impl Tree {
         match run {
             Run::Now(run) => run(call).map(Reply::Value),
             Run::Media(run) => run(call).await.map(Reply::Value),
+            Run::Missing => Err(Failure::new(Code::NotImplemented, "Keel does not do this yet")),
             Run::Later(run) => Ok(Reply::Later(run(call))),
         }
     }

@@ -13,10 +13,19 @@ pub(crate) enum Body {
     Pipeline,
     /// Boxed: it is much larger than the others.
     WebRtc(Box<Endpoint>),
-    /// A `PassThrough`, or a filter that draws nothing.
     PassThrough(PassThrough),
+    Filter(Filter),
     HubPort(HubPort),
     Hub(Hub),
+}
+
+/// A filter that passes on what it is sent, and draws nothing.
+pub(crate) struct Filter {
+    pub(crate) element: PassThrough,
+    /// What a `GStreamerFilter` was created with.
+    pub(crate) command: Option<String>,
+    /// Whether the application has been told that nothing is drawn.
+    pub(crate) has_told: bool,
 }
 
 /// A hub's way in and out. What elements send to the port comes out of `input`, for the hub to route; what
@@ -40,6 +49,7 @@ impl Body {
         match self {
             Self::WebRtc(endpoint) => Some(endpoint.media.id()),
             Self::PassThrough(element) => Some(element.id()),
+            Self::Filter(filter) => Some(filter.element.id()),
             Self::HubPort(port) => Some(port.output.id()),
             Self::Manager | Self::Pipeline | Self::Hub(_) => None,
         }
@@ -58,6 +68,7 @@ impl Body {
         match self {
             Self::WebRtc(endpoint) => endpoint.media.release().await,
             Self::PassThrough(element) => element.release().await,
+            Self::Filter(filter) => filter.element.release().await,
             Self::HubPort(port) => {
                 port.input.release().await;
                 port.output.release().await;

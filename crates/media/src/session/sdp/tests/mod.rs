@@ -6,6 +6,7 @@ mod collide;
 mod hostile;
 mod offer;
 mod parse;
+mod restrict;
 
 use super::*;
 use crate::pipeline::MediaKind;
@@ -67,6 +68,7 @@ pub(super) fn local() -> LocalDescription {
         stream_id: "keel-stream".to_owned(),
         audio: SendStream { ssrc: Ssrc::new(1000), rtx: None },
         video: SendStream { ssrc: Ssrc::new(2000), rtx: Some(Ssrc::new(2001)) },
+        restrictions: Restrictions::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `MediaElement`: what can be connected.
 
 use super::MEDIA_OBJECT;
+use super::hub::{DOT_OPERATION, DUMP_OPERATION};
 use crate::kms::failure::{Code, Failure};
 use crate::kms::model::{
     Call, Class, Creation, Fields, Get, Literal, Module, Operation, Param, Property, Record, Run, Set, State,
@@ -122,6 +123,8 @@ pub(crate) static MEDIA_ELEMENT: Class = Class {
             returns: None,
             run: Run::Media(set_video_format),
         },
+        DOT_OPERATION,
+        DUMP_OPERATION,
         Operation {
             name: "getStats",
             about: "Counters of this element, by the ids of their records.",

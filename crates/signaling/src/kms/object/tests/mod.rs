@@ -2,6 +2,11 @@
 
 mod candidate;
 mod connect;
+mod drawing;
+mod hub;
+mod lifetime;
 mod negotiation;
+mod object;
 mod property;
+mod server;
 mod stage;
