@@ -314,7 +314,10 @@ mod tests {
         let opened = progress.handle(EndpointEvent::DataChannelOpened { stream: 3 });
         assert_eq!(names(&opened), ["DataChannelOpened"]);
         assert_eq!(opened[0].fields, [("channelId", Value::Int(3))]);
-        assert_eq!(names(&progress.handle(EndpointEvent::DataChannelClosed { stream: 3 })), ["DataChannelClosed"]);
+        assert_eq!(
+            names(&progress.handle(EndpointEvent::DataChannelClosed { stream: 3 })),
+            ["DataChannelClosed"]
+        );
         assert_eq!((progress.channels_opened, progress.channels_closed), (1, 1));
     }
 
@@ -322,6 +325,9 @@ mod tests {
     fn what_cannot_be_forwarded_is_an_error_that_can_be_seen() {
         let told = Progress::new().handle(EndpointEvent::NoCommonCodec(MediaKind::Video));
         assert_eq!(names(&told), ["Error"]);
-        assert_eq!(told[0].fields[1..], [("errorCode", Value::Int(40005)), ("type", Value::from("UNSUPPORTED_MEDIA_TYPE"))]);
+        assert_eq!(
+            told[0].fields[1..],
+            [("errorCode", Value::Int(40005)), ("type", Value::from("UNSUPPORTED_MEDIA_TYPE"))]
+        );
     }
 }

@@ -111,7 +111,8 @@ impl IceProgress {
         let mut reports = self.enter_connecting();
         self.pair = Some((local, remote));
         reports.extend(
-            self.pair().map(|pair| Report::new(&event::NEW_CANDIDATE_PAIR_SELECTED, [("candidatePair", pair)])),
+            self.pair()
+                .map(|pair| Report::new(&event::NEW_CANDIDATE_PAIR_SELECTED, [("candidatePair", pair)])),
         );
         reports
     }
@@ -162,11 +163,7 @@ impl Component {
 
 /// The same three fields in event and record; only the stream is a number in the one and a text in the other.
 fn connection_fields(stream: Value, component: Component) -> Vec<(&'static str, Value)> {
-    vec![
-        ("streamId", stream),
-        ("componentId", COMPONENT.into()),
-        ("state", Value::Enum(component.word())),
-    ]
+    vec![("streamId", stream), ("componentId", COMPONENT.into()), ("state", Value::Enum(component.word()))]
 }
 
 fn candidate_record(candidate: IceCandidate) -> Value {
@@ -221,10 +218,7 @@ mod tests {
     }
 
     fn addresses() -> (SocketAddr, SocketAddr) {
-        (
-            "192.0.2.1:10000".parse().expect("an address"),
-            "198.51.100.7:4000".parse().expect("an address"),
-        )
+        ("192.0.2.1:10000".parse().expect("an address"), "198.51.100.7:4000".parse().expect("an address"))
     }
 
     // covers: KMS PROTOCOL.md §8
@@ -300,10 +294,7 @@ mod tests {
         let Some(Value::Record(pair)) = ice.pair() else { panic!("a pair was selected") };
         assert_eq!((pair.fields.text("streamId"), pair.fields.int("componentId")), ("1", 1));
         assert_eq!(pair.fields.text("localCandidate"), LOCAL);
-        assert_eq!(
-            pair.fields.text("remoteCandidate"),
-            "candidate:0 1 UDP 1 198.51.100.7 4000 typ prflx"
-        );
+        assert_eq!(pair.fields.text("remoteCandidate"), "candidate:0 1 UDP 1 198.51.100.7 4000 typ prflx");
         ice.handle_remote_candidate("candidate:8 1 udp 1 198.51.100.7 4000 typ srflx raddr 10.0.0.1 rport 1");
         let Some(Value::Record(pair)) = ice.pair() else { panic!("a pair was selected") };
         assert!(pair.fields.text("remoteCandidate").contains("typ srflx"));

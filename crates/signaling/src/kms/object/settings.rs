@@ -121,10 +121,9 @@ fn bandwidth(name: &str, value: &Value, unit: u64) -> Result<Option<Bitrate>, Fa
 fn address<A: std::str::FromStr>(name: &str, value: &Value) -> Result<Option<A>, Failure> {
     match value.as_text().unwrap_or_default().trim() {
         "" => Ok(None),
-        text => text
-            .parse()
-            .map(Some)
-            .map_err(|_| illegal(format!("'{name}' is not an address of its family"))),
+        text => {
+            text.parse().map(Some).map_err(|_| illegal(format!("'{name}' is not an address of its family")))
+        }
     }
 }
 
@@ -263,10 +262,14 @@ mod tests {
         for bad in ["stun:example.org", "a b", "example..org", "http://x/"] {
             assert!(check_stun_address(bad).is_err(), "{bad}");
         }
-        for good in ["", "me:pass@192.0.2.1:3478", "me:p@ss@turn.example.org:443?transport=tls", "a:b@[::1]:1"] {
+        for good in
+            ["", "me:pass@192.0.2.1:3478", "me:p@ss@turn.example.org:443?transport=tls", "a:b@[::1]:1"]
+        {
             assert_eq!(check_turn_url(good), Ok(()), "{good}");
         }
-        for bad in ["192.0.2.1:3478", "me@host:1", "me:secret@host", "me:secret@host:0", "a:b@h:1?transport=sctp"] {
+        for bad in
+            ["192.0.2.1:3478", "me@host:1", "me:secret@host", "me:secret@host:0", "a:b@h:1?transport=sctp"]
+        {
             let failure = check_turn_url(bad).expect_err(bad);
             assert!(!failure.message.contains("secret"), "passwords stay out of messages");
         }

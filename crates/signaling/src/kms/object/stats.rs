@@ -4,8 +4,8 @@ use super::connection::DEFAULT_DESCRIPTION;
 use super::endpoint::{DataChannels, Progress};
 use super::{ObjectId, media_type};
 use crate::kms::model::{Record, RecordType, Value, record};
-use keel_media::{DataChannelInfo, DataChannelState, EndpointStats, MediaKind, MediaType, StreamStats};
 use keel_media::rtp::Bitrate;
+use keel_media::{DataChannelInfo, DataChannelState, EndpointStats, MediaKind, MediaType, StreamStats};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,7 +14,12 @@ type Fields = Vec<(&'static str, Value)>;
 /// The statistics of an element without a peer.
 pub(crate) fn of_element(id: &ObjectId, now_ms: i64) -> Value {
     let mut stats = Stats::new(now_ms);
-    stats.insert(&record::ELEMENT_STATS, id.to_string(), "element", vec![("inputLatency", Value::List(Vec::new()))]);
+    stats.insert(
+        &record::ELEMENT_STATS,
+        id.to_string(),
+        "element",
+        vec![("inputLatency", Value::List(Vec::new()))],
+    );
     Value::Map(stats.by_id)
 }
 
@@ -102,7 +107,8 @@ impl Stats {
             let id = format!("data-channel-{}", channel.stream);
             self.insert(&record::RTC_DATA_CHANNEL_STATS, id, "datachannel", fields);
         }
-        let fields = vec![("dataChannelsOpened", Value::Int(opened)), ("dataChannelsClosed", Value::Int(closed))];
+        let fields =
+            vec![("dataChannelsOpened", Value::Int(opened)), ("dataChannelsClosed", Value::Int(closed))];
         self.insert(&record::RTC_PEER_CONNECTION_STATS, "peer-connection".to_owned(), "session", fields);
     }
 }

@@ -326,7 +326,9 @@ async fn set_format(call: Call<'_>, change: impl FnOnce(&mut Formats)) -> Result
 
 fn flows_in(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
     Box::pin(async move {
-        let Some(kind) = flow_asked_for(&call.arguments, "sinkMediaDescription")? else { return Ok(false.into()) };
+        let Some(kind) = flow_asked_for(&call.arguments, "sinkMediaDescription")? else {
+            return Ok(false.into());
+        };
         Ok(match &call.tree.object(&call.object).body {
             Body::WebRtc(endpoint) => endpoint.progress.flows_in(kind),
             body => flow(call.tree, body.as_sink(), kind).await.is_some_and(|flow| flow.incoming),
@@ -337,7 +339,9 @@ fn flows_in(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
 
 fn flows_out(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
     Box::pin(async move {
-        let Some(kind) = flow_asked_for(&call.arguments, "sourceMediaDescription")? else { return Ok(false.into()) };
+        let Some(kind) = flow_asked_for(&call.arguments, "sourceMediaDescription")? else {
+            return Ok(false.into());
+        };
         Ok(match &call.tree.object(&call.object).body {
             Body::WebRtc(endpoint) => endpoint.progress.flows_out(kind),
             body => flow(call.tree, body.as_source(), kind).await.is_some_and(|flow| flow.outgoing),

@@ -7,12 +7,12 @@ use crate::kms::model::{
     enumeration, event, record,
 };
 use crate::kms::object::endpoint::{DataChannels, Endpoint};
-use crate::kms::object::{Body, dscp};
 use crate::kms::object::settings::{self, Formats, apply, illegal};
+use crate::kms::object::{Body, dscp};
 use futures_util::future::BoxFuture;
 use keel_media::{
-    CandidateError, DataChannelError, Dscp, DataChannelOptions, EndpointOptions, IceCandidate, NegotiationError,
-    OfferDirection,
+    CandidateError, DataChannelError, DataChannelOptions, Dscp, EndpointOptions, IceCandidate,
+    NegotiationError, OfferDirection,
 };
 
 /// Set, and used by a later version that gathers candidates from servers.
@@ -30,7 +30,11 @@ pub(crate) static WEB_RTC_ENDPOINT: Class = Class {
             Param::or("recvonly", Type::Boolean, Literal::Bool(false)),
             Param::or("sendonly", Type::Boolean, Literal::Bool(false)),
             Param::or("useDataChannels", Type::Boolean, Literal::Bool(false)),
-            Param::or("certificateKeyType", Type::Enum(&enumeration::CERTIFICATE_KEY_TYPE), Literal::Enum("RSA")),
+            Param::or(
+                "certificateKeyType",
+                Type::Enum(&enumeration::CERTIFICATE_KEY_TYPE),
+                Literal::Enum("RSA"),
+            ),
             Param::or("qosDscp", Type::Enum(&enumeration::DSCP_VALUE), Literal::Enum("NO_VALUE")),
         ],
         construct,
@@ -104,7 +108,9 @@ pub(crate) static WEB_RTC_ENDPOINT: Class = Class {
             kind: Type::List(&Type::Record(&record::ICE_CANDIDATE_PAIR)),
             about: "The pair of candidates in use.",
             state: State::Works,
-            get: Get::Run(Run::Now(|call| Ok(call.tree.endpoint(&call.object).progress.ice_candidate_pairs()))),
+            get: Get::Run(Run::Now(|call| {
+                Ok(call.tree.endpoint(&call.object).progress.ice_candidate_pairs())
+            })),
             set: Set::ReadOnly,
             aliases: &[],
         },
@@ -181,7 +187,8 @@ pub(crate) static WEB_RTC_ENDPOINT: Class = Class {
 fn construct(call: Call<'_>) -> BoxFuture<'_, Result<Body, Failure>> {
     Box::pin(async move {
         let flag = |name| call.arguments.flag(name);
-        let data_channels = if flag("useDataChannels") { DataChannels::Allowed } else { DataChannels::Refused };
+        let data_channels =
+            if flag("useDataChannels") { DataChannels::Allowed } else { DataChannels::Refused };
         let options = EndpointOptions {
             label: call.object.to_string(),
             data_channels: data_channels == DataChannels::Allowed,

@@ -11,7 +11,12 @@ fn by_type(told: &[Notification]) -> Vec<String> {
     told.iter().map(|event| format!("{} {}", event.name, event.data.word("mediaType"))).collect()
 }
 
-async fn connections(stage: &mut Stage, of: &ObjectId, operation: &str, filter: serde_json::Value) -> Vec<Record> {
+async fn connections(
+    stage: &mut Stage,
+    of: &ObjectId,
+    operation: &str,
+    filter: serde_json::Value,
+) -> Vec<Record> {
     let Value::List(list) = stage.done(of, operation, filter).await else { panic!("a list") };
     list.iter().map(|data| data.as_record().expect("a record").clone()).collect()
 }
@@ -71,7 +76,10 @@ async fn connections_are_listed_by_type_and_by_the_description_at_the_own_end() 
     let wall = connections(&mut stage, &sink, "getSourceConnections", json!({"description": "wall"})).await;
     assert_eq!(wall.len(), 1);
     assert_eq!(wall[0].fields.text("sourceDescription"), "slides");
-    assert_eq!(connections(&mut stage, &source, "getSinkConnections", json!({"description": "wall"})).await, []);
+    assert_eq!(
+        connections(&mut stage, &source, "getSinkConnections", json!({"description": "wall"})).await,
+        []
+    );
     stage.close().await;
 }
 
@@ -108,7 +116,10 @@ async fn nothing_flows_where_nothing_is_sent() {
         assert_eq!(flows, Value::Bool(false), "{operation}");
     }
     // KMS: only audio and video have a flow that can be asked for.
-    assert_eq!(stage.refused(&endpoint, "isMediaFlowingIn", json!({"mediaType": "DATA"})).await, Code::IllegalParam);
+    assert_eq!(
+        stage.refused(&endpoint, "isMediaFlowingIn", json!({"mediaType": "DATA"})).await,
+        Code::IllegalParam
+    );
     assert_eq!(stage.refused(&endpoint, "requestKeyframe", none()).await, Code::OperationNotSupported);
     stage.close().await;
 }

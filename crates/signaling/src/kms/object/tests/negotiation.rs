@@ -75,7 +75,10 @@ async fn two_sides_without_a_codec_in_common_are_told() {
     stage.done(&offerer, "setVideoFormat", only("VP8")).await;
     stage.done(&answerer, "setVideoFormat", only("H264")).await;
     let offer = stage.text(&offerer, "generateOffer", none()).await;
-    assert_eq!(stage.refused(&answerer, "processOffer", json!({"offer": offer})).await, Code::SdpConfiguration);
+    assert_eq!(
+        stage.refused(&answerer, "processOffer", json!({"offer": offer})).await,
+        Code::SdpConfiguration
+    );
     assert_eq!(stage.refused(&answerer, "setVideoFormat", only("RAW")).await, Code::IllegalParam);
     stage.close().await;
 }
@@ -123,7 +126,8 @@ async fn two_endpoints_connect_and_tell_of_it_in_the_order_of_kms() {
     told.retain(|event| event.object == caller);
     let told = names(&told);
 
-    let ice = told.iter().filter(|name| name.starts_with("IceComponent") || *name == "NewCandidatePairSelected");
+    let ice =
+        told.iter().filter(|name| name.starts_with("IceComponent") || *name == "NewCandidatePairSelected");
     assert_eq!(
         ice.collect::<Vec<_>>(),
         [

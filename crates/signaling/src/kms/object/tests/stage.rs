@@ -5,7 +5,8 @@ use crate::kms::model::class::{MEDIA_PIPELINE, WEB_RTC_ENDPOINT};
 use crate::kms::model::{Class, Filters, RawArguments, Value, coerce};
 use crate::kms::object::census::Place;
 use crate::kms::object::{
-    Action, Census, CensusLimits, Host, Notice, Notification, ObjectId, Reply, Surroundings, Tree, TreeRequest,
+    Action, Census, CensusLimits, Host, Notice, Notification, ObjectId, Reply, Surroundings, Tree,
+    TreeRequest,
 };
 use crate::kms::session_id::SessionId;
 use keel_media::{MediaConfig, MediaServer};
@@ -76,7 +77,16 @@ impl Stage {
         };
         let tree = Tree::create_pipeline(Arc::new(surroundings), &session).await.expect("there is room");
         let task = tokio::spawn(tree.task);
-        Self { media, census, pipeline: tree.root, session, requests: tree.inbox, events, _notices: notices, task }
+        Self {
+            media,
+            census,
+            pipeline: tree.root,
+            session,
+            requests: tree.inbox,
+            events,
+            _notices: notices,
+            task,
+        }
     }
 
     /// Releases the pipeline; nothing of it is left.
