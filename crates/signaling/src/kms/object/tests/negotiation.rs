@@ -120,7 +120,7 @@ async fn two_endpoints_connect_and_tell_of_it_in_the_order_of_kms() {
     let mut stage = Stage::open().await;
     let (caller, callee) = (stage.endpoint(none()).await, stage.endpoint(none()).await);
     stage.listen(&callee, &["IceCandidateFound", "IceGatheringDone"]).await;
-    stage.listen(&caller, &[]).await;
+    stage.listen_to_all(&caller).await;
     let mut told = call(&mut stage, &caller, &callee).await;
     told.extend(stage.told_until(|event| event.name == "ConnectionStateChanged").await);
     told.retain(|event| event.object == caller);
