@@ -154,7 +154,11 @@ async fn two_endpoints_connect_and_tell_of_it_in_the_order_of_kms() {
     assert!(pair.text("localCandidate").contains("127.0.0.1"), "{pair:?}");
 
     stage.release(&callee).await;
-    let told = stage.told_until(|event| event.name == "MediaSessionTerminated").await;
-    assert!(names(&told).iter().any(|name| name == "DtlsConnectionStateChange CLOSED"), "{:?}", names(&told));
+    let told = names(&stage.told_until(|event| event.name == "ConnectionStateChanged").await);
+    let ends =
+        ["MediaSessionTerminated", "DtlsConnectionStateChange CLOSED", "ConnectionStateChanged DISCONNECTED"];
+    assert!(ends.iter().all(|end| told.iter().any(|told| told == end)), "{told:?}");
+    let state = stage.done(&caller, "getConnectionState", none()).await;
+    assert_eq!(state, Value::Enum("DISCONNECTED"));
     stage.close().await;
 }
