@@ -35,12 +35,15 @@ export class Keel {
     const keel = new Keel();
     keel.#options = options;
     keel.#dataDir = await mkdtemp(join(tmpdir(), 'keel-story-'));
-    await keel.#run(0);
+    await keel.#run(0, 0);
     return keel;
   }
 
   /** The page's address, with its last slash. */
   url = '';
+
+  /** Where the Kurento protocol is spoken: `ws://127.0.0.1:PORT/kurento`. */
+  kurentoUrl = '';
 
   /** Stops the server and starts it again at the same address with the same data. */
   async restart() {
@@ -66,7 +69,7 @@ export class Keel {
 
   /** Starts it again after `halt`. */
   async goOn() {
-    await this.#run(Number(new URL(this.url).port));
+    await this.#run(Number(new URL(this.url).port), Number(new URL(this.kurentoUrl).port));
   }
 
   /** Stops the server for good. */
@@ -88,10 +91,11 @@ export class Keel {
     return Object.fromEntries(GAUGES.map((name) => [name, readGauge(text, name)]));
   }
 
-  async #run(port) {
+  async #run(port, kurentoPort) {
     const { workers = 1, tls = false, accessToken } = this.#options;
     const flags = [
       ...['--http-addresses', '127.0.0.1', '--http-port', String(port)],
+      ...['--kurento-addresses', '127.0.0.1', '--kurento-port', String(kurentoPort)],
       ...['--media-port', '0', '--workers', String(workers), '--data-dir', this.#dataDir],
       ...(tls ? ['--tls-self-signed'] : []),
     ];
@@ -108,11 +112,13 @@ export class Keel {
     await until(
       'the server to print its address',
       () => ({ output: this.#output, ended: server.exitCode ?? server.signalCode }),
-      ({ output, ended }) => address.test(output) || ended !== null,
+      ({ output, ended }) => output.includes('\n  stop ') || ended !== null,
     );
     const [url] = address.exec(this.#output) ?? [];
     if (!url) throw new Error(`the server ended at its start: ${this.#output}`);
     this.url = url;
+    const [kurento = ''] = /wss?:\/\/\S+/.exec(this.#output) ?? [];
+    this.kurentoUrl = kurento.replace('localhost', '127.0.0.1');
   }
 
   #isRunning() {

@@ -56,6 +56,11 @@ macro_rules! codes {
             pub(crate) const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
+
+            /// The number as text, for metrics.
+            pub(crate) const fn label(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($number),)* }
+            }
         }
     };
 }

@@ -32,5 +32,5 @@ pub(crate) use census::{Census, CensusLimits};
 pub(crate) use event::now_ms;
 pub(crate) use id::ObjectId;
 pub(crate) use request::{Action, Reply, TreeRequest};
-pub(crate) use surroundings::{Host, Notice, Notification, Surroundings};
+pub(crate) use surroundings::{Host, NOTICES_MAX, Notice, Notification, Surroundings};
 pub(crate) use tree::{NewTree, Object, Tree};

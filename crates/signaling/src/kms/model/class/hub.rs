@@ -1,11 +1,10 @@
 //! `Hub`: what routes media between its ports.
 
 use super::MEDIA_OBJECT;
+use super::drawing::{DOT_OPERATION, DUMP_OPERATION};
 use crate::kms::failure::{Code, Failure};
-use crate::kms::model::{
-    Call, Class, Creation, Module, Operation, Param, Run, State, Type, Value, enumeration,
-};
-use crate::kms::object::{Body, Hub, HubPort, ObjectId, Tree, dot};
+use crate::kms::model::{Call, Class, Creation, Module};
+use crate::kms::object::{Body, Hub, HubPort, ObjectId, Tree};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use keel_media::MediaType;
@@ -20,38 +19,6 @@ pub(crate) static HUB: Class = Class {
     operations: &[DOT_OPERATION, DUMP_OPERATION],
     events: &[],
 };
-
-const DETAILS: &[Param] = &[Param::optional("details", Type::Enum(&enumeration::GSTREAMER_DOT_DETAILS))];
-
-/// `getGstreamerDot`, the same for pipelines, hubs and elements.
-pub(crate) const DOT_OPERATION: Operation = Operation {
-    name: "getGstreamerDot",
-    about: "A drawing of the object and its connections in the DOT language.",
-    state: State::Differs("it shows Keel's own routing, since there is no GStreamer; `details` says nothing"),
-    params: DETAILS,
-    returns: Some(Type::String),
-    run: Run::Now(get_dot),
-};
-
-/// `dumpGstreamerDot`, the same for pipelines, hubs and elements.
-pub(crate) const DUMP_OPERATION: Operation = Operation {
-    name: "dumpGstreamerDot",
-    about: "Writes down the drawing of `getGstreamerDot`.",
-    state: State::Differs("it goes to the log, at level debug, instead of a file"),
-    params: DETAILS,
-    returns: None,
-    run: Run::Now(dump_dot),
-};
-
-fn get_dot(call: Call<'_>) -> Result<Value, Failure> {
-    Ok(dot::draw(call.tree, &call.object).into())
-}
-
-fn dump_dot(call: Call<'_>) -> Result<Value, Failure> {
-    let drawing = dot::draw(call.tree, &call.object);
-    tracing::debug!(object = %call.object, drawing, "a drawing was asked for");
-    Ok(Value::Null)
-}
 
 /// A hub that connects only what it is told to.
 pub(super) fn switch(_call: Call<'_>) -> BoxFuture<'_, Result<Body, Failure>> {

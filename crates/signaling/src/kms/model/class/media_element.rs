@@ -1,7 +1,7 @@
 //! `MediaElement`: what can be connected.
 
 use super::MEDIA_OBJECT;
-use super::hub::{DOT_OPERATION, DUMP_OPERATION};
+use super::drawing::{DOT_OPERATION, DUMP_OPERATION};
 use crate::kms::failure::{Code, Failure};
 use crate::kms::model::{
     Call, Class, Creation, Fields, Get, Literal, Module, Operation, Param, Property, Record, Run, Set, State,

@@ -1,9 +1,9 @@
 //! `MediaPipeline`: the root of a tree.
 
 use super::MEDIA_OBJECT;
-use super::hub::{DOT_OPERATION, DUMP_OPERATION};
+use super::drawing::{DOT_OPERATION, DUMP_OPERATION};
 use crate::kms::model::{Class, Creation, Get, Literal, Module, Property, Run, Set, State, Type};
-use crate::kms::object::settings::apply_to_all;
+use crate::kms::object::settings;
 
 pub(crate) static MEDIA_PIPELINE: Class = Class {
     name: "MediaPipeline",
@@ -14,10 +14,10 @@ pub(crate) static MEDIA_PIPELINE: Class = Class {
     properties: &[Property {
         name: "latencyStats",
         kind: Type::Boolean,
-        about: "Whether the statistics of endpoints have latencies, which are measured while this is on.",
-        state: State::Works,
+        about: "Whether statistics have latencies.",
+        state: State::Differs("both latencies of an endpoint are the way through the server"),
         get: Get::Stored(Literal::Bool(false)),
-        set: Set::Applied(Run::Media(apply_to_all)),
+        set: Set::Applied(Run::Media(settings::apply_to_all)),
         aliases: &[],
     }],
     operations: &[DOT_OPERATION, DUMP_OPERATION],

@@ -5,6 +5,7 @@ mod base_rtp_endpoint;
 mod composite;
 mod dispatcher;
 mod dispatcher_one_to_many;
+mod drawing;
 mod endpoint;
 mod face_overlay_filter;
 mod filter;
