@@ -240,6 +240,7 @@ mod tests {
                 bytes_sent: 70,
                 messages_received: 8,
                 bytes_received: 80,
+                messages_dropped: 0,
             }],
         }
     }
@@ -264,6 +265,13 @@ mod tests {
         lineage.into_iter().flat_map(|record| record.fields).map(|field| field.name).collect()
     }
 
+    fn float(fields: &crate::kms::model::Fields, name: &str) -> f64 {
+        match fields.given(name) {
+            Some(Value::Float(value)) => *value,
+            other => panic!("a float, not {other:?}"),
+        }
+    }
+
     #[test]
     fn records_have_all_their_declared_fields_in_order_and_are_found_by_their_ids() {
         for (id, record) in stats(&media(), None) {
@@ -282,10 +290,10 @@ mod tests {
         let video = &stats["inbound-rtp-4294967280"].fields;
         assert_eq!((video.word("type"), video.text("ssrc")), ("inboundrtp", "4294967280"));
         assert_eq!((video.int("packetsReceived"), video.int("packetsLost")), (10, -1));
-        assert_eq!((video.float("jitter"), video.float("fractionLost")), (0.02, 128.0));
+        assert_eq!((float(video, "jitter"), float(video, "fractionLost")), (0.02, 128.0));
         assert_eq!((video.int("nackCount"), video.int("pliCount"), video.int("firCount")), (3, 4, 5));
         let sent = &stats["outbound-rtp-3"].fields;
-        assert_eq!((sent.float("roundTripTime"), sent.float("targetBitrate")), (0.05, 400_000.0));
+        assert_eq!((float(sent, "roundTripTime"), float(sent, "targetBitrate")), (0.05, 400_000.0));
         assert_eq!(sent.int("remb"), 500_000);
     }
 
@@ -312,7 +320,7 @@ mod tests {
         };
         let [Value::Record(latency)] = latencies.as_slice() else { panic!("one record") };
         assert_eq!(latency.fields.text("name"), "sink_video_default");
-        assert_eq!((latency.fields.word("type"), latency.fields.float("avg")), ("VIDEO", 250_000.0));
+        assert_eq!((latency.fields.word("type"), float(&latency.fields, "avg")), ("VIDEO", 250_000.0));
     }
 
     #[test]

@@ -249,7 +249,7 @@ fn connections(call: &Call<'_>) -> Result<Vec<Connection>, Failure> {
 
 fn source_connections(call: Call<'_>) -> Result<Value, Failure> {
     let own = |connection: &Connection| connection.sink_description.clone();
-    Ok(described(&call.arguments, call.tree.connections.into_sink(&call.object), own))
+    Ok(described(&call.arguments, call.tree.connections.feeding(&call.object), own))
 }
 
 fn sink_connections(call: Call<'_>) -> Result<Value, Failure> {

@@ -5,7 +5,7 @@ use crate::kms::model::{Class, Filters, RawArguments, Value, coerce};
 use crate::kms::object::{
     Action, Census, CensusLimits, Host, Notification, ObjectId, Reply, Surroundings, Tree, TreeRequest,
 };
-use crate::kms::session_id::SessionId;
+use crate::kms::session_id::{SessionId, SessionName};
 use keel_media::{MediaConfig, MediaServer};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -206,7 +206,7 @@ impl Server {
 }
 
 pub(super) fn session(name: &str) -> SessionId {
-    SessionId::new(name).expect("a name")
+    SessionId::living(SessionName::parse(name).expect("a name"), 1)
 }
 
 fn raw(arguments: Json) -> RawArguments {
