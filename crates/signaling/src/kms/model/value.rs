@@ -40,10 +40,6 @@ impl Value {
         if let Self::Int(value) = self { Some(*value) } else { None }
     }
 
-    pub(crate) fn as_float(&self) -> Option<f64> {
-        if let Self::Float(value) = self { Some(*value) } else { None }
-    }
-
     pub(crate) fn as_text(&self) -> Option<&str> {
         if let Self::Text(value) = self { Some(value) } else { None }
     }

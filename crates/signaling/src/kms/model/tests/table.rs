@@ -1,6 +1,6 @@
 //! The table in `docs/kurento.md` says what the declarations say.
 
-use crate::kms::model::{Class, Creation, Presence, Property, Set, Type, class};
+use crate::kms::model::{Class, Creation, Param, Presence, Property, Set, class};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -36,8 +36,8 @@ fn tables() -> String {
         }
         if !class.events.is_empty() {
             let events: Vec<_> = class.events.iter().map(|event| format!("`{}`", event.name)).collect();
-            write!(text, "{}Events: {}.\n", if rows.is_empty() { "" } else { "\n" }, events.join(", "))
-                .expect("it grows");
+            let gap = if rows.is_empty() { "" } else { "\n" };
+            writeln!(text, "{gap}Events: {}.", events.join(", ")).expect("it grows");
         }
     }
     text
@@ -74,10 +74,9 @@ fn property_signature(property: &Property) -> String {
     format!("{}: {} ({access})", property.name, property.kind.name())
 }
 
-fn param(param: &crate::kms::model::Param) -> String {
+fn param(param: &Param) -> String {
     let mark = if param.presence == Presence::Required { "" } else { "?" };
-    let kind: &Type = &param.kind;
-    format!("{}{mark}: {}", param.name, kind.name())
+    format!("{}{mark}: {}", param.name, param.kind.name())
 }
 
 fn cell(text: &str) -> String {
