@@ -113,9 +113,10 @@ for (const version of VERSIONS) {
       const transaction = client.beginTransaction();
       const pipeline = client.create(transaction, 'MediaPipeline');
       const [kept, gone] = [1, 2].map(() => pipeline.create(transaction, 'WebRtcEndpoint'));
-      kept.setName(transaction, 'kept');
+      const named = new Promise((told) => kept.setName(transaction, 'kept', told));
       gone.release(transaction);
       await transaction.commit();
+      assert.ifError(await named);
       const { id } = await kept;
       assert.equal(await (await kept).getName(), 'kept');
       const parent = await pipeline;

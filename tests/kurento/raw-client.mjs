@@ -128,6 +128,11 @@ export class RawClient {
     this.#socket.send(data);
   }
 
+  /** Sends one message of text in several frames. @param {string[]} pieces */
+  sendPieces(pieces) {
+    pieces.forEach((piece, place) => this.#socket.send(piece, { fin: place === pieces.length - 1 }));
+  }
+
   /** Closes the connection in order. */
   async close() {
     this.#socket.close();
