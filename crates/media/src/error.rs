@@ -38,10 +38,10 @@ pub enum StartError {
     Certificate(String),
 }
 
-/// Why a pipeline or an endpoint was not created.
+/// Why a pipeline or an element was not created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CreateError {
-    /// The limit of sessions per worker or of pipelines is reached.
+    /// The limit of pipelines, of sessions per worker, or of elements per pipeline or worker is reached.
     #[error("the media server is full")]
     Full,
     /// The pipeline has been released.
@@ -87,12 +87,20 @@ pub enum NegotiationError {
     /// The sides (this peer's and those of the elements connected to it) have no codec in common.
     #[error("the two sides have no {0} codec in common")]
     NoCommonCodec(MediaKind),
-    /// Already negotiated: an offer or answer came a second time.
+    /// An offer was asked for or came a second time.
     #[error("the endpoint is already negotiated")]
     AlreadyNegotiated,
+    /// The answer to the endpoint's offer came a second time.
+    #[error("the answer has already been processed")]
+    AnswerAlreadyProcessed,
     /// An answer came without an offer, or an answer was asked for without one.
     #[error("there is no offer to answer")]
     NoOffer,
+    /// The peer is a lite ICE agent, so the session needs sockets of its own: there are too many such
+    /// sessions ([`crate::MediaConfig::full_sessions_per_worker_max`]), or the system refused. Nothing has
+    /// changed; it may be tried again.
+    #[error("no sockets for a peer that is a lite ICE agent")]
+    NoSockets,
     /// The endpoint has been released.
     #[error("the endpoint has been released")]
     Released,

@@ -41,7 +41,7 @@ id!(
     PipelineId, "p"
 );
 id!(
-    /// An element of a pipeline that ends in a peer.
+    /// An element of a pipeline.
     ElementId, "e"
 );
 id!(

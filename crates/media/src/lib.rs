@@ -18,8 +18,9 @@ pub use error::{
     CandidateError, ConnectError, CreateError, DataChannelError, KeyframeError, NegotiationError, StartError,
 };
 pub use pipeline::{
-    ConnectionState, DataChannelInfo, DataChannelOptions, DataChannelState, DtlsState, EndpointEvent,
-    EndpointOptions, EndpointSettings, EndpointStats, IceCandidate, IceState, MediaConfig, MediaKind,
-    MediaServer, MediaSnapshot, MediaType, OfferDirection, OfferOptions, PassThrough, Pipeline,
-    PipelineEvent, PipelineEvents, StreamStats, WebRtcEndpoint,
+    ConnectionState, DataChannelInfo, DataChannelOptions, DataChannelState, DtlsState, ElementKind,
+    ElementSurvey, EndpointEvent, EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge,
+    GraphElement, IceCandidate, IceState, MediaConfig, MediaKind, MediaServer, MediaSnapshot, MediaType,
+    OfferDirection, OfferOptions, PassThrough, Pipeline, PipelineEvent, PipelineEvents, PipelineGraph,
+    PipelineSurvey, StreamStats, WebRtcEndpoint,
 };

@@ -58,7 +58,7 @@ use axum::routing::get;
 /// | `GET /`, files | the page | |
 /// | `GET /call` | WebSocket, the call protocol | access token |
 /// | `GET /api/config` | the page: ICE servers | access token |
-/// | `GET /api/calls`, `GET /api/users` | the administrator | admin token |
+/// | `GET /api/calls`, `GET /api/users`, `GET /api/pipelines` | the administrator | admin token |
 /// | `GET /healthz`, `GET /metrics` | the operator | |
 ///
 /// Access tokens are needed only if some are configured. Every route refuses pages of foreign origins, and
@@ -69,6 +69,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/config", get(http::config))
         .route("/api/calls", get(http::admin::calls))
         .route("/api/users", get(http::admin::users))
+        .route("/api/pipelines", get(http::pipelines::pipelines))
         .route("/healthz", get(http::health))
         .route("/metrics", get(http::metrics))
         .fallback(http::page::serve)

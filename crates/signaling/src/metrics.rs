@@ -137,6 +137,7 @@ impl Collector for MediaMetrics {
             ("sessions", "Peers' transports in the media server", snapshot.sessions),
             ("endpoints", "Endpoints in the media server", snapshot.endpoints),
             ("pipelines", "Pipelines in the media server", snapshot.pipelines),
+            ("own_sockets", "Sockets that sessions with other servers have", snapshot.own_sockets),
         ];
         for (name, help, value) in gauges {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
@@ -145,6 +146,7 @@ impl Collector for MediaMetrics {
         let counters = [
             ("forwarded", "RTP packets forwarded, once per subscriber", snapshot.forwarded),
             ("events_dropped", "Media events that found their queue full", snapshot.events_dropped),
+            ("own_sockets_refused", "Sessions with other servers without room", snapshot.own_sockets_refused),
         ];
         for (name, help, value) in counters {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
@@ -200,6 +202,8 @@ mod tests {
             "keel_sessions 7",
             "keel_endpoints 0",
             "keel_pipelines 0",
+            "keel_own_sockets 0",
+            "keel_own_sockets_refused_total 0",
             "keel_connections 5",
             "keel_registered_users 4",
             "keel_calls_active 2",

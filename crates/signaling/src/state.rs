@@ -121,6 +121,10 @@ impl AppState {
         }
     }
 
+    pub(crate) fn media(&self) -> &MediaServer {
+        &self.shared.media
+    }
+
     pub(crate) async fn render_metrics(&self) -> String {
         let media = self.shared.media.snapshot().await;
         let connections = lock(&self.shared.counts).all();

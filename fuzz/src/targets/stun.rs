@@ -30,9 +30,8 @@ fn refused_without_effect(message: &[u8]) {
 
 /// An agent whose credentials are always the same, and its peer's.
 fn agent() -> (IceAgent, IceCredentials) {
-    let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 10_000));
     let mut rng = StdRng::seed_from_u64(1);
-    let mut agent = IceAgent::new(vec![(local, 1)], &mut rng).expect("this build has a crypto provider");
+    let mut agent = IceAgent::new(&mut rng).expect("this build has a crypto provider");
     let peer = IceCredentials { ufrag: "peer".into(), password: "a-password-of-22-letters".into() };
     agent.set_remote(Instant::now(), peer, false);
     let credentials = agent.local_credentials().clone();

@@ -6,6 +6,18 @@ use crate::pipeline::StreamStats;
 use std::time::Duration;
 
 impl Forwarder {
+    /// Whether media arrives on a source: its latest packet is less than two seconds old.
+    #[must_use]
+    pub fn source_flows(&self, track: TrackId) -> bool {
+        self.sources.get(track.number()).is_some_and(|source| source.flow.flowing)
+    }
+
+    /// Whether media leaves for a sink, in the same sense.
+    #[must_use]
+    pub fn sink_flows(&self, sink: SinkId) -> bool {
+        self.sinks.get(sink.number()).is_some_and(|sink| sink.flowing)
+    }
+
     /// A source's counters; `None` before its first packet.
     #[must_use]
     pub fn source_stats(&self, track: TrackId) -> Option<StreamStats> {

@@ -19,6 +19,9 @@ pub struct MediaConfig {
     pub announce_loopback: bool,
     /// Sessions that one worker takes at most.
     pub sessions_per_worker_max: usize,
+    /// Sessions of one worker that may act as a full ICE agent at the same time, which they do towards
+    /// another server. Each has a socket of its own for every address of the worker.
+    pub full_sessions_per_worker_max: usize,
     /// Pipelines in all at most.
     pub pipelines_max: usize,
     /// Bytes to ask for as socket receive and send buffers.
@@ -36,6 +39,7 @@ impl Default for MediaConfig {
             announce: Vec::new(),
             announce_loopback: true,
             sessions_per_worker_max: 5_000,
+            full_sessions_per_worker_max: 500,
             pipelines_max: 10_000,
             socket_buffer_bytes: 4 << 20,
             seed: None,
@@ -80,9 +84,11 @@ pub struct EndpointSettings {
     pub video_send_max: Option<Bitrate>,
     /// Below this the peer's own estimate is not believed.
     pub video_send_min: Option<Bitrate>,
-    /// Addresses to announce in place of the server's own, by family.
+    /// Addresses to announce in place of the server's own of the same family. Counts from the next
+    /// gathering.
     pub external: Vec<IpAddr>,
-    /// Announce only addresses of these interfaces; empty: all.
+    /// Announce only addresses of these interfaces; empty: all. Configured announcements, which are of no
+    /// interface, stay. Counts from the next gathering.
     pub interfaces: Vec<String>,
     /// The only video codec to negotiate; `None`: all that can be forwarded.
     pub video_codec: Option<Codec>,

@@ -21,9 +21,12 @@ pub enum EndpointEvent {
     CandidateFound(IceCandidate),
     /// No more candidates will come.
     GatheringDone,
-    /// ICE changed its state.
+    /// ICE changed its state. For a healthy endpoint: `Checking` once the peer's description is known, or its
+    /// first check has come; [`Self::PairSelected`]; `Connected`; then, as the network has it, `Disconnected`
+    /// and `Connected` in turn; `Closed` as the endpoint's last event. Candidates and
+    /// [`Self::GatheringDone`] come when they are asked for, in between.
     Ice(IceState),
-    /// A pair of addresses is in use, first or anew.
+    /// A pair of addresses is in use, first or anew: before `Connected`, and again whenever it changes.
     PairSelected {
         /// Keel's address.
         local: SocketAddr,
@@ -68,7 +71,7 @@ pub enum EndpointEvent {
     Failed(&'static str),
 }
 
-/// The state of ICE (W3C `RTCIceTransportState`, as far as a lite agent has them).
+/// The state of ICE (W3C `RTCIceTransportState`, as far as Keel has them).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IceState {
     /// Nothing happened yet.

@@ -1,8 +1,22 @@
 //! Elements and their connections, as plain data: who feeds whom, and what goes with a released parent.
+//!
+//! Media begins and ends at endpoints. A pass-through hands on what it is sent, so what an endpoint gets
+//! is found by walking up from it to the first endpoint: its *feeder*. Every element remembers its
+//! feeder, so that a question is one look-up and a change costs a walk over what lies behind it.
 
-use super::MediaType;
+#[cfg(test)]
+mod tests;
+
+use super::{ElementKind, MediaType};
+use crate::error::CreateError;
 use crate::id::{ElementId, PipelineId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, btree_set};
+
+/// Elements of one pipeline at most; a further one is refused. One operation visits each of them a few
+/// times at most, so this bounds how long it holds up the worker: about a millisecond.
+pub(crate) const ELEMENTS_PER_PIPELINE_MAX: usize = 10_000;
+/// Elements of one worker at most: its sessions (65,536 at most) and as many without a peer.
+pub(crate) const ELEMENTS_MAX: usize = 1 << 17;
 
 /// One connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -12,26 +26,55 @@ pub(crate) struct Edge {
     pub(crate) media: MediaType,
 }
 
+/// What connections come to: the media of one endpoint's peer goes to another's (or its own).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Feed {
+    pub(crate) source: ElementId,
+    pub(crate) sink: ElementId,
+    pub(crate) media: MediaType,
+}
+
+/// Another endpoint feeds `sink` from now on, or the first one, or none any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct FeedChange {
+    pub(crate) media: MediaType,
+    pub(crate) sink: ElementId,
+    pub(crate) before: Option<ElementId>,
+    pub(crate) after: Option<ElementId>,
+}
+
 /// Why an edge cannot be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum EdgeError {
     UnknownElement,
     ForeignPipeline,
+    /// Pass-throughs would feed one another, with no endpoint among them.
+    Cycle,
 }
 
-/// All pipelines of one worker. Ordered maps: the order of releases can be seen from outside.
+/// All pipelines of one worker. Ordered maps: the order of releases and of changes can be seen from
+/// outside. Changes come by type, then by identifier from the changed edge downwards, depth first.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
-    elements_by_pipeline: BTreeMap<PipelineId, Vec<ElementId>>,
+    elements_by_pipeline: BTreeMap<PipelineId, BTreeSet<ElementId>>,
     elements: BTreeMap<ElementId, Element>,
 }
 
 #[derive(Debug)]
 struct Element {
     pipeline: PipelineId,
-    /// By type: a sink takes one source.
-    source: [Option<ElementId>; MediaType::ALL.len()],
-    sinks: [Vec<ElementId>; MediaType::ALL.len()],
+    kind: ElementKind,
+    by_media: [Ports; MediaType::ALL.len()],
+}
+
+/// An element's connections of one type.
+#[derive(Debug, Default)]
+struct Ports {
+    /// A sink takes one source.
+    source: Option<ElementId>,
+    sinks: BTreeSet<ElementId>,
+    /// The endpoint whose media comes in here. All that lies behind a pass-through has the same.
+    feeder: Option<ElementId>,
 }
 
 impl Graph {
@@ -39,164 +82,231 @@ impl Graph {
         self.elements_by_pipeline.entry(pipeline).or_default();
     }
 
-    /// Adds an element; `false` when its pipeline is gone.
-    pub(crate) fn add_element(&mut self, pipeline: PipelineId, element: ElementId) -> bool {
-        let Some(siblings) = self.elements_by_pipeline.get_mut(&pipeline) else { return false };
-        siblings.push(element);
-        self.elements.insert(element, Element { pipeline, source: [None; 3], sinks: Default::default() });
-        true
+    /// Adds an element: `Released` when its pipeline is gone, `Full` at [`ELEMENTS_PER_PIPELINE_MAX`] and
+    /// [`ELEMENTS_MAX`].
+    pub(crate) fn add_element(
+        &mut self,
+        pipeline: PipelineId,
+        element: ElementId,
+        kind: ElementKind,
+    ) -> Result<(), CreateError> {
+        let siblings = self.elements_by_pipeline.get_mut(&pipeline).ok_or(CreateError::Released)?;
+        if siblings.len() >= ELEMENTS_PER_PIPELINE_MAX || self.elements.len() >= ELEMENTS_MAX {
+            return Err(CreateError::Full);
+        }
+        siblings.insert(element);
+        self.elements.insert(element, Element { pipeline, kind, by_media: Default::default() });
+        Ok(())
     }
 
-    /// Connects and returns the edge that had to give way, if the sink had another source. Connecting a
-    /// connected pair again changes nothing.
-    pub(crate) fn connect(&mut self, edge: Edge) -> Result<Option<Edge>, EdgeError> {
+    /// Connects, in place of the sink's source so far. Nothing changes where every endpoint keeps its
+    /// feeder, as when a connected pair is connected again.
+    pub(crate) fn connect(&mut self, edge: Edge) -> Result<Vec<FeedChange>, EdgeError> {
+        let changes = self.preview(edge)?;
+        if let Some(source) = self.ports(edge.sink, edge.media).and_then(|ports| ports.source) {
+            self.unlink(Edge { source, ..edge });
+        }
+        if let Some(ports) = self.ports_mut(edge.source, edge.media) {
+            ports.sinks.insert(edge.sink);
+        }
+        if let Some(ports) = self.ports_mut(edge.sink, edge.media) {
+            ports.source = Some(edge.source);
+        }
+        self.feed(edge.sink, edge.media, self.origin(edge.source, edge.media));
+        Ok(changes)
+    }
+
+    /// What [`Self::connect`] would change.
+    pub(crate) fn preview(&self, edge: Edge) -> Result<Vec<FeedChange>, EdgeError> {
         let pipeline_of = |id| self.elements.get(&id).map(|e| e.pipeline).ok_or(EdgeError::UnknownElement);
         if pipeline_of(edge.source)? != pipeline_of(edge.sink)? {
             return Err(EdgeError::ForeignPipeline);
         }
-        if self.source_of(edge.sink, edge.media) == Some(edge.source) {
-            return Ok(None);
+        if self.passes_through(edge.sink, edge.source, edge.media) {
+            return Err(EdgeError::Cycle);
         }
-        let replaced = self
-            .source_of(edge.sink, edge.media)
-            .map(|source| Edge { source, ..edge })
-            .filter(|old| self.disconnect(*old));
-        if let Some(sink) = self.elements.get_mut(&edge.sink) {
-            sink.source[edge.media as usize] = Some(edge.source);
-        }
-        if let Some(source) = self.elements.get_mut(&edge.source) {
-            source.sinks[edge.media as usize].push(edge.sink);
-        }
-        Ok(replaced)
+        Ok(self.changes(edge.sink, edge.media, self.origin(edge.source, edge.media)))
     }
 
-    /// Removes an edge; says whether it was there.
-    pub(crate) fn disconnect(&mut self, edge: Edge) -> bool {
-        if self.source_of(edge.sink, edge.media) != Some(edge.source) {
-            return false;
+    /// Removes an edge; nothing happens when it is not there.
+    pub(crate) fn disconnect(&mut self, edge: Edge) -> Vec<FeedChange> {
+        if self.ports(edge.sink, edge.media).and_then(|ports| ports.source) != Some(edge.source) {
+            return Vec::new();
         }
-        if let Some(sink) = self.elements.get_mut(&edge.sink) {
-            sink.source[edge.media as usize] = None;
-        }
-        if let Some(source) = self.elements.get_mut(&edge.source) {
-            source.sinks[edge.media as usize].retain(|sink| *sink != edge.sink);
-        }
-        true
+        let changes = self.changes(edge.sink, edge.media, None);
+        self.unlink(edge);
+        self.feed(edge.sink, edge.media, None);
+        changes
     }
 
-    /// Removes an element with its edges, which are returned. Nothing happens the second time.
-    pub(crate) fn remove_element(&mut self, element: ElementId) -> Vec<Edge> {
-        let edges = self.edges_of(element);
-        for edge in &edges {
-            self.disconnect(*edge);
-        }
+    /// Removes an element with its edges. Nothing happens the second time.
+    pub(crate) fn remove_element(&mut self, element: ElementId) -> Vec<FeedChange> {
+        let changes = self.edges_of(element).into_iter().flat_map(|edge| self.disconnect(edge)).collect();
         if let Some(removed) = self.elements.remove(&element)
             && let Some(siblings) = self.elements_by_pipeline.get_mut(&removed.pipeline)
         {
-            siblings.retain(|sibling| *sibling != element);
+            siblings.remove(&element);
         }
-        edges
+        changes
     }
 
     /// Forgets a pipeline and returns its elements, newest first, for the caller to remove; `None` when
     /// there is no such pipeline (any more).
     pub(crate) fn remove_pipeline(&mut self, pipeline: PipelineId) -> Option<Vec<ElementId>> {
-        let mut elements = self.elements_by_pipeline.remove(&pipeline)?;
-        elements.reverse();
-        Some(elements)
+        Some(self.elements_by_pipeline.remove(&pipeline)?.into_iter().rev().collect())
     }
 
-    /// Every edge that begins or ends at `element`, each once.
-    pub(crate) fn edges_of(&self, element: ElementId) -> Vec<Edge> {
-        let mut edges = Vec::new();
-        let Some(node) = self.elements.get(&element) else { return edges };
-        for media in MediaType::ALL {
-            edges.extend(node.sinks[media as usize].iter().map(|&sink| Edge {
-                source: element,
-                sink,
-                media,
-            }));
-            if let Some(source) = node.source[media as usize].filter(|source| *source != element) {
-                edges.push(Edge { source, sink: element, media });
-            }
+    /// The endpoint whose media reaches an element.
+    pub(crate) fn feeder(&self, element: ElementId, media: MediaType) -> Option<ElementId> {
+        self.ports(element, media)?.feeder
+    }
+
+    /// The endpoint whose media leaves an element: an endpoint's own, else its feeder's.
+    pub(crate) fn origin(&self, element: ElementId, media: MediaType) -> Option<ElementId> {
+        let known = self.elements.get(&element)?;
+        match known.kind {
+            ElementKind::Endpoint => Some(element),
+            ElementKind::PassThrough => known.by_media[media as usize].feeder,
         }
-        edges
     }
 
-    pub(crate) fn has_element(&self, element: ElementId) -> bool {
-        self.elements.contains_key(&element)
+    /// The endpoints that get what leaves an element, each once.
+    pub(crate) fn fed_by(&self, element: ElementId, media: MediaType) -> impl Iterator<Item = ElementId> {
+        let waiting = self.ports(element, media).map(|ports| ports.sinks.iter()).into_iter().collect();
+        Behind { graph: self, media, waiting }
+    }
+
+    /// Every feed to or from an endpoint, each once.
+    pub(crate) fn feeds_of(&self, endpoint: ElementId) -> Vec<Feed> {
+        let mut feeds = Vec::new();
+        for media in MediaType::ALL {
+            let feeder = self.feeder(endpoint, media).filter(|feeder| *feeder != endpoint);
+            feeds.extend(feeder.map(|source| Feed { source, sink: endpoint, media }));
+            feeds.extend(self.fed_by(endpoint, media).map(|sink| Feed { source: endpoint, sink, media }));
+        }
+        feeds
+    }
+
+    /// Whether anything is connected behind an element.
+    pub(crate) fn has_sink(&self, element: ElementId, media: MediaType) -> bool {
+        self.ports(element, media).is_some_and(|ports| !ports.sinks.is_empty())
+    }
+
+    pub(crate) fn kind(&self, element: ElementId) -> Option<ElementKind> {
+        self.elements.get(&element).map(|known| known.kind)
+    }
+
+    /// A pipeline's elements in the order of their identifiers; `None` when there is no such pipeline.
+    pub(crate) fn elements(&self, pipeline: PipelineId) -> Option<impl Iterator<Item = ElementId>> {
+        Some(self.elements_by_pipeline.get(&pipeline)?.iter().copied())
+    }
+
+    /// The edges that begin at an element.
+    pub(crate) fn edges_from(&self, source: ElementId) -> impl Iterator<Item = Edge> {
+        MediaType::ALL.into_iter().flat_map(move |media| {
+            let sinks = self.ports(source, media).map(|ports| ports.sinks.iter().copied());
+            sinks.into_iter().flatten().map(move |sink| Edge { source, sink, media })
+        })
     }
 
     pub(crate) fn pipelines(&self) -> impl Iterator<Item = PipelineId> + '_ {
         self.elements_by_pipeline.keys().copied()
     }
 
-    fn source_of(&self, sink: ElementId, media: MediaType) -> Option<ElementId> {
-        self.elements.get(&sink)?.source[media as usize]
+    /// Every edge that begins or ends at `element`, each once; those that end there first, so that what
+    /// lies behind a removed element changes once.
+    fn edges_of(&self, element: ElementId) -> Vec<Edge> {
+        let into = MediaType::ALL.into_iter().filter_map(|media| {
+            let source = self.ports(element, media)?.source.filter(|source| *source != element)?;
+            Some(Edge { source, sink: element, media })
+        });
+        into.chain(self.edges_from(element)).collect()
+    }
+
+    /// Whether what leaves `above` reaches `below` through pass-throughs alone, both included.
+    fn passes_through(&self, above: ElementId, below: ElementId, media: MediaType) -> bool {
+        let mut reached = Some(below);
+        while let Some(element) = reached
+            && self.kind(element) == Some(ElementKind::PassThrough)
+        {
+            if element == above {
+                return true;
+            }
+            reached = self.ports(element, media).and_then(|ports| ports.source);
+        }
+        false
+    }
+
+    /// What changes when `after` comes to feed an element, and with it what lies behind.
+    fn changes(&self, element: ElementId, media: MediaType, after: Option<ElementId>) -> Vec<FeedChange> {
+        let before = self.feeder(element, media);
+        if before == after {
+            return Vec::new();
+        }
+        let change = |sink| FeedChange { media, sink, before, after };
+        match self.kind(element) {
+            Some(ElementKind::Endpoint) => vec![change(element)],
+            Some(ElementKind::PassThrough) => self.fed_by(element, media).map(change).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Remembers the feeder of an element and of what lies behind.
+    fn feed(&mut self, element: ElementId, media: MediaType, feeder: Option<ElementId>) {
+        let mut waiting = vec![element];
+        while let Some(element) = waiting.pop() {
+            let Some(known) = self.elements.get_mut(&element) else { continue };
+            let ports = &mut known.by_media[media as usize];
+            if ports.feeder != feeder {
+                ports.feeder = feeder;
+                if known.kind == ElementKind::PassThrough {
+                    waiting.extend(&ports.sinks);
+                }
+            }
+        }
+    }
+
+    fn unlink(&mut self, edge: Edge) {
+        if let Some(ports) = self.ports_mut(edge.source, edge.media) {
+            ports.sinks.remove(&edge.sink);
+        }
+        if let Some(ports) = self.ports_mut(edge.sink, edge.media) {
+            ports.source = None;
+        }
+    }
+
+    fn ports(&self, element: ElementId, media: MediaType) -> Option<&Ports> {
+        self.elements.get(&element).map(|known| &known.by_media[media as usize])
+    }
+
+    fn ports_mut(&mut self, element: ElementId, media: MediaType) -> Option<&mut Ports> {
+        self.elements.get_mut(&element).map(|known| &mut known.by_media[media as usize])
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A walk down to the endpoints, depth first. It ends: pass-throughs form no circle.
+struct Behind<'a> {
+    graph: &'a Graph,
+    media: MediaType,
+    waiting: Vec<btree_set::Iter<'a, ElementId>>,
+}
 
-    const A: ElementId = ElementId::new(1);
-    const B: ElementId = ElementId::new(2);
-    const C: ElementId = ElementId::new(3);
+impl Iterator for Behind<'_> {
+    type Item = ElementId;
 
-    fn video(source: ElementId, sink: ElementId) -> Edge {
-        Edge { source, sink, media: MediaType::Video }
-    }
-
-    fn graph_of(elements: &[ElementId]) -> Graph {
-        let mut graph = Graph::default();
-        graph.add_pipeline(PipelineId::new(1));
-        for element in elements {
-            assert!(graph.add_element(PipelineId::new(1), *element));
+    fn next(&mut self) -> Option<ElementId> {
+        loop {
+            let Some(&element) = self.waiting.last_mut()?.next() else {
+                self.waiting.pop();
+                continue;
+            };
+            match self.graph.kind(element) {
+                Some(ElementKind::PassThrough) => {
+                    let ports = self.graph.ports(element, self.media);
+                    self.waiting.extend(ports.map(|ports| ports.sinks.iter()));
+                }
+                _ => return Some(element),
+            }
         }
-        graph
-    }
-
-    #[test]
-    fn a_sink_takes_one_source_per_type() {
-        let mut graph = graph_of(&[A, B, C]);
-        assert_eq!(graph.connect(video(A, C)), Ok(None));
-        assert_eq!(graph.connect(Edge { media: MediaType::Audio, ..video(B, C) }), Ok(None));
-        assert_eq!(graph.connect(video(B, C)), Ok(Some(video(A, C))));
-        assert_eq!(graph.edges_of(A), []);
-        assert_eq!(graph.edges_of(C).len(), 2);
-    }
-
-    #[test]
-    fn connecting_a_connected_pair_again_changes_nothing() {
-        let mut graph = graph_of(&[A, B]);
-        assert_eq!(graph.connect(video(A, B)), Ok(None));
-        assert_eq!(graph.connect(video(A, B)), Ok(None));
-        assert_eq!(graph.edges_of(A), [video(A, B)]);
-    }
-
-    #[test]
-    fn a_loop_is_one_edge_and_goes_with_its_element() {
-        let mut graph = graph_of(&[A]);
-        assert_eq!(graph.connect(video(A, A)), Ok(None));
-        assert_eq!(graph.remove_element(A), [video(A, A)]);
-        assert_eq!(graph.remove_element(A), []);
-    }
-
-    #[test]
-    fn elements_of_different_pipelines_do_not_connect() {
-        let mut graph = graph_of(&[A]);
-        graph.add_pipeline(PipelineId::new(2));
-        assert!(graph.add_element(PipelineId::new(2), B));
-        assert_eq!(graph.connect(video(A, B)), Err(EdgeError::ForeignPipeline));
-        assert_eq!(graph.connect(video(A, C)), Err(EdgeError::UnknownElement));
-    }
-
-    #[test]
-    fn a_released_pipeline_gives_up_its_elements_exactly_once() {
-        let mut graph = graph_of(&[A, B]);
-        assert_eq!(graph.remove_pipeline(PipelineId::new(1)), Some(vec![B, A]));
-        assert_eq!(graph.remove_pipeline(PipelineId::new(1)), None);
-        assert!(!graph.add_element(PipelineId::new(1), C));
     }
 }

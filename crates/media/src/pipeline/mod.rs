@@ -23,21 +23,25 @@
 mod config;
 mod data;
 mod event;
+mod flow;
 pub(crate) mod graph;
 mod kind;
 mod pass_through;
 mod server;
 mod stats;
+mod survey;
 
 pub use config::{
     EndpointOptions, EndpointSettings, IceCandidate, MediaConfig, OfferDirection, OfferOptions,
 };
 pub use data::{DataChannelInfo, DataChannelOptions, DataChannelState};
 pub use event::{ConnectionState, DtlsState, EndpointEvent, IceState, PipelineEvent, PipelineEvents};
+pub use flow::{ElementKind, Flow, GraphEdge, GraphElement, PipelineGraph};
 pub use kind::{MediaKind, MediaType};
 pub use pass_through::PassThrough;
 pub use server::MediaServer;
 pub use stats::{EndpointStats, MediaSnapshot, StreamStats};
+pub use survey::{ElementSurvey, PipelineSurvey};
 
 use crate::error::{
     CandidateError, ConnectError, CreateError, DataChannelError, KeyframeError, NegotiationError,
@@ -78,7 +82,7 @@ impl Pipeline {
     /// Adds an endpoint for one WebRTC peer. Its events arrive at the pipeline's receiver.
     ///
     /// # Errors
-    /// [`CreateError::Full`] at the worker's session limit.
+    /// [`CreateError::Full`] at the worker's session limit, or with 10,000 elements in the pipeline.
     pub async fn create_webrtc_endpoint(
         &self,
         options: EndpointOptions,
@@ -95,7 +99,7 @@ impl Pipeline {
     /// Adds an element that passes on what it is sent: a place in the graph to connect through.
     ///
     /// # Errors
-    /// When the pipeline has been released.
+    /// [`CreateError::Full`] with 10,000 elements in the pipeline or 131,072 on its worker.
     pub async fn create_pass_through(&self) -> Result<PassThrough, CreateError> {
         let id = ElementId::new(self.next_element.fetch_add(1, Ordering::Relaxed));
         let element = PassThrough::new(id, self.worker.clone());
@@ -107,12 +111,12 @@ impl Pipeline {
     }
 
     /// Sends what comes out of `source` of this type to `sink`, both elements of this pipeline. May come
-    /// before either is negotiated; the two may be the same (loopback). A sink has one source per type: an
-    /// earlier one is disconnected.
+    /// before either is negotiated; the two may be the same endpoint (loopback). A sink has one source per
+    /// type: an earlier one is disconnected. Connecting a connected pair again does not touch its media.
     ///
     /// # Errors
     /// [`ConnectError::NoCommonCodec`] when endpoints that are negotiated would be joined without a codec
-    /// in common: nothing is connected then. [`ConnectError::Cycle`] when only elements that pass media on
+    /// in common, directly or through elements that pass media on: nothing is connected then. [`ConnectError::Cycle`] when only elements that pass media on
     /// would feed one another.
     pub async fn connect(
         &self,
@@ -140,6 +144,16 @@ impl Pipeline {
             .call(|reply| Command::Disconnect { source, sink, media, reply })
             .await
             .ok_or(ConnectError::Stopped)?
+    }
+
+    /// Whether media of this type passes an element; `None` once it is released.
+    pub async fn flow(&self, element: ElementId, media: MediaType) -> Option<Flow> {
+        self.worker.call(|reply| Command::Flow { element, media, reply }).await?
+    }
+
+    /// Its elements and connections, and what flows; `None` once it is released.
+    pub async fn graph(&self) -> Option<PipelineGraph> {
+        self.worker.call(|reply| Command::PipelineGraph { pipeline: self.id, reply }).await?
     }
 
     /// Releases the pipeline with everything in it and waits until that is done. Peers that are
@@ -237,11 +251,11 @@ impl WebRtcEndpoint {
             .ok_or(DataChannelError::Stopped)?
     }
 
-    /// Takes the peer's offer without answering it yet. Where both sides of a call are known before
+    /// Takes the peer's offer without answering it yet; one that waits for its answer is replaced. Where both sides of a call are known before
     /// either is answered, both offers are set first: then each answer can list what both accept.
     ///
     /// # Errors
-    /// When the text is no usable offer, or the endpoint is already negotiated.
+    /// When the text is no usable offer, or [`NegotiationError::AlreadyNegotiated`].
     pub async fn set_remote_offer(&self, offer: &str) -> Result<(), NegotiationError> {
         let offer = offer.to_owned();
         self.worker
@@ -254,7 +268,8 @@ impl WebRtcEndpoint {
     /// abilities are known accepts too, in one order (DESIGN.md, "Codec agreement").
     ///
     /// # Errors
-    /// [`NegotiationError::NoCommonCodec`] when a connection would have no codec for its kind.
+    /// [`NegotiationError::NoCommonCodec`] when a connection would have no codec for its kind;
+    /// [`NegotiationError::NoSockets`] where the peer is a lite ICE agent. After either it may be tried again.
     pub async fn create_answer(&self) -> Result<String, NegotiationError> {
         self.worker
             .call(|reply| Command::CreateAnswer { endpoint: self.id, reply })
@@ -274,7 +289,7 @@ impl WebRtcEndpoint {
     /// Makes an offer to the peer.
     ///
     /// # Errors
-    /// When the endpoint is already negotiated or has already offered.
+    /// [`NegotiationError::AlreadyNegotiated`], also when it has already offered.
     pub async fn generate_offer(&self, options: OfferOptions) -> Result<String, NegotiationError> {
         self.worker
             .call(|reply| Command::GenerateOffer { endpoint: self.id, options, reply })
@@ -285,13 +300,26 @@ impl WebRtcEndpoint {
     /// Takes the peer's answer to [`Self::generate_offer`].
     ///
     /// # Errors
-    /// [`NegotiationError::NoOffer`] when none was generated; others as for offers.
+    /// [`NegotiationError::NoOffer`] when none was generated, [`NegotiationError::AnswerAlreadyProcessed`] the
+    /// second time, [`NegotiationError::NoSockets`] where the peer is a lite ICE agent; others as for offers.
     pub async fn process_answer(&self, answer: &str) -> Result<(), NegotiationError> {
         let answer = answer.to_owned();
         self.worker
             .call(|reply| Command::ProcessAnswer { endpoint: self.id, answer, reply })
             .await
             .ok_or(NegotiationError::Stopped)?
+    }
+
+    /// Keel's description as the peer was given it: its offer, or its answer. `None` before there is one.
+    /// Candidates are not in it, they are trickled.
+    pub async fn local_description(&self) -> Option<String> {
+        self.worker.call(|reply| Command::LocalDescription { endpoint: self.id, reply }).await?
+    }
+
+    /// The peer's description as it was given: its offer, also before it is answered, or its answer. `None`
+    /// before there is one.
+    pub async fn remote_description(&self) -> Option<String> {
+        self.worker.call(|reply| Command::RemoteDescription { endpoint: self.id, reply }).await?
     }
 
     /// Starts reporting local candidates as [`EndpointEvent::CandidateFound`], ended by

@@ -1,6 +1,6 @@
 //! The media server: its workers, and which of them a new pipeline goes to.
 
-use super::{MediaConfig, MediaSnapshot, Pipeline, PipelineEvent, PipelineEvents};
+use super::{MediaConfig, MediaSnapshot, Pipeline, PipelineEvent, PipelineEvents, PipelineSurvey};
 use crate::error::{CreateError, StartError};
 use crate::id::PipelineId;
 use crate::session::Certificate;
@@ -114,6 +114,8 @@ impl MediaServer {
             sum.pipelines += part.pipelines;
             sum.endpoints += part.endpoints;
             sum.sessions += part.sessions;
+            sum.own_sockets += part.own_sockets;
+            sum.own_sockets_refused += part.own_sockets_refused;
             sum.packets_in += part.packets_in;
             sum.packets_out += part.packets_out;
             sum.bytes_in += part.bytes_in;
@@ -126,6 +128,19 @@ impl MediaServer {
         }
         sum.drops = drops.into_iter().collect();
         sum
+    }
+
+    /// The first `limit` pipelines behind `after`, in the order of their creation, with what flows through
+    /// them. The workers copy it between packets: ask for some hundred at a time.
+    pub async fn survey(&self, after: Option<PipelineId>, limit: usize) -> Vec<PipelineSurvey> {
+        let mut pipelines = Vec::new();
+        for worker in &self.shared.workers {
+            let part = worker.call(|reply| Command::Survey { after, limit, reply }).await;
+            pipelines.extend(part.unwrap_or_default());
+        }
+        pipelines.sort_by_key(|survey| survey.pipeline);
+        pipelines.truncate(limit);
+        pipelines
     }
 
     /// Releases everything and ends the workers; returns when their threads have ended. Connected peers

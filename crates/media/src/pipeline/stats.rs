@@ -67,6 +67,10 @@ pub struct MediaSnapshot {
     pub endpoints: u64,
     /// Sessions that exist.
     pub sessions: u64,
+    /// Sockets that sessions have to themselves, towards peers that are lite ICE agents.
+    pub own_sockets: u64,
+    /// Sessions that did not get any ([`crate::NegotiationError::NoSockets`]).
+    pub own_sockets_refused: u64,
     /// Datagrams received.
     pub packets_in: u64,
     /// Datagrams sent.

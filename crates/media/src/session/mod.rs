@@ -42,8 +42,12 @@ pub(crate) struct Session {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum SessionEvent {
     Ice(IceState),
-    /// The address passed an integrity-checked binding request.
-    AddressAdded(SocketAddr),
+    /// The remote address passed an integrity-checked binding request.
+    AddressAdded {
+        /// Our address that the request came to, or that our check left from.
+        local: SocketAddr,
+        remote: SocketAddr,
+    },
     AddressRemoved(SocketAddr),
     PairSelected {
         local: SocketAddr,
@@ -220,7 +224,9 @@ impl Session {
         while let Some(event) = self.ice.poll_event() {
             match event {
                 IceEvent::StateChanged(state) => self.events.push_back(SessionEvent::Ice(state)),
-                IceEvent::Validated { remote } => self.events.push_back(SessionEvent::AddressAdded(remote)),
+                IceEvent::Validated { local, remote } => {
+                    self.events.push_back(SessionEvent::AddressAdded { local, remote });
+                }
                 IceEvent::Dropped { remote } => self.events.push_back(SessionEvent::AddressRemoved(remote)),
                 IceEvent::Selected { local, remote } => {
                     self.events.push_back(SessionEvent::PairSelected { local, remote });

@@ -5,8 +5,8 @@ use crate::error::{
 };
 use crate::id::{ElementId, PipelineId};
 use crate::pipeline::{
-    DataChannelOptions, EndpointOptions, EndpointSettings, EndpointStats, IceCandidate, MediaSnapshot,
-    MediaType, OfferOptions, PipelineEvent,
+    DataChannelOptions, EndpointOptions, EndpointSettings, EndpointStats, Flow, IceCandidate, MediaSnapshot,
+    MediaType, OfferOptions, PipelineEvent, PipelineGraph, PipelineSurvey,
 };
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -97,6 +97,14 @@ pub(crate) enum Command {
         answer: String,
         reply: Reply<Result<(), NegotiationError>>,
     },
+    LocalDescription {
+        endpoint: ElementId,
+        reply: Reply<Option<String>>,
+    },
+    RemoteDescription {
+        endpoint: ElementId,
+        reply: Reply<Option<String>>,
+    },
     GatherCandidates {
         endpoint: ElementId,
         reply: Reply<Result<(), NegotiationError>>,
@@ -109,6 +117,20 @@ pub(crate) enum Command {
     EndpointStats {
         endpoint: ElementId,
         reply: Reply<Option<EndpointStats>>,
+    },
+    Flow {
+        element: ElementId,
+        media: MediaType,
+        reply: Reply<Option<Flow>>,
+    },
+    Survey {
+        after: Option<PipelineId>,
+        limit: usize,
+        reply: Reply<Vec<PipelineSurvey>>,
+    },
+    PipelineGraph {
+        pipeline: PipelineId,
+        reply: Reply<Option<PipelineGraph>>,
     },
     Snapshot {
         reply: Reply<MediaSnapshot>,
@@ -235,7 +257,7 @@ impl WorkerHandle {
     }
 
     /// Sends a release from a destructor. The channel is unbounded in type but not in fact: each handle
-    /// sends at most one, and handles are bounded by the limits on pipelines and sessions.
+    /// sends at most one, and handles are bounded by the limits on pipelines and elements.
     pub(crate) fn cast(&self, command: Command) {
         if self.releases.send(command).is_ok() {
             self.wake();

@@ -13,6 +13,10 @@ pub(super) struct Endpoint {
     pub(super) session: SessionId,
     pub(super) local: LocalDescription,
     pub(super) negotiation: Negotiation,
+    /// What the peer was given, once it was.
+    pub(super) local_sdp: Option<String>,
+    /// What the peer gave.
+    pub(super) remote_sdp: Option<String>,
     pub(super) media: [Option<Media>; MediaKind::ALL.len()],
     pub(super) gathered: bool,
     pub(super) connected: bool,
@@ -28,7 +32,10 @@ pub(super) enum Negotiation {
     OfferReceived(Box<RemoteDescription>),
     /// Our offer waits for its answer.
     OfferSent(Box<Offer>),
-    Done,
+    /// The peer's offer is answered.
+    AnswerSent,
+    /// The peer has answered our offer.
+    AnswerReceived,
 }
 
 /// The m-line of one kind.
@@ -56,10 +63,15 @@ impl Endpoint {
         self.media.iter().flatten().filter_map(|media| media.sink)
     }
 
-    /// The tag of the m-line whose transport all share.
-    pub(super) fn first_mid(&self) -> Option<String> {
-        let media = self.media.iter().flatten().min_by_key(|media| media.index)?;
-        Some(media.parameters.mid.as_str().to_owned())
+    /// The m-line whose transport all share: its place, and its tag where one is accepted.
+    pub(super) fn first_line(&self) -> (u16, Option<String>) {
+        if let Negotiation::OfferSent(offer) = &self.negotiation {
+            return (0, offer.first_mid().map(|mid| mid.as_str().to_owned()));
+        }
+        match self.media.iter().flatten().min_by_key(|media| media.index) {
+            Some(media) => (media.index, Some(media.parameters.mid.as_str().to_owned())),
+            None => (0, None),
+        }
     }
 
     pub(super) fn parameters(&self, kind: MediaKind) -> Option<&Arc<RtpParameters>> {

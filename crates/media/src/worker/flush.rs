@@ -1,7 +1,8 @@
 //! The end of a tick: reports and forwarded packets are written, sealed and sent.
 
 use super::batch::{FlushReport, Segmentation, SendBatch};
-use super::socket::MediaSocket;
+use super::own_socket::OwnSockets;
+use super::socket::{MediaSocket, SocketId};
 use super::{Counters, Outgoing, Path, Seat, State};
 use crate::forward::{DropReason, Output};
 use crate::id::SessionId;
@@ -19,30 +20,31 @@ impl State {
         self.write_packets(now, sockets);
         self.take_outputs(sockets);
         for (out, socket) in self.outgoing.iter_mut().zip(sockets) {
-            if !out.batch.is_empty() {
-                out.flush(socket, &mut self.counters);
+            if !out.queue.is_empty() {
+                out.queue.flush(socket, &mut self.counters);
             }
         }
+        self.own.flush(&mut self.counters);
         self.avoid_segmentation();
     }
 
     /// Each subscriber's copies are written side by side and sealed where they stand.
     fn write_packets(&mut self, now: Instant, sockets: &[MediaSocket]) {
-        let Self { forwarder, sessions, outgoing, counters, origin, .. } = self;
+        let Self { forwarder, sessions, outgoing, own, counters, origin, .. } = self;
         forwarder.fan_out(now, AbsSendTime::since_origin(now.duration_since(*origin)), |departure| {
             let Some(Seat { session, path: Some(path), .. }) = sessions.get_mut(departure.session) else {
                 return;
             };
-            let Some((out, socket)) = outgoing.get_mut(path.socket).zip(sockets.get(path.socket)) else {
+            let Some((queue, socket)) = queue_of(path.socket, outgoing, sockets, own, counters) else {
                 return;
             };
             let room = departure.packet_len() + Profile::TAG_LENGTH_MAX;
-            let Some(place) = out.reserve(path, room, socket, counters) else { return };
+            let Some(place) = queue.reserve(path, room, socket, counters) else { return };
             let plain = departure.write(place);
             let sealed =
                 session.protect_rtp(place, departure.header_len(), plain, departure.ssrc, departure.index);
             if let Some(length) = sealed {
-                out.batch.commit(length);
+                queue.batch.commit(length);
                 counters.forwarded += 1;
             }
         });
@@ -82,42 +84,64 @@ impl State {
     }
 
     fn send_reports(&mut self, session: SessionId, reports: &[Report], sockets: &[MediaSocket]) {
-        let Self { sessions, outgoing, counters, .. } = self;
+        let Self { sessions, outgoing, own, counters, .. } = self;
         let Some(Seat { session, path: Some(path), rtcp_ssrc, cname, .. }) = sessions.get_mut(session) else {
             return;
         };
-        let Some((out, socket)) = outgoing.get_mut(path.socket).zip(sockets.get(path.socket)) else { return };
+        let Some((queue, socket)) = queue_of(path.socket, outgoing, sockets, own, counters) else { return };
         for mut packet in crate::session::rtcp::build(*rtcp_ssrc, cname, reports) {
             if session.protect_rtcp(&mut packet).is_none() {
                 return;
             }
-            if let Some(place) = out.reserve(path, packet.len(), socket, counters) {
+            if let Some(place) = queue.reserve(path, packet.len(), socket, counters) {
                 place.copy_from_slice(&packet);
-                out.batch.commit(packet.len());
+                queue.batch.commit(packet.len());
             }
         }
     }
 
     /// Paths whose segmented runs failed get single datagrams from now on.
     fn avoid_segmentation(&mut self) {
-        for remote in self.outgoing.iter_mut().flat_map(|out| out.unsegmented.drain(..)) {
-            let seat = self.routes.by_address(remote).and_then(|session| self.sessions.get_mut(session));
-            if let Some(path) = seat.and_then(|seat| seat.path.as_mut()).filter(|path| path.remote == remote)
-            {
+        let Self { outgoing, own, routes, sessions, .. } = self;
+        let shared = outgoing
+            .iter_mut()
+            .flat_map(|out| out.queue.take_unsegmented())
+            .filter_map(|remote| Some((routes.by_address(remote)?, remote)));
+        for (session, remote) in shared.chain(own.take_unsegmented()) {
+            let path = sessions.get_mut(session).and_then(|seat| seat.path.as_mut());
+            if let Some(path) = path.filter(|path| path.remote == remote) {
                 path.segmentation = Segmentation::Single;
             }
         }
     }
 }
 
-impl Outgoing {
-    pub(super) fn new(socket: &MediaSocket) -> Self {
-        Self {
-            local: socket.local,
-            announced: socket.announced.clone(),
-            batch: SendBatch::new(),
-            unsegmented: Vec::new(),
+/// Where a socket's datagrams wait, and the socket.
+fn queue_of<'a>(
+    socket: SocketId,
+    outgoing: &'a mut [Outgoing],
+    sockets: &'a [MediaSocket],
+    own: &'a mut OwnSockets,
+    counters: &mut Counters,
+) -> Option<(&'a mut SendQueue, &'a MediaSocket)> {
+    match socket {
+        SocketId::Shared(index) => {
+            Some((outgoing.get_mut(index).map(|out| &mut out.queue)?, sockets.get(index)?))
         }
+        SocketId::Own(place) => own.queue(place, counters),
+    }
+}
+
+/// Outgoing datagrams of one socket.
+pub(super) struct SendQueue {
+    batch: SendBatch,
+    /// Destinations that turned out not to take segmented runs.
+    unsegmented: Vec<SocketAddr>,
+}
+
+impl SendQueue {
+    pub(super) fn new() -> Self {
+        Self { batch: SendBatch::new(), unsegmented: Vec::new() }
     }
 
     /// Room for one datagram; a full batch is sent first.
@@ -143,7 +167,8 @@ impl Outgoing {
         }
     }
 
-    fn flush(&mut self, socket: &MediaSocket, counters: &mut Counters) {
+    /// Sends what waits.
+    pub(super) fn flush(&mut self, socket: &MediaSocket, counters: &mut Counters) {
         let FlushReport { sent, sent_bytes, dropped, refused, unsegmented } =
             self.batch.flush(socket.socket.as_fd());
         counters.packets_out += sent;
@@ -151,5 +176,14 @@ impl Outgoing {
         counters.drops.add(DropReason::SendNoBuffer, dropped);
         counters.drops.add(DropReason::SendRefused, refused);
         self.unsegmented.extend(unsegmented);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    /// Destinations that turned out not to take segmented runs since this was asked last.
+    pub(super) fn take_unsegmented(&mut self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.unsegmented.drain(..)
     }
 }

@@ -8,10 +8,16 @@ pub mod batch;
 mod command;
 mod control;
 mod demux;
+mod elements;
 mod endpoint;
 mod flush;
+mod gathering;
+mod negotiation;
+mod own_socket;
 mod receive;
+mod routing;
 mod socket;
+mod stats;
 mod table;
 mod timers;
 mod wait;
@@ -26,15 +32,17 @@ use crate::pipeline::{EndpointEvent, MediaConfig, PipelineEvent};
 use crate::rtp::Ssrc;
 use crate::rtp::rtcp::Feedback;
 use crate::session::{Certificate, Session, SessionEvent};
-use batch::{ReceiveBatch, Segmentation, SendBatch};
+use batch::{ReceiveBatch, Segmentation};
 use command::{CommandInbox, LoadMeter, Reservation};
 use demux::Routes;
 use endpoint::Endpoint;
+use flush::SendQueue;
+use own_socket::OwnSockets;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use socket::MediaSocket;
+use socket::{MediaSocket, SocketId};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -52,7 +60,6 @@ const TIMEOUTS_PER_TICK_MAX: usize = 256;
 
 /// A worker before and while its thread runs.
 pub(crate) struct Worker {
-    index: usize,
     sockets: Vec<MediaSocket>,
     waiter: Waiter,
     receive: ReceiveBatch,
@@ -60,8 +67,9 @@ pub(crate) struct Worker {
     state: State,
 }
 
-/// Everything but the sockets and the inbox, so that a datagram can lie in its buffer while it is handled.
+/// Everything but the shared sockets and the inbox, so that a datagram can lie in its buffer while it is handled.
 pub(super) struct State {
+    index: usize,
     sessions: Table<Seat>,
     routes: Routes,
     timers: Timers,
@@ -69,8 +77,11 @@ pub(super) struct State {
     graph: Graph,
     pipelines: BTreeMap<PipelineId, Owner>,
     endpoints: BTreeMap<ElementId, Endpoint>,
-    /// One per socket, in the order of the sockets.
+    /// One per shared socket, in the order of the sockets.
     outgoing: Vec<Outgoing>,
+    own: OwnSockets,
+    /// The host's addresses at the start, with their interfaces.
+    interfaces: Vec<(String, IpAddr)>,
     certificate: Arc<Certificate>,
     rng: StdRng,
     counters: Counters,
@@ -93,13 +104,14 @@ struct Seat {
     cname: Arc<str>,
     /// Where media goes, kept from the session's selected pair.
     path: Option<Path>,
+    /// The places of its own sockets; none where it uses the shared ones.
+    own: Vec<usize>,
 }
 
 /// Where a session's media goes, and how.
 #[derive(Clone, Copy, Debug)]
 struct Path {
-    /// The socket, by index.
-    socket: usize,
+    socket: SocketId,
     remote: SocketAddr,
     segmentation: Segmentation,
 }
@@ -111,13 +123,11 @@ struct Owner {
     _place: Reservation,
 }
 
-/// One socket's outgoing datagrams of this tick.
+/// One shared socket's outgoing datagrams of this tick.
 struct Outgoing {
     local: SocketAddr,
     announced: Vec<SocketAddr>,
-    batch: SendBatch,
-    /// Destinations that turned out not to take segmented runs.
-    unsegmented: Vec<SocketAddr>,
+    queue: SendQueue,
 }
 
 /// This worker's counters; plain numbers that a snapshot copies.
@@ -148,6 +158,7 @@ impl Worker {
             None => StdRng::from_rng(&mut rand::rng()),
         };
         let state = State {
+            index,
             sessions: Table::new(config.sessions_per_worker_max),
             routes: Routes::default(),
             timers: Timers::default(),
@@ -156,6 +167,12 @@ impl Worker {
             pipelines: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             outgoing: sockets.iter().map(Outgoing::new).collect(),
+            own: OwnSockets::new(
+                config.full_sessions_per_worker_max,
+                config.socket_buffer_bytes,
+                waiter.registrar(),
+            ),
+            interfaces: socket::interfaces(),
             certificate,
             rng,
             counters: Counters::default(),
@@ -166,7 +183,7 @@ impl Worker {
             stopped: None,
             running: true,
         };
-        Ok((Self { index, sockets, waiter, receive: ReceiveBatch::new(), inbox, state }, handle))
+        Ok((Self { sockets, waiter, receive: ReceiveBatch::new(), inbox, state }, handle))
     }
 
     /// The addresses of its sockets.
@@ -181,7 +198,7 @@ impl Worker {
 
     /// Runs until it is told to stop.
     pub(crate) fn run(mut self) {
-        let span = tracing::info_span!("worker", index = self.index);
+        let span = tracing::info_span!("worker", index = self.state.index);
         let _entered = span.enter();
         let mut timeout = None;
         while self.state.running {
@@ -199,22 +216,11 @@ impl Worker {
     /// One round of work: datagrams, commands, timers, flush. Says whether there is more to do at once.
     fn tick(&mut self, now: Instant, ready: Ready) -> bool {
         let mut full = false;
-        for (index, socket) in self.sockets.iter().enumerate().filter(|(index, _)| ready.contains(*index)) {
-            // An error on a UDP socket (an ICMP answer to something sent) concerns no datagram to read.
-            let received = self.receive.receive(socket.socket.as_fd()).unwrap_or_default();
-            self.state.counters.drops.add(DropReason::TooLong, received.truncated as u64);
-            full |= received.datagrams + received.truncated == ReceiveBatch::DATAGRAMS_MAX;
-            for datagram in self.receive.datagrams() {
-                let state = &mut self.state;
-                let remote = datagram.source;
-                // A panic while handling one peer's datagram ends that peer's session only.
-                let handled = catch_unwind(AssertUnwindSafe(|| {
-                    state.handle_datagram(now, index, remote, datagram.bytes)
-                }));
-                if handled.is_err() {
-                    self.state.abandon(now, remote);
-                }
-            }
+        for index in (0..self.sockets.len()).filter(|index| ready.contains(*index)) {
+            full |= self.receive_from(now, SocketId::Shared(index));
+        }
+        while let Some(place) = self.waiter.take_own_ready() {
+            full |= self.receive_from(now, SocketId::Own(place));
         }
         self.inbox.clear_wake();
         let mut commands = 0;
@@ -233,12 +239,41 @@ impl Worker {
         self.state.flush(now, &self.sockets);
         full || commands == COMMANDS_PER_TICK_MAX
     }
+
+    /// Handles what waits in one socket, one batch of it. Says whether more may be waiting.
+    fn receive_from(&mut self, now: Instant, id: SocketId) -> bool {
+        let socket = match id {
+            SocketId::Shared(index) => self.sockets.get(index),
+            SocketId::Own(place) => self.state.own.socket(place),
+        };
+        let Some(socket) = socket else { return false };
+        // An error on a UDP socket (an ICMP answer to something sent) concerns no datagram to read.
+        let received = self.receive.receive(socket.socket.as_fd()).unwrap_or_default();
+        self.state.counters.drops.add(DropReason::TooLong, received.truncated as u64);
+        for datagram in self.receive.datagrams() {
+            let state = &mut self.state;
+            let remote = datagram.source;
+            // A panic while handling one peer's datagram ends that peer's session only.
+            let handled =
+                catch_unwind(AssertUnwindSafe(|| state.handle_datagram(now, id, remote, datagram.bytes)));
+            if handled.is_err() {
+                self.state.abandon(now, id, remote);
+            }
+        }
+        received.datagrams + received.truncated == ReceiveBatch::DATAGRAMS_MAX
+    }
+}
+
+impl Outgoing {
+    fn new(socket: &MediaSocket) -> Self {
+        Self { local: socket.local, announced: socket.announced.clone(), queue: SendQueue::new() }
+    }
 }
 
 impl State {
-    /// Ends the session behind an address after a panic in its handling.
-    fn abandon(&mut self, now: Instant, remote: SocketAddr) {
-        let Some(session) = self.routes.by_address(remote) else { return };
+    /// Ends the session that a datagram belonged to after a panic in its handling.
+    fn abandon(&mut self, now: Instant, socket: SocketId, remote: SocketAddr) {
+        let Ok(session) = self.session_at(socket, remote) else { return };
         let Some(seat) = self.sessions.get(session) else { return };
         let endpoint = seat.endpoint;
         tracing::error!(%session, %endpoint, "a panic ended this session");
@@ -266,10 +301,16 @@ impl State {
 
     /// After anything happened in a session: its datagrams go out, its events up, its timer is set.
     fn settle(&mut self, now: Instant, id: SessionId) {
-        let Some(seat) = self.sessions.get_mut(id) else { return };
+        let Self { sessions, outgoing, own, counters, .. } = self;
+        let Some(seat) = sessions.get_mut(id) else { return };
         while let Some(transmit) = seat.session.poll_transmit() {
-            match self.outgoing.iter_mut().find(|outgoing| outgoing.local == transmit.local) {
-                Some(outgoing) => outgoing.push(transmit.remote, &transmit.bytes),
+            let queue = match socket_at(transmit.local, outgoing, own, &seat.own) {
+                Some(SocketId::Shared(index)) => outgoing.get_mut(index).map(|out| &mut out.queue),
+                Some(SocketId::Own(place)) => own.queue(place, counters).map(|(queue, _)| queue),
+                None => None,
+            };
+            match queue {
+                Some(queue) => queue.push(transmit.remote, &transmit.bytes),
                 None => debug_assert!(false, "a session sends from a socket that received for it"),
             }
         }
@@ -279,8 +320,7 @@ impl State {
         }
         let Some(seat) = self.sessions.get_mut(id) else { return };
         let pair = seat.session.media_path().and_then(|(local, remote)| {
-            let socket = self.outgoing.iter().position(|outgoing| outgoing.local == local)?;
-            Some((socket, remote))
+            Some((socket_at(local, &self.outgoing, &self.own, &seat.own)?, remote))
         });
         // A path that stays keeps what was learnt of it.
         if seat.path.map(|path| (path.socket, path.remote)) == pair {
@@ -298,7 +338,12 @@ impl State {
     fn handle_session_event(&mut self, id: SessionId, event: SessionEvent) {
         let Some(endpoint) = self.sessions.get(id).map(|seat| seat.endpoint) else { return };
         match event {
-            SessionEvent::AddressAdded(address) => self.routes.add_address(address, id),
+            SessionEvent::AddressAdded { local, remote } => {
+                // An own socket tells whose a datagram is; the address may be another session's peer's too.
+                if self.outgoing.iter().any(|shared| shared.local == local) {
+                    self.routes.add_address(remote, id);
+                }
+            }
             SessionEvent::AddressRemoved(address) => self.routes.remove_address(address, id),
             SessionEvent::Ice(state) => {
                 self.emit(endpoint, EndpointEvent::Ice(state));
@@ -340,4 +385,11 @@ impl State {
             self.counters.events_dropped += 1;
         }
     }
+}
+
+/// The socket with this address, among the shared ones and those at `places`.
+fn socket_at(local: SocketAddr, shared: &[Outgoing], own: &OwnSockets, places: &[usize]) -> Option<SocketId> {
+    let at_place = |place: &usize| own.socket(*place).is_some_and(|socket| socket.local == local);
+    let shared = shared.iter().position(|shared| shared.local == local).map(SocketId::Shared);
+    shared.or_else(|| places.iter().copied().find(at_place).map(SocketId::Own))
 }

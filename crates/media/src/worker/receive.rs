@@ -2,6 +2,7 @@
 
 use super::State;
 use super::demux::{Protocol, classify};
+use super::socket::SocketId;
 use crate::forward::DropReason;
 use crate::id::SessionId;
 use crate::session::{self, Arrival, ice};
@@ -9,21 +10,21 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 impl State {
-    /// Handles one datagram. `socket` is the index of the socket that received it.
+    /// Handles one datagram that this socket received.
     pub(super) fn handle_datagram(
         &mut self,
         now: Instant,
-        socket: usize,
+        socket: SocketId,
         remote: SocketAddr,
         datagram: &mut [u8],
     ) {
         self.counters.packets_in += 1;
         self.counters.bytes_in += datagram.len() as u64;
         let handled = match classify(datagram) {
-            Some(Protocol::Rtp) => self.handle_rtp(now, remote, datagram),
-            Some(Protocol::Rtcp) => self.handle_rtcp(now, remote, datagram),
+            Some(Protocol::Rtp) => self.handle_rtp(now, socket, remote, datagram),
+            Some(Protocol::Rtcp) => self.handle_rtcp(now, socket, remote, datagram),
             Some(Protocol::Stun) => self.handle_stun(now, socket, remote, datagram),
-            Some(Protocol::Dtls) => self.handle_dtls(now, remote, datagram),
+            Some(Protocol::Dtls) => self.handle_dtls(now, socket, remote, datagram),
             None => Err(DropReason::UnknownProtocol),
         };
         if let Err(reason) = handled {
@@ -32,8 +33,14 @@ impl State {
         }
     }
 
-    fn handle_rtp(&mut self, now: Instant, remote: SocketAddr, packet: &mut [u8]) -> Result<(), DropReason> {
-        let id = self.session_at(remote)?;
+    fn handle_rtp(
+        &mut self,
+        now: Instant,
+        socket: SocketId,
+        remote: SocketAddr,
+        packet: &mut [u8],
+    ) -> Result<(), DropReason> {
+        let id = self.session_at(socket, remote)?;
         let seat = self.sessions.get_mut(id).ok_or(DropReason::UnknownAddress)?;
         let (header, length, index, arrival) = seat.session.receive_rtp(packet)?;
         let plain = packet.get(..length).ok_or(DropReason::RtpMalformed)?;
@@ -43,8 +50,14 @@ impl State {
         }
     }
 
-    fn handle_rtcp(&mut self, now: Instant, remote: SocketAddr, packet: &mut [u8]) -> Result<(), DropReason> {
-        let id = self.session_at(remote)?;
+    fn handle_rtcp(
+        &mut self,
+        now: Instant,
+        socket: SocketId,
+        remote: SocketAddr,
+        packet: &mut [u8],
+    ) -> Result<(), DropReason> {
+        let id = self.session_at(socket, remote)?;
         let seat = self.sessions.get_mut(id).ok_or(DropReason::UnknownAddress)?;
         let length = seat.session.receive_rtcp(packet)?;
         let plain = packet.get(..length).ok_or(DropReason::RtcpMalformed)?;
@@ -59,34 +72,50 @@ impl State {
     fn handle_stun(
         &mut self,
         now: Instant,
-        socket: usize,
+        socket: SocketId,
         remote: SocketAddr,
         datagram: &[u8],
     ) -> Result<(), DropReason> {
-        // A request names its session; a response comes from where a check went.
-        let id = match ice::username_local_ufrag(datagram) {
-            Some(ufrag) => self.routes.by_ufrag(ufrag).ok_or(DropReason::StunUnknownUfrag)?,
-            // Only answers come without a name; from an address that nobody has, it is none of those either.
-            None => self.routes.by_address(remote).ok_or(DropReason::StunMalformed)?,
+        let (local, owner) = match socket {
+            SocketId::Shared(index) => (self.outgoing.get(index).map(|shared| shared.local), None),
+            SocketId::Own(place) => (self.own.socket(place).map(|own| own.local), self.own.session(place)),
         };
-        let local =
-            self.outgoing.get(socket).map(|outgoing| outgoing.local).ok_or(DropReason::StunUnexpected)?;
+        // Checks leave from own sockets, so only requests are expected on the shared ones.
+        let id = match (owner, ice::username_local_ufrag(datagram)) {
+            (Some(owner), _) => owner,
+            (None, Some(ufrag)) => self.routes.by_ufrag(ufrag).ok_or(DropReason::StunUnknownUfrag)?,
+            (None, None) => return Err(DropReason::StunMalformed),
+        };
+        let local = local.ok_or(DropReason::StunUnexpected)?;
         let seat = self.sessions.get_mut(id).ok_or(DropReason::StunUnknownUfrag)?;
         let result = seat.session.handle_stun(now, local, remote, datagram);
         self.settle(now, id);
         result
     }
 
-    fn handle_dtls(&mut self, now: Instant, remote: SocketAddr, datagram: &[u8]) -> Result<(), DropReason> {
-        let id = self.session_at(remote)?;
+    fn handle_dtls(
+        &mut self,
+        now: Instant,
+        socket: SocketId,
+        remote: SocketAddr,
+        datagram: &[u8],
+    ) -> Result<(), DropReason> {
+        let id = self.session_at(socket, remote)?;
         let seat = self.sessions.get_mut(id).ok_or(DropReason::UnknownAddress)?;
         let result = seat.session.handle_dtls(now, datagram);
         self.settle(now, id);
         result
     }
 
-    /// The session that `remote` has proved to belong to.
-    fn session_at(&self, remote: SocketAddr) -> Result<SessionId, DropReason> {
-        self.routes.by_address(remote).ok_or(DropReason::UnknownAddress)
+    /// The session that `remote` has proved to belong to, as seen from this socket.
+    pub(super) fn session_at(&self, socket: SocketId, remote: SocketAddr) -> Result<SessionId, DropReason> {
+        match socket {
+            SocketId::Shared(_) => self.routes.by_address(remote),
+            SocketId::Own(place) => self.own.session(place).filter(|id| {
+                // The socket says whose datagram it would be, only a check that the peer is there.
+                self.sessions.get(*id).is_some_and(|seat| seat.session.ice.is_validated(remote))
+            }),
+        }
+        .ok_or(DropReason::UnknownAddress)
     }
 }

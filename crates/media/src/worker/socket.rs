@@ -7,6 +7,15 @@ use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
+/// Which of a worker's sockets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum SocketId {
+    /// One that all its sessions share, by index.
+    Shared(usize),
+    /// One that a single session has, by place.
+    Own(usize),
+}
+
 /// One media socket with the addresses by which peers reach it.
 #[derive(Debug)]
 pub(super) struct MediaSocket {
@@ -30,7 +39,7 @@ pub(super) fn open(index: usize, config: &MediaConfig) -> Result<Vec<MediaSocket
             for ip in host_addresses(config.announce_loopback).into_iter().filter(|ip| same_family(ip, bind))
             {
                 if !sockets.iter().any(|open| open.local.ip() == ip) {
-                    sockets.push(open_one(SocketAddr::new(ip, port), &[ip], config)?);
+                    sockets.push(open_shared(SocketAddr::new(ip, port), &[ip], config)?);
                 }
             }
             continue;
@@ -40,7 +49,7 @@ pub(super) fn open(index: usize, config: &MediaConfig) -> Result<Vec<MediaSocket
         } else {
             config.announce.iter().copied().filter(|ip| same_family(ip, bind)).collect()
         };
-        match open_one(SocketAddr::new(*bind, port), &announced, config) {
+        match open_shared(SocketAddr::new(*bind, port), &announced, config) {
             Ok(socket) => sockets.push(socket),
             // A host without IPv6 is no reason not to start; asking for a wildcard asks for what there is.
             Err(StartError::Bind { source, .. }) if bind.is_unspecified() && lacks_family(&source) => {}
@@ -54,38 +63,50 @@ pub(super) fn open(index: usize, config: &MediaConfig) -> Result<Vec<MediaSocket
     Ok(sockets)
 }
 
-fn open_one(
+fn open_shared(
     address: SocketAddr,
     announced: &[IpAddr],
     config: &MediaConfig,
 ) -> Result<MediaSocket, StartError> {
-    let bound = || -> io::Result<MediaSocket> {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-        if address.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
-        socket.set_nonblocking(true)?;
-        // The default (208 KiB) is where packets are lost first. The system may grant less.
-        socket.set_recv_buffer_size(config.socket_buffer_bytes)?;
-        socket.set_send_buffer_size(config.socket_buffer_bytes)?;
-        socket.bind(&address.into())?;
-        // Linux reports twice the usable size.
-        let receive_buffer_bytes = socket.recv_buffer_size()? / 2;
-        let socket: UdpSocket = socket.into();
-        let local = socket.local_addr()?;
-        let announced = announced.iter().map(|ip| SocketAddr::new(*ip, local.port())).collect();
-        Ok(MediaSocket { socket, local, announced, receive_buffer_bytes })
-    };
-    bound().map_err(|source| StartError::Bind { address, source })
+    let opened = open_one(address, announced.iter().copied(), config.socket_buffer_bytes);
+    opened.map_err(|source| StartError::Bind { address, source })
+}
+
+/// Opens one socket with these buffers; it is announced at its own port.
+pub(super) fn open_one(
+    address: SocketAddr,
+    announced: impl Iterator<Item = IpAddr>,
+    buffer_bytes: usize,
+) -> io::Result<MediaSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    // The default (208 KiB) is where packets are lost first. The system may grant less.
+    socket.set_recv_buffer_size(buffer_bytes)?;
+    socket.set_send_buffer_size(buffer_bytes)?;
+    socket.bind(&address.into())?;
+    // Linux reports twice the usable size.
+    let receive_buffer_bytes = socket.recv_buffer_size()? / 2;
+    let socket: UdpSocket = socket.into();
+    let local = socket.local_addr()?;
+    let announced = announced.map(|ip| SocketAddr::new(ip, local.port())).collect();
+    Ok(MediaSocket { socket, local, announced, receive_buffer_bytes })
+}
+
+/// The host's addresses with the names of their interfaces.
+pub(super) fn interfaces() -> Vec<(String, IpAddr)> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    interfaces.into_iter().map(|interface| (interface.name.clone(), interface.ip())).collect()
 }
 
 /// The host's unicast addresses that a peer could reach: no link-local ones (they need a zone that SDP
 /// cannot carry), loopback last.
 fn host_addresses(loopback: bool) -> Vec<IpAddr> {
-    let mut addresses: Vec<IpAddr> = if_addrs::get_if_addrs()
-        .unwrap_or_default()
+    let mut addresses: Vec<IpAddr> = interfaces()
         .into_iter()
-        .map(|interface| interface.ip())
+        .map(|(_, ip)| ip)
         .filter(|ip| loopback || !ip.is_loopback())
         .filter(|ip| match ip {
             IpAddr::V4(v4) => !v4.is_link_local() && !v4.is_unspecified(),

@@ -4,55 +4,87 @@ use rustix::event::{Timespec, epoll};
 use rustix::fd::{AsFd, OwnedFd};
 use std::io;
 use std::mem::MaybeUninit;
+use std::net::UdpSocket;
+use std::sync::Arc;
 use std::time::Instant;
 
-/// Sockets that one worker can wait for: each is one bit of [`Ready`].
+/// Shared sockets that one worker can wait for: each is one bit of [`Ready`].
 pub(super) const SOCKETS_MAX: usize = 64;
 
 /// What the inbox's wake-up is known by; it needs no bit, since commands are looked for in every tick.
 const WAKE: u64 = SOCKETS_MAX as u64;
 
-/// A set of descriptors, registered once: waiting allocates nothing.
+/// From here on, a session's own socket is known by its place.
+const OWN: u64 = WAKE + 1;
+
+/// What one wait tells of at most. The kernel takes turns among more than that.
+const EVENTS_MAX: usize = SOCKETS_MAX + 1;
+
+/// A set of descriptors, each registered once: waiting allocates nothing.
 #[derive(Debug)]
 pub(super) struct Waiter {
-    epoll: OwnedFd,
+    epoll: Arc<OwnedFd>,
+    /// The sessions' own sockets that had something to read at the last wait; at most [`EVENTS_MAX`].
+    own_ready: Vec<usize>,
 }
 
-/// The sockets that have something to read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Adds sessions' own sockets to a [`Waiter`].
+#[derive(Debug)]
+pub(super) struct Registrar(Arc<OwnedFd>);
+
+/// The shared sockets that have something to read.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Ready(u64);
 
 impl Waiter {
     /// Waits for the wake-up of the inbox and for at most [`SOCKETS_MAX`] sockets.
-    pub(super) fn new<'a>(
-        wake: impl AsFd,
-        sockets: impl Iterator<Item = &'a std::net::UdpSocket>,
-    ) -> io::Result<Self> {
+    pub(super) fn new<'a>(wake: impl AsFd, sockets: impl Iterator<Item = &'a UdpSocket>) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
         for (index, socket) in (0..WAKE).zip(sockets) {
             epoll::add(&epoll, socket, epoll::EventData::new_u64(index), epoll::EventFlags::IN)?;
         }
-        Ok(Self { epoll })
+        Ok(Self { epoll: Arc::new(epoll), own_ready: Vec::with_capacity(EVENTS_MAX) })
+    }
+
+    /// The way to add sockets later.
+    pub(super) fn registrar(&self) -> Registrar {
+        Registrar(self.epoll.clone())
     }
 
     /// Sleeps until there is something to read, or until the given time.
-    pub(super) fn wait(&self, until: Option<Instant>) -> Ready {
+    pub(super) fn wait(&mut self, until: Option<Instant>) -> Ready {
         let timeout = until.map(|at| {
             let left = at.saturating_duration_since(Instant::now()); // clock: how long to wait
             Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) }
         });
-        let mut events = [const { MaybeUninit::uninit() }; SOCKETS_MAX + 1];
+        let mut events = [const { MaybeUninit::uninit() }; EVENTS_MAX];
         // An interrupted wait is an ordinary tick that finds nothing.
         let ready =
             epoll::wait(&self.epoll, &mut events, timeout.as_ref()).map(|(ready, _)| &*ready).unwrap_or(&[]);
-        Ready(
-            ready
-                .iter()
-                .map(|event| event.data.u64())
-                .filter(|index| *index < WAKE)
-                .fold(0, |bits, i| bits | 1 << i),
-        )
+        self.own_ready.clear();
+        let mut bits = 0;
+        for index in ready.iter().map(|event| event.data.u64()) {
+            if index < WAKE {
+                bits |= 1 << index;
+            } else if let Some(place) = index.checked_sub(OWN) {
+                self.own_ready.push(place as usize);
+            }
+        }
+        Ready(bits)
+    }
+
+    /// Takes the place of one of the sessions' own sockets that had something to read at the last wait.
+    pub(super) fn take_own_ready(&mut self) -> Option<usize> {
+        self.own_ready.pop()
+    }
+}
+
+impl Registrar {
+    /// Waits for this socket from now on; closing it ends that.
+    pub(super) fn add(&self, socket: &UdpSocket, place: usize) -> io::Result<()> {
+        let place = epoll::EventData::new_u64(OWN + place as u64);
+        Ok(epoll::add(&self.0, socket, place, epoll::EventFlags::IN)?)
     }
 }
 
@@ -73,7 +105,7 @@ mod tests {
     fn tells_which_socket_has_something_to_read_and_wakes_for_commands() {
         let sockets = [(); 3].map(|()| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
         let wake = eventfd(0, EventfdFlags::NONBLOCK).expect("an eventfd");
-        let waiter = Waiter::new(&wake, sockets.iter()).expect("descriptors that can be waited for");
+        let mut waiter = Waiter::new(&wake, sockets.iter()).expect("descriptors that can be waited for");
         let now = Instant::now(); // clock: a time that has passed when it is waited for
         assert_eq!(waiter.wait(Some(now)), Ready(0));
 
@@ -85,5 +117,24 @@ mod tests {
         sockets[2].recv(&mut [0; 16]).expect("it is there");
         rustix::io::write(&wake, &1u64.to_ne_bytes()).expect("a counter with room");
         assert_eq!(waiter.wait(None), Ready(0));
+    }
+    #[test]
+    fn a_socket_that_is_added_later_is_told_by_its_place_until_it_is_closed() {
+        let [shared, own, stranger] =
+            [(); 3].map(|()| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
+        let wake = eventfd(0, EventfdFlags::NONBLOCK).expect("an eventfd");
+        let mut waiter = Waiter::new(&wake, [&shared].into_iter()).expect("descriptors to wait for");
+        waiter.registrar().add(&own, 7).expect("one more descriptor");
+
+        let to = own.local_addr().expect("it is bound");
+        stranger.send_to(b"datagram", to).expect("loopback");
+        assert_eq!(waiter.wait(None), Ready(0));
+        assert_eq!(waiter.take_own_ready(), Some(7));
+        assert_eq!(waiter.take_own_ready(), None);
+
+        drop(own);
+        let now = Instant::now(); // clock: a time that has passed when it is waited for
+        assert_eq!(waiter.wait(Some(now)), Ready(0));
+        assert_eq!(waiter.take_own_ready(), None);
     }
 }

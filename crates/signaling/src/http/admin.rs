@@ -65,7 +65,9 @@ pub(crate) async fn users(
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(UsersPage { users, next })))
 }
 
-fn page(query: Result<Query<PageQuery>, QueryRejection>) -> Result<(usize, Option<String>), ApiError> {
+pub(super) fn page(
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<(usize, Option<String>), ApiError> {
     let Query(PageQuery { limit, after }) = query.map_err(|_| ApiError::PageInvalid)?;
     match limit.unwrap_or(ITEMS_DEFAULT) {
         count @ 1..=ITEMS_MAX => Ok((count, after)),

@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod page;
+pub(crate) mod pipelines;
 
 use crate::auth::require_access;
 use crate::config::IceServer;

@@ -42,7 +42,11 @@ pub(crate) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Resul
     if method != Method::GET && method != Method::HEAD {
         return Err(ApiError::NotFound);
     }
-    let path = if uri.path() == "/" { "/index.html" } else { uri.path() };
+    let path = match uri.path() {
+        "/" => "/index.html",
+        "/admin" => "/admin.html",
+        path => path,
+    };
     let place = ASSETS.binary_search_by_key(&path, |asset| asset.path).map_err(|_| ApiError::NotFound)?;
     let asset = ASSETS.get(place).ok_or(ApiError::NotFound)?;
     // The browser keeps the file and asks each time whether it is still the one: a new version of the

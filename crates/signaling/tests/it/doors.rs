@@ -2,6 +2,7 @@
 
 use crate::browser::Browser;
 use crate::keel::Keel;
+use keel_media::{EndpointOptions, MediaType};
 use keel_signaling::{Config, IceServer, Limits, OriginPolicy, Token};
 use serde_json::json;
 
@@ -104,6 +105,10 @@ async fn the_lists_are_for_the_administrator() {
         ("/api/users?limit=x", vec![("authorization", "Bearer root")], 400),
         ("/api/calls?after=x", vec![("authorization", "Bearer root")], 400),
         ("/api/users?access_token=root", vec![], 401),
+        ("/api/pipelines", vec![], 401),
+        ("/api/pipelines", vec![("authorization", "Bearer toor")], 403),
+        ("/api/pipelines?after=x", vec![("authorization", "Bearer root")], 400),
+        ("/api/pipelines?limit=0", vec![("authorization", "Bearer root")], 400),
     ] {
         assert_eq!(keel.get(path, &headers).await.status, status, "{path} {headers:?}");
     }
@@ -116,6 +121,40 @@ async fn the_lists_are_for_the_administrator() {
     let rest = keel.get("/api/users?limit=2&after=ben", &[("authorization", "Bearer root")]).await.json();
     assert_eq!(rest["users"][0]["name"], "eve");
     assert!(rest.get("next").is_none(), "the last page has no next");
+}
+
+#[tokio::test]
+async fn the_administrator_sees_what_is_connected() {
+    let keel = Keel::start(Config { admin_token: Token::new("root"), ..Config::default() }).await;
+    let admin = [("authorization", "Bearer root")];
+    assert_eq!(keel.get("/api/pipelines", &admin).await.json(), json!({"pipelines": []}));
+
+    let (first, _events) = keel.media.create_pipeline().await.expect("room for a pipeline");
+    let options = EndpointOptions { label: "presenter".into(), ..EndpointOptions::default() };
+    let presenter = first.create_webrtc_endpoint(options).await.expect("room for an endpoint");
+    let screen = first.create_pass_through().await.expect("room for an element");
+    first.connect(presenter.id(), screen.id(), MediaType::Video).await.expect("one pipeline");
+    let (second, _events) = keel.media.create_pipeline().await.expect("room for a pipeline");
+
+    let all = keel.get("/api/pipelines", &admin).await.json();
+    let elements = &all["pipelines"][0]["elements"];
+    assert_eq!(
+        (&elements[0]["label"], &elements[0]["endpoint"]["ice"]),
+        (&json!("presenter"), &json!("new"))
+    );
+    assert_eq!((&elements[1]["kind"], elements[1].get("endpoint")), (&json!("pass_through"), None));
+    let connections = json!([{
+        "source": presenter.id().number(), "sink": screen.id().number(), "media": "video",
+        "flowing": false, "packets": 0, "bytes": 0,
+    }]);
+    assert_eq!(all["pipelines"][0]["connections"], connections);
+
+    let page = keel.get("/api/pipelines?limit=1", &admin).await.json();
+    assert_eq!(page["pipelines"][0]["id"], first.id().number());
+    let next = page["next"].as_str().expect("the page is full");
+    let rest = keel.get(&format!("/api/pipelines?after={next}"), &admin).await.json();
+    assert_eq!(rest["pipelines"][0]["id"], second.id().number());
+    assert_eq!(rest["pipelines"].as_array().map(Vec::len), Some(1));
 }
 
 #[tokio::test]

@@ -3,9 +3,11 @@
 use crate::stage::{Stage, seeded};
 use anyhow::Result;
 use keel_media::{
-    CandidateError, ConnectError, EndpointEvent, EndpointOptions, IceCandidate, MediaKind, NegotiationError,
+    CandidateError, ConnectError, DtlsState, EndpointEvent, EndpointOptions, EndpointSettings, IceCandidate,
+    IceState, MediaKind, NegotiationError, OfferOptions, PipelineEvent,
 };
-use keel_testkit::peer::{PeerOptions, VideoCodec};
+use keel_testkit::peer::{Peer, PeerOptions, VideoCodec};
+use std::net::Ipv4Addr;
 
 fn h264(seed: u64) -> PeerOptions {
     PeerOptions { video_codec: VideoCodec::H264, ..seeded(seed) }
@@ -81,5 +83,82 @@ async fn candidates_may_come_before_the_offer_and_may_be_hidden_names() -> Resul
     }
     let nonsense = endpoint.add_ice_candidate(candidate("candidate:1 1 udp")).await;
     assert_eq!(nonsense, Err(CandidateError::Invalid));
+    Ok(())
+}
+
+/// What Kurento's own tests offer: no names, no ICE, no DTLS, and a line out of order.
+const BARE_OFFER: &str = "v=0\r\no=- 12345 12345 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n\
+    m=video 52126 RTP/AVP 96 97 98\r\na=rtpmap:96 H264/90000\r\na=rtpmap:97 MP4V-ES/90000\r\n\
+    a=rtpmap:98 H263-1998/90000\r\na=recvonly\r\nb=AS:384\r\n";
+
+#[tokio::test]
+async fn a_bare_legacy_offer_is_answered_and_never_connects() -> Result<()> {
+    let stage = Stage::new().await?;
+    let endpoint = stage.pipeline.create_webrtc_endpoint(EndpointOptions::default()).await?;
+    let answer = endpoint.process_offer(BARE_OFFER).await?;
+    let m_lines: Vec<_> = answer.lines().filter(|line| line.starts_with("m=")).collect();
+    assert_eq!(m_lines, ["m=video 9 RTP/AVP 96"]);
+    for absent in ["ice-ufrag", "fingerprint", "a=mid"] {
+        assert!(!answer.contains(absent), "{absent}");
+    }
+    endpoint.gather_candidates().await?;
+    let stats = endpoint.stats().await.expect("the endpoint exists");
+    assert_eq!((stats.ice, stats.dtls), (IceState::New, DtlsState::New));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_descriptions_are_kept_and_each_comes_once() -> Result<()> {
+    let stage = Stage::new().await?;
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        ends.push(stage.pipeline.create_webrtc_endpoint(EndpointOptions::default()).await?);
+    }
+    let [offerer, answerer] = ends.try_into().expect("two endpoints");
+    assert_eq!((offerer.local_description().await, answerer.remote_description().await), (None, None));
+
+    let offer = offerer.generate_offer(OfferOptions::default()).await?;
+    assert_eq!(offerer.local_description().await.as_ref(), Some(&offer));
+    assert_eq!(offerer.remote_description().await, None);
+    let already = NegotiationError::AlreadyNegotiated;
+    assert_eq!(offerer.generate_offer(OfferOptions::default()).await, Err(already.clone()));
+    assert_eq!(offerer.process_offer(&offer).await, Err(already.clone()));
+
+    let answer = answerer.process_offer(&offer).await?;
+    assert_eq!(answerer.local_description().await.as_ref(), Some(&answer));
+    assert_eq!(answerer.remote_description().await.as_ref(), Some(&offer));
+    assert_eq!(answerer.process_offer(&offer).await, Err(already.clone()));
+    assert_eq!(answerer.process_answer(&answer).await, Err(NegotiationError::NoOffer));
+
+    offerer.process_answer(&answer).await?;
+    assert_eq!(offerer.remote_description().await.as_ref(), Some(&answer));
+    assert_eq!(offerer.process_answer(&answer).await, Err(NegotiationError::AnswerAlreadyProcessed));
+    assert_eq!(offerer.generate_offer(OfferOptions::default()).await, Err(already));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_offer_that_could_not_be_answered_gives_way_to_the_next() -> Result<()> {
+    let stage = Stage::new().await?;
+    let alice = stage.arrive(seeded(21)).await?;
+    let bob = stage.arrive(h264(22)).await?;
+    alice.endpoint.connect(&bob.endpoint, MediaKind::Video).await?;
+    assert!(alice.endpoint.create_answer().await.is_err());
+    let carol = Peer::new(h264(23)).await?;
+    alice.endpoint.process_offer(&carol.offer().await?).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_external_address_is_announced_instead_of_the_servers() -> Result<()> {
+    let stage = Stage::new().await?;
+    let guest = stage.arrive(seeded(24)).await?;
+    let external = vec![Ipv4Addr::new(203, 0, 113, 7).into()];
+    guest.endpoint.configure(EndpointSettings { external, ..EndpointSettings::default() }).await;
+    guest.endpoint.create_answer().await?;
+    guest.endpoint.gather_candidates().await?;
+    let is_done = |e: &PipelineEvent| e.event == EndpointEvent::GatheringDone;
+    stage.until("the end of gathering", |events| events.iter().any(is_done)).await?;
+    assert_eq!(stage.media_address()?.ip(), Ipv4Addr::new(203, 0, 113, 7));
     Ok(())
 }

@@ -84,7 +84,9 @@ pub enum IceEvent {
     },
     /// The address is the peer's: DTLS and SRTP may be accepted from it.
     Validated {
-        /// The address.
+        /// Our address that it was seen from.
+        local: SocketAddr,
+        /// The peer's address.
         remote: SocketAddr,
     },
     /// The address is no longer accepted: more came than a peer may have, and it was the stalest.
@@ -99,7 +101,7 @@ pub struct IceAgent {
     local: IceCredentials,
     remote: Option<IceCredentials>,
     tie_breaker: u64,
-    /// Our addresses with the priorities announced for them; a full agent checks from these.
+    /// Our addresses that checks leave from, with their priorities.
     local_addresses: Vec<(SocketAddr, u32)>,
     remote_candidates: Vec<(SocketAddr, u32)>,
     mode: Mode,
@@ -131,16 +133,12 @@ enum Mode {
 }
 
 impl IceAgent {
-    /// A lite agent with new credentials. `local_addresses` are those announced to the peer with their
-    /// candidate priorities.
+    /// A lite agent with new credentials.
     ///
     /// # Errors
     ///
     /// [`SessionError::Crypto`] where no cryptography is built in.
-    pub fn new(
-        local_addresses: Vec<(SocketAddr, u32)>,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Self, SessionError> {
+    pub fn new(rng: &mut impl CryptoRng) -> Result<Self, SessionError> {
         let crypto = rtc_crypto::default_provider()
             .map_err(|error| SessionError::Crypto(rtc_shared::error::Error::Crypto(error.to_string())))?;
         Ok(Self {
@@ -150,7 +148,7 @@ impl IceAgent {
             },
             remote: None,
             tie_breaker: rng.random(),
-            local_addresses,
+            local_addresses: Vec::new(),
             remote_candidates: Vec::new(),
             mode: Mode::Lite,
             state: IceState::New,
@@ -161,6 +159,12 @@ impl IceAgent {
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         })
+    }
+
+    /// The addresses that checks leave from, with their candidate priorities. A lite agent needs none; where
+    /// the peer is lite they are given before [`Self::set_remote`] says so.
+    pub fn check_from(&mut self, local_addresses: Vec<(SocketAddr, u32)>) {
+        self.local_addresses = local_addresses;
     }
 
     /// The peer's credentials, from its description. From `remote_is_lite` on the agent checks by itself.
@@ -413,11 +417,15 @@ impl IceAgent {
             Change::Added => {}
             Change::Displaced(stale) => self.events.push_back(IceEvent::Dropped { remote: stale }),
         }
-        self.events.push_back(IceEvent::Validated { remote });
+        self.events.push_back(IceEvent::Validated { local, remote });
     }
 
     /// The pair was nominated by the peer's check, or by an answer to ours.
     fn nominate(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr, priority: u32) {
+        if self.state == IceState::New {
+            // The peer's checks may overtake its description; the states still come in order.
+            self.enter(IceState::Checking);
+        }
         let before = self.addresses.find_mut(remote).and_then(|address| address.nominated.replace(now));
         let nominated = Nominated { priority, last: now };
         let is_connected = self.state == IceState::Connected;

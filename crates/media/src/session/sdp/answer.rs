@@ -27,8 +27,8 @@ pub struct Answer {
 /// only what all of them take.
 ///
 /// # Errors
-/// [`NegotiationError::NoCommonCodec`] when an m-line has no format that Keel forwards and all `peers`
-/// accept; [`NegotiationError::Invalid`] when the offer lacks what DTLS-SRTP on one port needs.
+/// [`NegotiationError::NoCommonCodec`] when an m-line of DTLS-SRTP has no format that Keel forwards and all
+/// `peers` accept; [`NegotiationError::Invalid`] when the offer lacks what DTLS-SRTP on one port needs.
 pub fn answer(
     offer: &RemoteDescription,
     local: &LocalDescription,
@@ -40,9 +40,12 @@ pub fn answer(
     let mut media: Vec<NegotiatedMedia> = Vec::new();
     // RFC 3264 §6: as many m-lines as the offer, in its order.
     for section in &offer.media {
-        let Some(kind) = accepted_kind(offer, section) else {
+        let refuse = || {
             let (name, first_format) = &section.written;
-            sections.push(write::refused(name, &section.protocol, first_format, section.mid));
+            write::refused(name, &section.protocol, first_format, section.mid)
+        };
+        let Some(kind) = accepted_kind(offer, section) else {
+            sections.push(refuse());
             continue;
         };
         if section.protection == Protection::Dtls {
@@ -50,7 +53,15 @@ pub fn answer(
             // RFC 9143 §7.3: only what the offer bundled.
             bundle.extend(section.mid.filter(|mid| offer.bundles.iter().any(|group| group.contains(mid))));
         }
-        let formats = agreed_formats(section, kind, peers)?;
+        let formats = match agreed_formats(section, kind, peers) {
+            // RFC 3264 §6: rejected for want of a common format. An m-line of plain RTP carries nothing here
+            // anyway, so that is no error; KMS's clients expect an answer.
+            Err(NegotiationError::NoCommonCodec(_)) if section.protection == Protection::Plain => {
+                sections.push(refuse());
+                continue;
+            }
+            formats => formats?,
+        };
         let send = section.direction.sends().then(|| {
             let earlier: Vec<SendStream> = media.iter().filter_map(|media| media.send).collect();
             free_stream(local.stream(kind).serving(&formats), offer, &earlier)

@@ -31,6 +31,14 @@ struct OfferedSection {
     send: SendStream,
 }
 
+impl Offer {
+    /// The tag of its first m-line.
+    #[must_use]
+    pub fn first_mid(&self) -> Option<Mid> {
+        self.sections.first().map(|section| section.mid)
+    }
+}
+
 /// Makes an offer of one m-line for each kind asked for, with every format that Keel forwards and that all
 /// of `peers` (the endpoints this one is connected to, as far as their formats are known) accept.
 ///

@@ -194,6 +194,24 @@ fn plain_rtp_is_answered_in_kind() {
     assert!(answer.negotiated.media.iter().all(|media| media.parameters.direction == Direction::RecvOnly));
 }
 
+// covers: RFC 3264 §6
+#[test]
+fn plain_rtp_that_cannot_be_forwarded_is_refused_in_its_place() {
+    let lines = "m=video 5004 RTP/AVP 96 97 98\r\nm=video 5006 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n";
+    let answer =
+        answered(&LEGACY.replace("a=rtpmap:98 opus/48000/2", "a=rtpmap:98 AMR/8000").replace("98 0", "98"));
+    assert_eq!(section_lines(&answer.sdp, 0)[0], "m=audio 0 RTP/AVP 98");
+    assert_eq!(section_lines(&answer.sdp, 1)[0], "m=video 9 RTP/AVP 98 97");
+    assert_eq!(answer.negotiated.media.len(), 1);
+
+    // Of one kind the first counts, even where it has nothing to offer.
+    let preamble = LEGACY.split("m=audio").next().expect("a session level");
+    let answer = answered(&format!("{preamble}{lines}"));
+    assert_eq!(section_lines(&answer.sdp, 0)[0], "m=video 0 RTP/AVP 96");
+    assert_eq!(section_lines(&answer.sdp, 1)[0], "m=video 0 RTP/AVP 96");
+    assert!(answer.negotiated.media.is_empty());
+}
+
 #[test]
 fn what_an_offer_lacks_is_not_asked_for() {
     // Feedback, reduced-size RTCP and retransmission: as far as the offer has them. Transport-wide feedback

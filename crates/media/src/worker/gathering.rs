@@ -1,0 +1,112 @@
+//! Which addresses an endpoint tells its peer.
+
+use super::State;
+use super::endpoint::Negotiation;
+use crate::error::NegotiationError;
+use crate::id::ElementId;
+use crate::pipeline::{EndpointEvent, EndpointSettings, IceCandidate};
+use crate::session::sdp::HostCandidate;
+use std::net::{IpAddr, SocketAddr};
+
+impl State {
+    /// Reports the endpoint's candidates, once. They are its own sockets' where it is known to have some,
+    /// which an answerer knows; an offerer's are those of the shared ones, and if its checks leave from
+    /// others later, the peer learns of these by the checks.
+    pub(super) fn gather_candidates(&mut self, id: ElementId) -> Result<(), NegotiationError> {
+        let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
+        if matches!(endpoint.negotiation, Negotiation::New | Negotiation::OfferReceived(_)) {
+            return Err(NegotiationError::NoOffer);
+        }
+        if std::mem::replace(&mut endpoint.gathered, true) {
+            return Ok(());
+        }
+        let places = self.sessions.get(endpoint.session).map_or(&[][..], |seat| &seat.own);
+        let mut sockets: Vec<SocketAddr> = Vec::new();
+        for own in places.iter().filter_map(|place| self.own.socket(*place)) {
+            sockets.extend(&own.announced);
+        }
+        if places.is_empty() {
+            sockets.extend(self.outgoing.iter().flat_map(|shared| &shared.announced));
+        }
+        let (index, mid) = endpoint.first_line();
+        for host in HostCandidate::for_addresses(&announced(&sockets, &endpoint.settings, &self.interfaces)) {
+            let candidate = IceCandidate {
+                candidate: host.to_string(),
+                sdp_mid: mid.clone(),
+                sdp_mline_index: Some(index),
+            };
+            self.emit(id, EndpointEvent::CandidateFound(candidate));
+        }
+        self.emit(id, EndpointEvent::GatheringDone);
+        Ok(())
+    }
+}
+
+/// What to announce for these sockets: those on the interfaces that were named, at the addresses that were
+/// set for their family.
+fn announced(
+    sockets: &[SocketAddr],
+    settings: &EndpointSettings,
+    interfaces: &[(String, IpAddr)],
+) -> Vec<SocketAddr> {
+    let mut announced = Vec::new();
+    for socket in sockets {
+        let mut names = interfaces.iter().filter(|(_, ip)| *ip == socket.ip()).map(|(name, _)| name);
+        let is_elsewhere = !settings.interfaces.is_empty()
+            && names.clone().next().is_some()
+            && !names.any(|name| settings.interfaces.contains(name));
+        if is_elsewhere {
+            continue;
+        }
+        let external = settings.external.iter().filter(|ip| ip.is_ipv4() == socket.is_ipv4());
+        let before = announced.len();
+        announced.extend(external.map(|ip| SocketAddr::new(*ip, socket.port())));
+        if announced.len() == before {
+            announced.push(*socket);
+        }
+    }
+    announced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(sockets: &[&str], settings: &EndpointSettings) -> Vec<String> {
+        let interfaces = [("lo", "127.0.0.1"), ("eth0", "10.0.0.1"), ("eth0", "2001:db8::1")]
+            .map(|(name, ip)| (name.to_owned(), ip.parse().expect("an address")));
+        let sockets: Vec<SocketAddr> =
+            sockets.iter().map(|socket| socket.parse().expect("a socket address")).collect();
+        announced(&sockets, settings, &interfaces).iter().map(SocketAddr::to_string).collect()
+    }
+
+    const HOST: [&str; 3] = ["127.0.0.1:9", "10.0.0.1:9", "[2001:db8::1]:9"];
+
+    #[test]
+    fn without_settings_all_is_announced() {
+        assert_eq!(of(&HOST, &EndpointSettings::default()), HOST);
+    }
+
+    // covers: KMS externalIPv4, externalIPv6
+    #[test]
+    fn an_external_address_stands_in_for_its_family() {
+        let external = vec!["203.0.113.7".parse().expect("an address")];
+        let settings = EndpointSettings { external, ..EndpointSettings::default() };
+        assert_eq!(of(&HOST[1..], &settings), ["203.0.113.7:9", "[2001:db8::1]:9"]);
+        assert_eq!(of(&HOST[2..], &settings), ["[2001:db8::1]:9"]);
+    }
+
+    // covers: KMS networkInterfaces
+    #[test]
+    fn only_the_named_interfaces_are_announced() {
+        let on = |names: &[&str]| EndpointSettings {
+            interfaces: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..EndpointSettings::default()
+        };
+        assert_eq!(of(&HOST, &on(&["eth0"])), &HOST[1..]);
+        assert_eq!(of(&HOST, &on(&["wlan0", "lo"])), &HOST[..1]);
+        assert!(of(&HOST, &on(&["wlan0"])).is_empty());
+        let configured = ["198.51.100.1:9"];
+        assert_eq!(of(&configured, &on(&["wlan0"])), configured, "it is of no interface");
+    }
+}

@@ -1,0 +1,162 @@
+//! Descriptions and candidates of an endpoint and its peer, and the streams that come of them.
+
+use super::State;
+use super::endpoint::{Media, Negotiation};
+use crate::error::{CandidateError, NegotiationError};
+use crate::forward::{SinkConfig, SourceConfig};
+use crate::id::ElementId;
+use crate::pipeline::graph::Feed;
+use crate::pipeline::{IceCandidate, MediaKind, OfferOptions};
+use crate::session::sdp::{self, Negotiated, Peers, RemoteCandidate, RemoteDescription, RemoteTransport};
+use std::sync::Arc;
+use std::time::Instant;
+
+impl State {
+    pub(super) fn set_remote_offer(&mut self, id: ElementId, offer: &str) -> Result<(), NegotiationError> {
+        let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
+        // RFC 8829 §3.2: an offer that is not answered yet gives way to the next one.
+        if !matches!(endpoint.negotiation, Negotiation::New | Negotiation::OfferReceived(_)) {
+            return Err(NegotiationError::AlreadyNegotiated);
+        }
+        endpoint.negotiation = Negotiation::OfferReceived(Box::new(RemoteDescription::parse(offer)?));
+        endpoint.remote_sdp = Some(offer.to_owned());
+        Ok(())
+    }
+
+    pub(super) fn create_answer(&mut self, now: Instant, id: ElementId) -> Result<String, NegotiationError> {
+        let endpoint = self.endpoints.get(&id).ok_or(NegotiationError::Released)?;
+        let offer = match &endpoint.negotiation {
+            Negotiation::OfferReceived(offer) => offer,
+            Negotiation::AnswerSent | Negotiation::AnswerReceived => {
+                return Err(NegotiationError::AlreadyNegotiated);
+            }
+            Negotiation::New | Negotiation::OfferSent(_) => return Err(NegotiationError::NoOffer),
+        };
+        let answer = sdp::answer(offer, &endpoint.local, &self.peers_of(id))?;
+        let transport = offer.transport.clone();
+        self.prepare_checks(id, &transport)?;
+        if let Some(endpoint) = self.endpoints.get_mut(&id) {
+            endpoint.negotiation = Negotiation::AnswerSent;
+            endpoint.local_sdp = Some(answer.sdp.clone());
+        }
+        self.establish(now, id, &transport, answer.negotiated);
+        Ok(answer.sdp)
+    }
+
+    pub(super) fn generate_offer(
+        &mut self,
+        id: ElementId,
+        options: OfferOptions,
+    ) -> Result<String, NegotiationError> {
+        let peers = self.peers_of(id);
+        let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
+        if !matches!(endpoint.negotiation, Negotiation::New) {
+            return Err(NegotiationError::AlreadyNegotiated);
+        }
+        let offer = sdp::offer(&endpoint.local, options, &peers)?;
+        let text = offer.sdp.clone();
+        endpoint.local_sdp = Some(text.clone());
+        endpoint.negotiation = Negotiation::OfferSent(Box::new(offer));
+        Ok(text)
+    }
+
+    pub(super) fn process_answer(
+        &mut self,
+        now: Instant,
+        id: ElementId,
+        text: &str,
+    ) -> Result<(), NegotiationError> {
+        let endpoint = self.endpoints.get(&id).ok_or(NegotiationError::Released)?;
+        let offer = match &endpoint.negotiation {
+            Negotiation::OfferSent(offer) => offer,
+            // KMS: 40210.
+            Negotiation::AnswerReceived => return Err(NegotiationError::AnswerAlreadyProcessed),
+            // KMS: 40209, also where the endpoint itself has answered.
+            Negotiation::New | Negotiation::OfferReceived(_) | Negotiation::AnswerSent => {
+                return Err(NegotiationError::NoOffer);
+            }
+        };
+        let answer = RemoteDescription::parse(text)?;
+        let negotiated = sdp::accept_answer(offer, &answer)?;
+        self.prepare_checks(id, &answer.transport)?;
+        if let Some(endpoint) = self.endpoints.get_mut(&id) {
+            endpoint.negotiation = Negotiation::AnswerReceived;
+            endpoint.remote_sdp = Some(text.to_owned());
+        }
+        self.establish(now, id, &answer.transport, negotiated);
+        Ok(())
+    }
+
+    pub(super) fn add_ice_candidate(
+        &mut self,
+        now: Instant,
+        id: ElementId,
+        candidate: &IceCandidate,
+    ) -> Result<(), CandidateError> {
+        let session = self.endpoints.get(&id).ok_or(CandidateError::Released)?.session;
+        let trickled = RemoteCandidate::parse(&candidate.candidate)?;
+        let seat = self.sessions.get_mut(session).ok_or(CandidateError::Released)?;
+        seat.session.add_remote_candidate(now, &trickled);
+        self.settle(now, session);
+        Ok(())
+    }
+
+    /// Both descriptions are known: the session learns its peer, the forwarder its streams, and
+    /// connections that were waiting for them carry media.
+    fn establish(&mut self, now: Instant, id: ElementId, remote: &RemoteTransport, negotiated: Negotiated) {
+        let Some(endpoint) = self.endpoints.get_mut(&id) else { return };
+        let session = endpoint.session;
+        let Some(seat) = self.sessions.get_mut(session) else { return };
+        for media in negotiated.media {
+            let parameters = Arc::new(media.parameters);
+            let track = parameters.direction.receives().then(|| {
+                let config = SourceConfig { session, kind: media.kind, parameters: parameters.clone() };
+                let track = self.forwarder.add_source(config);
+                seat.session.streams.add(
+                    track,
+                    &parameters,
+                    media.receive.iter().flat_map(|stream| [Some(stream.ssrc), stream.rtx]).flatten(),
+                );
+                track
+            });
+            let sink = media.send.filter(|_| parameters.direction.sends()).map(|send| {
+                self.forwarder.add_sink(SinkConfig {
+                    session,
+                    kind: media.kind,
+                    parameters: parameters.clone(),
+                    ssrc: send.ssrc,
+                    rtx_ssrc: send.rtx,
+                    cname: endpoint.local.cname.as_str().into(),
+                })
+            });
+            endpoint.media[media.kind as usize] = Some(Media { index: media.index, parameters, track, sink });
+        }
+        seat.session.set_remote(now, remote, negotiated.dtls_role, &mut self.rng);
+        self.settle(now, session);
+        for Feed { source, sink, media } in self.graph.feeds_of(id) {
+            if let Some(kind) = media.rtp() {
+                self.route(now, source, sink, kind);
+            }
+        }
+    }
+
+    /// What the endpoints accept that feed this one or are fed by it, as far as it is known.
+    fn peers_of(&self, id: ElementId) -> Peers {
+        let mut peers = Peers::default();
+        for Feed { source, sink, media } in self.graph.feeds_of(id) {
+            let Some(kind) = media.rtp() else { continue };
+            let other = if source == id { sink } else { source };
+            let Some(endpoint) = self.endpoints.get(&other).filter(|_| other != id) else { continue };
+            let formats = match (&endpoint.negotiation, endpoint.parameters(kind)) {
+                (Negotiation::OfferReceived(offer), _) => offer.formats(kind),
+                (_, Some(parameters)) => Some(parameters.formats.clone()),
+                _ => None,
+            };
+            match kind {
+                MediaKind::Audio => peers.audio.extend(formats),
+                MediaKind::Video => peers.video.extend(formats),
+            }
+        }
+        peers
+    }
+}

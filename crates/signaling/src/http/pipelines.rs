@@ -1,0 +1,179 @@
+//! `GET /api/pipelines`: what the media server carries at this moment, for the administrator and the page at
+//! `/admin`.
+
+use super::admin::{PageQuery, page};
+use crate::auth::require_admin;
+use crate::error::ApiError;
+use crate::state::AppState;
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::IntoResponse;
+use keel_media::id::PipelineId;
+use keel_media::{
+    DtlsState, ElementKind, ElementSurvey, EndpointStats, GraphEdge, IceState, PipelineSurvey, StreamStats,
+};
+use serde::Serialize;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+#[derive(Serialize)]
+struct PipelinesPage {
+    pipelines: Vec<PipelineView>,
+    /// What to send as `after` for the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PipelineView {
+    id: u64,
+    worker: usize,
+    elements: Vec<ElementView>,
+    connections: Vec<ConnectionView>,
+}
+
+#[derive(Serialize)]
+struct ElementView {
+    id: u64,
+    kind: &'static str,
+    /// The application's name for it; empty for elements without a peer.
+    label: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<EndpointView>,
+}
+
+#[derive(Serialize)]
+struct EndpointView {
+    ice: &'static str,
+    dtls: &'static str,
+    local: Option<SocketAddr>,
+    remote: Option<SocketAddr>,
+    srtp_profile: Option<&'static str>,
+    incoming: Vec<StreamView>,
+    outgoing: Vec<StreamView>,
+}
+
+/// One stream since it began; who wants rates takes the difference of two answers.
+#[derive(Serialize)]
+struct StreamView {
+    kind: String,
+    ssrc: u32,
+    packets: u64,
+    bytes: u64,
+    packets_lost: i64,
+    jitter_ms: f64,
+    round_trip_ms: Option<f64>,
+    nacked: u64,
+    retransmitted: u64,
+}
+
+#[derive(Serialize)]
+struct ConnectionView {
+    source: u64,
+    sink: u64,
+    media: String,
+    flowing: bool,
+    packets: u64,
+    bytes: u64,
+}
+
+/// Pipelines in the order of their creation.
+pub(crate) async fn pipelines(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<impl IntoResponse, ApiError> {
+    require_admin(state.config(), &headers)?;
+    let (count, after) = page(query)?;
+    let after = after.map(|id| id.parse().map(PipelineId::new).map_err(|_| ApiError::PageInvalid));
+    let found = state.media().survey(after.transpose()?, count).await;
+    let next = found.last().filter(|_| found.len() == count).map(|last| last.pipeline.number().to_string());
+    let pipelines = found.into_iter().map(PipelineView::from).collect();
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(PipelinesPage { pipelines, next })))
+}
+
+impl From<PipelineSurvey> for PipelineView {
+    fn from(survey: PipelineSurvey) -> Self {
+        Self {
+            id: survey.pipeline.number(),
+            worker: survey.worker,
+            elements: survey.elements.into_iter().map(ElementView::from).collect(),
+            connections: survey.edges.iter().map(ConnectionView::from).collect(),
+        }
+    }
+}
+
+impl From<ElementSurvey> for ElementView {
+    fn from(element: ElementSurvey) -> Self {
+        Self {
+            id: element.element.number(),
+            kind: match element.kind {
+                ElementKind::Endpoint => "endpoint",
+                ElementKind::PassThrough => "pass_through",
+            },
+            label: element.label,
+            endpoint: element.stats.as_ref().map(EndpointView::from),
+        }
+    }
+}
+
+impl From<&EndpointStats> for EndpointView {
+    fn from(stats: &EndpointStats) -> Self {
+        Self {
+            ice: match stats.ice {
+                IceState::New => "new",
+                IceState::Checking => "checking",
+                IceState::Connected => "connected",
+                IceState::Disconnected => "disconnected",
+                IceState::Closed => "closed",
+            },
+            dtls: match stats.dtls {
+                DtlsState::New => "new",
+                DtlsState::Connecting => "connecting",
+                DtlsState::Connected => "connected",
+                DtlsState::Failed => "failed",
+                DtlsState::Closed => "closed",
+            },
+            local: stats.pair.map(|(local, _)| local),
+            remote: stats.pair.map(|(_, remote)| remote),
+            srtp_profile: stats.srtp_profile,
+            incoming: stats.incoming.iter().map(StreamView::from).collect(),
+            outgoing: stats.outgoing.iter().map(StreamView::from).collect(),
+        }
+    }
+}
+
+impl From<&StreamStats> for StreamView {
+    fn from(stream: &StreamStats) -> Self {
+        Self {
+            kind: stream.kind.to_string(),
+            ssrc: stream.ssrc,
+            packets: stream.packets,
+            bytes: stream.bytes,
+            packets_lost: stream.packets_lost,
+            jitter_ms: milliseconds(stream.jitter),
+            round_trip_ms: stream.round_trip.map(milliseconds),
+            nacked: stream.nacked,
+            retransmitted: stream.retransmitted,
+        }
+    }
+}
+
+impl From<&GraphEdge> for ConnectionView {
+    fn from(edge: &GraphEdge) -> Self {
+        Self {
+            source: edge.source.number(),
+            sink: edge.sink.number(),
+            media: edge.media.to_string(),
+            flowing: edge.flowing,
+            packets: edge.packets,
+            bytes: edge.bytes,
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}

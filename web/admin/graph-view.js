@@ -1,0 +1,179 @@
+/** One pipeline, drawn: boxes for elements, arrows for what is connected, with what flows along them. */
+
+import { NODE, layOut } from './layout.js';
+import { bitrate, lossShare } from './rates.js';
+import { svg } from './svg.js';
+
+/** Letters of a label that fit into a box. */
+const LABEL_MAX = 28;
+
+/** An endpoint that loses more than this share of its packets is marked. */
+const LOSS_MARKED = 0.02;
+
+/**
+ * @param {object} pipeline as `/api/pipelines` gives it
+ * @param {import('./rates.js').Rates} rates begun for this answer
+ * @returns {HTMLElement}
+ */
+export function drawPipeline(pipeline, rates) {
+  const { places, width, height } = layOut(pipeline.elements, pipeline.connections);
+  const arrows = arrowsOf(pipeline, rates);
+  const drawing = svg(
+    'svg',
+    { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': describe(pipeline, arrows) },
+    ...arrows.map((arrow) => drawArrow(arrow, places)),
+    ...pipeline.elements.map((element) => drawElement(pipeline.id, element, places.get(element.id), rates)),
+  );
+  const section = document.createElement('section');
+  section.className = 'card pipeline';
+  const title = document.createElement('h2');
+  title.textContent = `Pipeline ${pipeline.id}`;
+  const place = document.createElement('span');
+  place.className = 'note';
+  place.textContent = ` on worker ${pipeline.worker}`;
+  title.append(place);
+  const frame = document.createElement('div');
+  frame.className = 'drawing';
+  frame.tabIndex = 0; // so that it scrolls by keyboard
+  frame.append(drawing);
+  section.append(title, frame);
+  return section;
+}
+
+/** Audio, video and data between the same two elements are one arrow. */
+function arrowsOf({ id, connections }, rates) {
+  const arrows = new Map();
+  for (const { source, sink, media, flowing, bytes } of connections) {
+    const key = `${source}>${sink}`;
+    if (!arrows.has(key)) arrows.set(key, { source, sink, flowing: false, parts: [] });
+    const arrow = arrows.get(key);
+    arrow.flowing ||= flowing;
+    // Data has no counters of its own on the arrow.
+    const rate = media === 'data' ? undefined : rates.of(`${id}/${key}/${media}`, bytes);
+    arrow.parts.push(flowing && rate !== undefined ? `${media} ${bitrate(rate * 8)}` : media);
+  }
+  return [...arrows.values()];
+}
+
+function drawElement(pipeline, { id, kind, label, endpoint }, { x, y }, rates) {
+  const lines = endpoint ? endpointLines(pipeline, id, endpoint, rates) : { text: 'passes on', lossy: false };
+  const connected = endpoint?.ice === 'connected' && endpoint?.dtls === 'connected';
+  const state = endpoint ? (connected ? 'up' : 'down') : 'plain';
+  const name = label || (kind === 'endpoint' ? 'endpoint' : 'pass-through');
+  return svg(
+    'g',
+    { class: 'element', 'data-state': lines.lossy ? 'lossy' : state },
+    svg('title', {}, `${name} (element ${id})\n${lines.details ?? lines.text}`),
+    svg('rect', { x, y, width: NODE.width, height: NODE.height, rx: 12 }),
+    svg('circle', { cx: x + 18, cy: y + 24, r: 5 }),
+    svg('text', { x: x + 32, y: y + 28, class: 'name' }, shortened(name)),
+    svg('text', { x: x + 18, y: y + 49, class: 'detail' }, lines.text),
+  );
+}
+
+function endpointLines(pipeline, id, endpoint, rates) {
+  const side = (streams, key) => {
+    let bits;
+    let lost;
+    let packets;
+    for (const stream of streams) {
+      const name = `${pipeline}/${id}/${key}/${stream.ssrc}`;
+      bits = sum(bits, times(rates.of(`${name}/bytes`, stream.bytes), 8));
+      packets = sum(packets, rates.of(`${name}/packets`, stream.packets));
+      lost = sum(lost, growth(rates.of(`${name}/lost`, stream.packets_lost)));
+    }
+    return { bits, loss: lossShare(lost, packets) };
+  };
+  const incoming = side(endpoint.incoming, 'in');
+  const outgoing = side(endpoint.outgoing, 'out');
+  const loss = Math.max(incoming.loss ?? 0, outgoing.loss ?? 0);
+  const connected = endpoint.ice === 'connected' && endpoint.dtls === 'connected';
+  const parts = connected
+    ? [rateOf('from', incoming), rateOf('to', outgoing), `loss ${(loss * 100).toFixed(1)} %`].filter(Boolean)
+    : [`ICE ${endpoint.ice}, DTLS ${endpoint.dtls}`];
+  const details = [
+    `ICE ${endpoint.ice}, DTLS ${endpoint.dtls}${endpoint.srtp_profile ? `, ${endpoint.srtp_profile}` : ''}`,
+    endpoint.remote ? `${endpoint.local} - ${endpoint.remote}` : '',
+    ...endpoint.incoming.map((stream) => `receives ${streamText(stream)}`),
+    ...endpoint.outgoing.map((stream) => `sends ${streamText(stream)}`),
+  ];
+  return { text: parts.join('  '), lossy: loss > LOSS_MARKED, details: details.filter(Boolean).join('\n') };
+}
+
+function streamText({ kind, ssrc, packets, packets_lost: lost, jitter_ms: jitter, round_trip_ms: roundTrip, nacked }) {
+  const trip = roundTrip === null ? '' : `, round trip ${roundTrip.toFixed(0)} ms`;
+  return `${kind} ${ssrc}: ${packets} packets, ${lost} lost, jitter ${jitter.toFixed(1)} ms${trip}, ${nacked} NACKs`;
+}
+
+function rateOf(word, { bits }) {
+  return bits === undefined ? '' : `${word === 'from' ? '↑' : '↓'} ${bitrate(bits)}`;
+}
+
+function drawArrow({ source, sink, flowing, parts }, places) {
+  const from = places.get(source);
+  const to = places.get(sink);
+  const { path, label } = source === sink ? loopOf(from) : curveOf(from, to);
+  const text = svg('text', { x: label.x, y: label.y, class: 'rate', 'text-anchor': 'middle' }, parts.join(' · '));
+  return svg(
+    'g',
+    { class: 'arrow', 'data-flowing': flowing },
+    svg('path', { d: path, fill: 'none' }),
+    svg('path', { d: tipOf(label.tip), class: 'tip' }),
+    text,
+  );
+}
+
+/** Forwards from the right edge to the left one a little above the middle, backwards below, so that both are seen. */
+function curveOf(from, to) {
+  const forwards = to.x > from.x;
+  const level = NODE.height * (forwards ? 0.35 : 0.65);
+  const start = { x: forwards ? from.x + NODE.width : from.x, y: from.y + level };
+  const end = { x: forwards ? to.x : to.x + NODE.width, y: to.y + level };
+  const bend = from.x === to.x ? -90 : (end.x - start.x) / 2;
+  if (from.x === to.x) end.x = to.x;
+  const middle = { x: (start.x + end.x) / 2 + (from.x === to.x ? -50 : 0), y: (start.y + end.y) / 2 };
+  const path = `M${start.x} ${start.y} C${start.x + bend} ${start.y} ${end.x - (from.x === to.x ? -bend : bend)} ${end.y} ${end.x} ${end.y}`;
+  const label = { x: middle.x, y: middle.y + (forwards ? -6 : 14), tip: { ...end, left: from.x > to.x } };
+  return { path, label };
+}
+
+/** From an element to itself. */
+function loopOf({ x, y }) {
+  const right = x + NODE.width;
+  const low = y + NODE.height * 0.75;
+  const high = y + NODE.height * 0.25;
+  const path = `M${right} ${low} C${right + 70} ${low + 20} ${right + 70} ${high - 20} ${right} ${high}`;
+  return { path, label: { x: right + 110, y: y + NODE.height / 2 + 4, tip: { x: right, y: high, left: true } } };
+}
+
+function tipOf({ x, y, left }) {
+  const back = left ? 8 : -8;
+  return `M${x} ${y} l${back} -4 v8 z`;
+}
+
+function shortened(text) {
+  const name = text.length > LABEL_MAX ? text.slice(text.lastIndexOf('/') + 1) : text;
+  return name.length > LABEL_MAX ? `${name.slice(0, 8)}…${name.slice(-(LABEL_MAX - 9))}` : name;
+}
+
+/** The drawing in words. */
+function describe({ elements }, arrows) {
+  const names = new Map(elements.map(({ id, label }) => [id, label || `element ${id}`]));
+  const sentences = arrows.map(
+    ({ source, sink, parts }) => `${names.get(source)} sends ${parts.join(', ')} to ${names.get(sink)}.`,
+  );
+  return sentences.join(' ') || `${elements.length} elements, none connected.`;
+}
+
+function sum(total, part) {
+  return part === undefined ? total : (total ?? 0) + part;
+}
+
+function times(value, factor) {
+  return value === undefined ? undefined : value * factor;
+}
+
+/** A repaired loss counts back; it is no loss. */
+function growth(rate) {
+  return rate === undefined ? undefined : Math.max(rate, 0);
+}
