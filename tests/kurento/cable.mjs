@@ -3,9 +3,9 @@ import net from 'node:net';
 
 /** The network between a client and the server: a TCP relay that can be cut. */
 export class Cable {
-  #listener;
+  #target;
+  #listener = null;
   #pairs = new Set();
-  #isCut = false;
 
   /** What clients connect to instead of the server. */
   url = '';
@@ -15,49 +15,43 @@ export class Cable {
   /** @param {string} url of the server */
   static async to(url) {
     const cable = new Cable();
-    const target = new URL(url);
-    cable.#listener = net.createServer((near) => cable.#join(near, target));
-    cable.#listener.listen(0, '127.0.0.1');
-    await once(cable.#listener, 'listening');
+    cable.#target = new URL(url);
+    const port = await cable.#listen(0);
     const through = new URL(url);
-    through.host = `127.0.0.1:${cable.#listener.address().port}`;
+    through.host = `127.0.0.1:${port}`;
     cable.url = through.href;
     return cable;
   }
 
-  /** Resets every connection, and refuses new ones until it is mended. */
-  cut() {
-    this.#isCut = true;
+  /** Resets every connection; new ones are refused until it is mended. */
+  async cut() {
+    const closed = once(this.#listener, 'close');
+    this.#listener.close();
     for (const pair of this.#pairs) for (const end of pair) end.resetAndDestroy();
-    this.#pairs.clear();
+    await closed;
   }
 
   /** Carries connections again. */
-  mend() {
-    this.#isCut = false;
+  async mend() {
+    await this.#listen(Number(new URL(this.url).port));
   }
 
-  /** Takes it away. */
-  async remove() {
-    this.cut();
-    this.#listener.close();
-    await once(this.#listener, 'close');
+  async #listen(port) {
+    this.#listener = net.createServer((near) => this.#join(near));
+    this.#listener.listen(port, '127.0.0.1');
+    await once(this.#listener, 'listening');
+    return this.#listener.address().port;
   }
 
-  #join(near, target) {
-    // Either end may break at any time; the relay only passes that on.
-    near.on('error', () => {});
-    if (this.#isCut) {
-      near.resetAndDestroy();
-      return;
-    }
-    const far = net.connect(Number(target.port), target.hostname);
-    far.on('error', () => {});
+  #join(near) {
+    const far = net.connect(Number(this.#target.port), this.#target.hostname);
     this.carried += 1;
     const pair = [near, far];
     this.#pairs.add(pair);
     near.pipe(far).pipe(near);
     for (const end of pair) {
+      // Either end may break at any time; the relay only passes that on.
+      end.on('error', () => {});
       end.on('close', () => {
         for (const other of pair) other.destroy();
         this.#pairs.delete(pair);

@@ -5,6 +5,9 @@ import { createRequire } from 'node:module';
 /** Where each version is installed: see ../package.json. */
 const HOMES = { '7.3': './', '7.2': '../kurento-clients/7.2/', 6.18: '../kurento-clients/6.18/' };
 
+/** How long the library remembers answers. With its own 20 s it would keep this process alive for so long. */
+const DUPLICATES_MS = 100;
+
 /** The versions, newest first. */
 export const VERSIONS = ['7.3', '7.2', '6.18'];
 
@@ -73,7 +76,9 @@ export class Application {
    */
   static async connect(url, { version = '7.3', reconnected, ...options } = {}) {
     const application = new Application();
-    application.#raw = library(version).KurentoClient(url, options);
+    application.#raw = library(version).KurentoClient(url, { duplicates_timeout: DUPLICATES_MS, ...options });
+    // It tries again by itself, but without a listener each refused attempt would end the process.
+    application.#raw._re.on('error', () => {});
     if (reconnected) application.#raw.on('reconnected', reconnected);
     application.client = await application.#raw;
     // Its check of the server's modules is sent without being waited for.

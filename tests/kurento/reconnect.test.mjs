@@ -7,7 +7,7 @@ import { tell } from './house.mjs';
 
 tell('An application whose connection breaks', {}, (house) => {
   let cable = null;
-  afterEach(() => cable.remove());
+  afterEach(() => cable.cut());
 
   for (const version of VERSIONS) {
     it(`keeps its objects and its subscriptions (kurento-client ${version})`, async () => {
@@ -21,8 +21,8 @@ tell('An application whose connection breaks', {}, (house) => {
       manager.on('ObjectCreated', (event) => created.push(event.object));
       await manager.getMetadata(); // answered after the subscription
 
-      cable.cut();
-      cable.mend();
+      await cable.cut();
+      await cable.mend();
       await until('the application to be back', () => returns.length > 0);
       assert.deepEqual(returns, [true], 'in the same session');
       assert.equal(cable.carried, 2);
@@ -37,9 +37,9 @@ tell('An application whose connection breaks', {}, (house) => {
       const returns = [];
       const { client } = await house.application({ version, url: cable.url, reconnected: (same) => returns.push(same) });
       const pipeline = await client.create('MediaPipeline');
-      cable.cut();
+      await cable.cut();
       await house.keel.restart();
-      cable.mend();
+      await cable.mend();
       await until('the application to be back', () => returns.length > 0);
       assert.deepEqual(returns, [false]);
       const error = await failure((told) => pipeline.getLatencyStats(told));
@@ -56,9 +56,9 @@ tell('An application whose connection breaks', {}, (house) => {
     const pipeline = await client.create('MediaPipeline');
     client.post('invoke', { object: pipeline, operation: 'setName', operationParams: { name: 'kept' } });
     await client.result('ping', {});
-    cable.cut();
+    await cable.cut();
     await client.closed();
-    cable.mend();
+    await cable.mend();
     const again = await house.raw({ url: cable.url });
     await again.result('connect', { sessionId: client.sessionId });
     assert.equal(await again.invoke(pipeline, 'getName'), 'kept');
