@@ -51,7 +51,7 @@ impl Sender {
                         if batch.is_full() {
                             sent += batch.flush(socket.as_fd()).sent;
                         }
-                        let room = batch.reserve(*destination, *segmentation, DATAGRAM.len());
+                        let room = batch.reserve((*destination).into(), *segmentation, DATAGRAM.len());
                         room.expect("the batch is not full").copy_from_slice(&DATAGRAM);
                         batch.commit(DATAGRAM.len());
                     }

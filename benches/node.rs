@@ -270,7 +270,7 @@ impl Stage {
                             }
                             let room = 12 + payload + Profile::TAG_LENGTH_MAX;
                             let packet = batch
-                                .reserve(*destination, Segmentation::Offloaded, room)
+                                .reserve((*destination).into(), Segmentation::Offloaded, room)
                                 .context("a flushed batch has room")?;
                             let index = next.plus(place as u64);
                             let plain = write_packet(packet, index, 0, 7, place + 1 == frame.len(), *payload);

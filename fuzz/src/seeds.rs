@@ -89,6 +89,47 @@ pub fn plays() -> Vec<Vec<u8>> {
     calls.map(|call| [&names[..], call].concat().join("\n").into_bytes()).into()
 }
 
+/// Plays for two applications of Kurento, a line each request with the sender's number before it; `@0` is the
+/// newest object: a pipeline with elements, shared sessions, a transaction.
+#[must_use]
+pub fn kurento() -> Vec<Vec<u8>> {
+    let offer = include_str!("../seeds/sdp/chromium156-kurento-utils-sendrecv.offer.sdp");
+    let offer = offer.replace("\r\n", "\n").replace('\n', "\\r\\n");
+    let process = format!(
+        r#"0{{"jsonrpc":"2.0","id":5,"method":"invoke","params":{{"object":"@0","operation":"processOffer","operationParams":{{"offer":"{offer}"}}}}}}"#
+    );
+    let plays: [&[&str]; 3] = [
+        &[
+            r#"0{"jsonrpc":"2.0","id":0,"method":"ping","params":{"interval":5000}}"#,
+            r#"0{"jsonrpc":"2.0","id":1,"method":"create","params":{"type":"MediaPipeline","properties":{}}}"#,
+            r#"0{"jsonrpc":"2.0","id":2,"method":"create","params":{"type":"WebRtcEndpoint","constructorParams":{"mediaPipeline":"@0"}}}"#,
+            r#"0{"jsonrpc":"2.0","id":3,"method":"subscribe","params":{"object":"@0","type":"IceCandidateFound"}}"#,
+            r#"0{"jsonrpc":"2.0","id":4,"method":"invoke","params":{"object":"@0","operation":"connect","operationParams":{"sink":"@0","mediaType":"VIDEO"}}}"#,
+            &process,
+            r#"0{"jsonrpc":"2.0","id":6,"method":"invoke","params":{"object":"@0","operation":"gatherCandidates"}}"#,
+            r#"0{"jsonrpc":"2.0","id":7,"method":"invoke","params":{"object":"@0","operation":"getStats","operationParams":{"mediaType":"AUDIO"}}}"#,
+            r#"0{"jsonrpc":"2.0","id":8,"method":"release","params":{"object":"@1"}}"#,
+            r#"0{"jsonrpc":"2.0","id":9,"method":"describe","params":{"object":"@0"}}"#,
+        ],
+        &[
+            r#"0{"jsonrpc":"2.0","id":1,"method":"create","params":{"type":"MediaPipeline","sessionId":"123456"}}"#,
+            r#"1{"jsonrpc":"2.0","id":1,"method":"connect","params":{"sessionId":"123456"}}"#,
+            r#"1{"jsonrpc":"2.0","id":2,"method":"create","params":{"type":"Dispatcher","constructorParams":{"mediaPipeline":"@0"}}}"#,
+            r#"1{"jsonrpc":"2.0","id":3,"method":"create","params":{"type":"HubPort","constructorParams":{"hub":"@0"}}}"#,
+            r#"0{"jsonrpc":"2.0","id":4,"method":"unref","params":{"object":"@2","sessionId":"123456"}}"#,
+            r#"0{"jsonrpc":"2.0","id":5,"method":"closeSession","params":{"sessionId":"123456","release":true}}"#,
+            r#"1{"jsonrpc":"2.0","id":6,"method":"invoke","params":{"object":"@0","operation":"getName"}}"#,
+        ],
+        &[
+            r#"0{"jsonrpc":"2.0","id":1,"method":"transaction","params":{"operations":[{"jsonrpc":"2.0","id":0,"method":"create","params":{"type":"MediaPipeline"}},{"jsonrpc":"2.0","id":1,"method":"create","params":{"type":"PassThrough","constructorParams":{"mediaPipeline":"newref:0"}}},{"jsonrpc":"2.0","id":2,"method":"invoke","params":{"object":"newref:1","operation":"addTag","operationParams":{"key":"a","value":"b"}}}]}}"#,
+            r#"1{"jsonrpc":"2.0","id":2,"method":"ref","params":{"object":"@0"}}"#,
+            r#"1{"jsonrpc":"2.0","method":"release","params":{"object":{"id":"@0"}}}"#,
+            r#"0{"jsonrpc":"2.0","id":3,"method":"invoke","params":{"object":"@9","operation":"getInfo"}}"#,
+        ],
+    ];
+    plays.map(|play| play.join("\n").into_bytes()).into()
+}
+
 /// A DTLS ClientHello, whole and in two fragments, and an alert.
 #[must_use]
 pub fn dtls() -> Vec<Vec<u8>> {
@@ -153,5 +194,47 @@ pub fn rtcp() -> Vec<Vec<u8>> {
         [receiver_report, names, pli, fir].concat(),
         [transport, remb, bye].concat(),
         nack,
+    ]
+}
+
+/// SCTP chunks in packets, each behind its length: a channel that is opened and used, whole messages and
+/// fragments, on streams that exist and others, a gap skipped, a stream closed, the end.
+#[must_use]
+pub fn chunks() -> Vec<Vec<u8>> {
+    const WHOLE: u8 = 3;
+    const DCEP: u8 = 50;
+    const TEXT: u8 = 51;
+    // RFC 9260 §3.3.1: type, flags, length, number, stream, sequence on the stream, protocol, data.
+    let data = |number: u8, flags: u8, stream: u8, sequence: u8, protocol: u8, payload: &[u8]| {
+        let mut chunk = vec![0, flags, 0, 16 + payload.len() as u8, 0, 0, 0, number, 0, stream, 0, sequence];
+        chunk.extend_from_slice(&[0, 0, 0, protocol]);
+        chunk.extend_from_slice(payload);
+        chunk.resize(chunk.len().next_multiple_of(4), 0);
+        chunk
+    };
+    let packet = |chunks: &[Vec<u8>]| {
+        let chunks = chunks.concat();
+        [&(chunks.len() as u16).to_be_bytes()[..], &chunks].concat()
+    };
+    // RFC 8832 §5.1: type, kind, priority, reliability, lengths of label and protocol, the two.
+    let open = [3, 0, 1, 0, 0, 0, 0, 0, 0, 2, 0, 0, b'h', b'i'];
+    let opened = packet(&[data(0, WHOLE, 0, 0, DCEP, &open)]);
+    let said = packet(&[data(1, WHOLE, 0, 1, TEXT, b"hello"), data(2, WHOLE, 9, 0, TEXT, b"nowhere")]);
+    let pieces = packet(&[
+        data(3, 2, 0, 2, TEXT, b"beginning"),
+        data(4, 0, 0, 2, TEXT, b"middle.."),
+        data(5, 1, 0, 2, TEXT, b"end"),
+    ]);
+    let acknowledged = packet(&[vec![3, 0, 0, 16, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]]);
+    let skipped = packet(&[vec![192, 0, 0, 12, 0, 0, 0, 9, 0, 0, 0, 3]]);
+    let closed = packet(&[vec![130, 0, 0, 22, 0, 13, 0, 18, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]]);
+    let beat = packet(&[vec![4, 0, 0, 12, 0, 1, 0, 8, 1, 2, 3, 4]]);
+    let shutdown = packet(&[vec![7, 0, 0, 8, 0, 0, 0, 0], vec![14, 0, 0, 4]]);
+    let abort = packet(&[vec![6, 0, 0, 8, 0, 12, 0, 4]]);
+    vec![
+        [opened.clone(), said.clone(), acknowledged.clone(), closed].concat(),
+        [opened.clone(), pieces, skipped, beat, said].concat(),
+        [opened.clone(), acknowledged, shutdown].concat(),
+        [opened, abort].concat(),
     ]
 }

@@ -3,6 +3,7 @@
 mod dtls;
 mod forwarder;
 mod media;
+mod sctp;
 mod sdp;
 mod signaling;
 mod stun;
@@ -10,8 +11,9 @@ mod stun;
 pub use dtls::dtls;
 pub use forwarder::forwarder;
 pub use media::{codec, rtcp, rtp, srtp};
+pub use sctp::sctp;
 pub use sdp::{candidate, sdp};
-pub use signaling::signaling;
+pub use signaling::{kurento, signaling};
 pub use stun::stun;
 
 use crate::{Target, seeds};
@@ -22,8 +24,10 @@ pub const TARGETS: &[Target] = &[
     Target { name: "codec", seeds: seeds::rtp, run: codec },
     Target { name: "dtls", seeds: seeds::dtls, run: dtls },
     Target { name: "forwarder", seeds: seeds::forwarding, run: forwarder },
+    Target { name: "kurento", seeds: seeds::kurento, run: kurento },
     Target { name: "rtcp", seeds: seeds::rtcp, run: rtcp },
     Target { name: "rtp", seeds: seeds::rtp, run: rtp },
+    Target { name: "sctp", seeds: seeds::chunks, run: sctp },
     Target { name: "sdp", seeds: seeds::offers, run: sdp },
     Target { name: "signaling", seeds: seeds::plays, run: signaling },
     Target { name: "srtp", seeds: media::sealed, run: srtp },

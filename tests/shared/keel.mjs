@@ -118,7 +118,7 @@ export class Keel {
     const [page, kurento] = addresses.map((address) => address.exec(this.#output)?.[0]);
     if (!page || !kurento) throw new Error(`the server ended at its start: ${this.#output}`);
     this.url = page;
-    this.kurentoUrl = kurento;
+    this.kurentoUrl = kurento.replace('localhost', '127.0.0.1'); // the address that it was told to listen on
   }
 
   #isRunning() {

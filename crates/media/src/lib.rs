@@ -18,7 +18,7 @@ pub use error::{
     CandidateError, ConnectError, CreateError, DataChannelError, KeyframeError, NegotiationError, StartError,
 };
 pub use pipeline::{
-    ConnectionState, DataChannelInfo, DataChannelOptions, DataChannelState, DtlsState, ElementKind,
+    ConnectionState, DataChannelInfo, DataChannelOptions, DataChannelState, Dscp, DtlsState, ElementKind,
     ElementSurvey, EndpointEvent, EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge,
     GraphElement, IceCandidate, IceState, MediaConfig, MediaKind, MediaServer, MediaSnapshot, MediaType,
     OfferDirection, OfferOptions, PassThrough, Pipeline, PipelineEvent, PipelineEvents, PipelineGraph,

@@ -1,15 +1,18 @@
 //! Wiring: builds the parts from the configuration, starts them, and ends them in order.
 
-use crate::config::{Access, Config, LimitSettings, worker_count};
-use crate::listen::{interface_addresses, listen};
+use crate::config::{Access, Config, FilterSetting, KurentoSettings, LimitSettings, worker_count};
+use crate::listen::{Place, interface_addresses, listen};
 use crate::report::Report;
 use crate::tls::CertificateFiles;
 use crate::{file_limit, shutdown::Signals};
 use anyhow::Context;
+use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use keel_media::{MediaConfig, MediaServer};
-use keel_signaling::{AppState, IceServer, Limits, OriginPolicy, Store, Token};
+use keel_signaling::{
+    AppState, Filters, IceServer, KurentoConfig, Limits, OriginPolicy, Store, Token, kurento_router,
+};
 use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -26,6 +29,8 @@ pub(crate) struct App {
     data_dir: PathBuf,
     interfaces: Vec<IpAddr>,
     listening: Vec<SocketAddr>,
+    kurento: Vec<SocketAddr>,
+    kurento_tls: Vec<SocketAddr>,
     media: MediaServer,
     signaling: AppState,
     http: Handle<SocketAddr>,
@@ -54,8 +59,10 @@ impl App {
             }
             None => None,
         };
-        let listeners = listen(&config.settings.http)?;
-        let listening = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
+        let pages = listen(page_place(&config))?;
+        let kurento = kurento_listeners(&config.settings.kurento, tls.is_some())?;
+        let (listening, plain, secured) =
+            (addresses(&pages)?, addresses(&kurento.plain)?, addresses(&kurento.tls)?);
 
         let media = MediaServer::start(media_config(&config, announce))
             .context("media did not start; the settings under [media] decide (--media-port, --announce)")?;
@@ -64,10 +71,27 @@ impl App {
 
         let http = Handle::new();
         let mut servers = JoinSet::new();
-        for listener in listeners {
-            servers.spawn(serve(listener, tls.clone(), http.clone(), signaling.clone()));
+        let page = keel_signaling::router(signaling.clone());
+        let protocol = kurento_router(signaling.clone());
+        for (listeners, tls, router) in
+            [(pages, tls.clone(), &page), (kurento.plain, None, &protocol), (kurento.tls, tls, &protocol)]
+        {
+            for listener in listeners {
+                servers.spawn(serve(listener, tls.clone(), http.clone(), router.clone()));
+            }
         }
-        Ok(Self { config, data_dir, interfaces, listening, media, signaling, http, servers })
+        Ok(Self {
+            config,
+            data_dir,
+            interfaces,
+            listening,
+            kurento: plain,
+            kurento_tls: secured,
+            media,
+            signaling,
+            http,
+            servers,
+        })
     }
 
     /// What to print once the server is ready.
@@ -75,6 +99,8 @@ impl App {
         let report = Report {
             config: &self.config,
             listening: &self.listening,
+            kurento: &self.kurento,
+            kurento_tls: &self.kurento_tls,
             interfaces: &self.interfaces,
             workers: worker_count(self.config.settings.media.workers),
             data_dir: &self.data_dir,
@@ -116,9 +142,9 @@ async fn serve(
     listener: TcpListener,
     tls: Option<RustlsConfig>,
     handle: Handle<SocketAddr>,
-    signaling: AppState,
+    router: Router,
 ) -> std::io::Result<()> {
-    let service = keel_signaling::router(signaling).into_make_service_with_connect_info::<SocketAddr>();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let mut server = axum_server::from_tcp(listener)?
         .handle(handle)
         .first_request_timeout(REQUEST_HEAD_MAX)
@@ -128,6 +154,49 @@ async fn serve(
         None => server.serve(service).await,
         Some(tls) => server.acceptor(axum_server::tls_rustls::RustlsAcceptor::new(tls)).serve(service).await,
     }
+}
+
+fn page_place(config: &Config) -> Place<'_> {
+    let http = &config.settings.http;
+    Place {
+        addresses: &http.addresses,
+        port: http.port,
+        section: "http",
+        port_setting: "http.port",
+        port_flag: "--http-port",
+    }
+}
+
+/// The listeners of the Kurento protocol: none while it is off.
+#[derive(Default)]
+struct KurentoListeners {
+    plain: Vec<TcpListener>,
+    tls: Vec<TcpListener>,
+}
+
+fn kurento_listeners(settings: &KurentoSettings, has_tls: bool) -> anyhow::Result<KurentoListeners> {
+    if !settings.enabled {
+        return Ok(KurentoListeners::default());
+    }
+    let plain = Place {
+        addresses: &settings.addresses,
+        port: settings.port,
+        section: "kurento",
+        port_setting: "kurento.port",
+        port_flag: "--kurento-port",
+    };
+    let tls = Place {
+        // Who asks for any free port runs several servers on one machine.
+        port: if settings.port == 0 { 0 } else { settings.tls_port },
+        port_setting: "kurento.tls_port",
+        port_flag: "--kurento-tls-port",
+        ..plain
+    };
+    Ok(KurentoListeners { plain: listen(plain)?, tls: if has_tls { listen(tls)? } else { Vec::new() } })
+}
+
+fn addresses(listeners: &[TcpListener]) -> std::io::Result<Vec<SocketAddr>> {
+    listeners.iter().map(TcpListener::local_addr).collect()
 }
 
 fn make_data_dir(path: &str) -> anyhow::Result<PathBuf> {
@@ -196,6 +265,23 @@ fn signaling_config(config: &Config) -> keel_signaling::Config {
             loopback_only: config.access == Access::Local,
         },
         limits: signaling_limits(&settings.limits, settings.ring_timeout_s),
+        kurento: kurento_config(&settings.kurento),
+    }
+}
+
+fn kurento_config(settings: &KurentoSettings) -> KurentoConfig {
+    KurentoConfig {
+        compression: settings.compression,
+        collection_period: Duration::from_secs(settings.garbage_collection_s),
+        objects_per_session_max: settings.objects_per_session_max as usize,
+        objects_max: settings.objects_max as usize,
+        sessions_max: settings.sessions_max as usize,
+        filters: match settings.filters {
+            FilterSetting::Refuse => Filters::Refuse,
+            FilterSetting::Passthrough => Filters::PassThrough,
+        },
+        metadata: settings.metadata.clone(),
+        ..KurentoConfig::default()
     }
 }
 

@@ -13,6 +13,10 @@ pub(crate) struct Report<'a> {
     pub(crate) config: &'a Config,
     /// The addresses that HTTP listens on.
     pub(crate) listening: &'a [SocketAddr],
+    /// The addresses that the Kurento protocol listens on; none while it is off.
+    pub(crate) kurento: &'a [SocketAddr],
+    /// Those on which it speaks TLS.
+    pub(crate) kurento_tls: &'a [SocketAddr],
     /// This machine's addresses, which stand for the wildcard ones.
     pub(crate) interfaces: &'a [IpAddr],
     /// Media threads.
@@ -33,6 +37,12 @@ impl Report<'_> {
         if self.config.access == Access::Tokens {
             line(&mut text, "", "with ?access_token=... and one of your access tokens");
         }
+        for (scheme, listening) in [("ws", self.kurento), ("wss", self.kurento_tls)] {
+            // One is enough: the others are those of the page, on this port.
+            if let Some(authority) = self.authorities(listening).first() {
+                line(&mut text, "kurento", &format!("{scheme}://{authority}/kurento"));
+            }
+        }
         line(&mut text, "media", &self.media());
         line(&mut text, "data", &self.data_dir.display().to_string());
         line(&mut text, "stop", "Ctrl-C");
@@ -45,22 +55,28 @@ impl Report<'_> {
         text
     }
 
-    /// The URLs to open, `localhost` first and each once.
+    /// The URLs to open.
     fn urls(&self) -> Vec<String> {
         let scheme = if self.config.tls == Tls::Off { "http" } else { "https" };
-        let mut urls: Vec<String> = Vec::new();
+        let authorities = self.authorities(self.listening);
+        authorities.iter().map(|authority| format!("{scheme}://{authority}/")).collect()
+    }
+
+    /// Host and port of listeners as a client names them, `localhost` first and each once.
+    fn authorities(&self, listening: &[SocketAddr]) -> Vec<String> {
+        let mut authorities: Vec<String> = Vec::new();
         let mut push = |host: String, port: u16| {
-            let url = format!("{scheme}://{host}:{port}/");
-            if !urls.contains(&url) {
-                urls.push(url);
+            let authority = format!("{host}:{port}");
+            if !authorities.contains(&authority) {
+                authorities.push(authority);
             }
         };
         let is_localhost =
             |ip: IpAddr| ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST || ip.is_unspecified();
-        for address in self.listening.iter().filter(|address| is_localhost(address.ip())) {
+        for address in listening.iter().filter(|address| is_localhost(address.ip())) {
             push("localhost".into(), address.port());
         }
-        for address in self.listening {
+        for address in listening {
             match address.ip() {
                 ip if ip.is_unspecified() => {
                     let reached =
@@ -71,7 +87,7 @@ impl Report<'_> {
                 ip => push(host(ip), address.port()),
             }
         }
-        urls
+        authorities
     }
 
     fn media(&self) -> String {
@@ -92,7 +108,7 @@ fn host(ip: IpAddr) -> String {
 }
 
 fn line(text: &mut String, label: &str, value: &str) {
-    writeln!(text, "  {label:<7}{value}").expect("writing to a string cannot fail");
+    writeln!(text, "  {label:<9}{value}").expect("writing to a string cannot fail");
 }
 
 #[cfg(test)]
@@ -107,6 +123,8 @@ mod tests {
         let report = Report {
             config,
             listening: &listening,
+            kurento: &["127.0.0.1:8888".parse().expect("an address")],
+            kurento_tls: &[],
             interfaces: &interfaces,
             workers: 2,
             data_dir: Path::new("/srv/keel-data"),
@@ -125,10 +143,11 @@ mod tests {
         assert_eq!(
             body,
             [
-                "  open   http://localhost:8080/",
-                "  media  UDP 10000 to 10001",
-                "  data   /srv/keel-data",
-                "  stop   Ctrl-C",
+                "  open     http://localhost:8080/",
+                "  kurento  ws://localhost:8888/kurento",
+                "  media    UDP 10000 to 10001",
+                "  data     /srv/keel-data",
+                "  stop     Ctrl-C",
             ]
         );
     }
@@ -145,7 +164,7 @@ mod tests {
     #[test]
     fn plain_http_beyond_this_machine_is_explained() {
         let text = text(&config(Access::Open, Tls::Off), &["192.168.1.20:8080"]);
-        assert!(text.contains("  open   http://192.168.1.20:8080/"), "{text}");
+        assert!(text.contains("  open     http://192.168.1.20:8080/"), "{text}");
         assert!(text.contains("--tls-self-signed"), "{text}");
     }
 

@@ -1,6 +1,7 @@
 //! What the signaling server can be told.
 
 use crate::auth::{OriginPolicy, Token};
+use crate::kms::KurentoConfig;
 use crate::limits::Limits;
 use serde::Serialize;
 use std::fmt;
@@ -17,8 +18,10 @@ pub struct Config {
     pub admin_token: Option<Token>,
     /// Which other origins' pages may use this server.
     pub origins: OriginPolicy,
-    /// Every bound.
+    /// Every bound but those of the Kurento protocol.
     pub limits: Limits,
+    /// The Kurento protocol.
+    pub kurento: KurentoConfig,
 }
 
 /// One entry of a browser's `RTCConfiguration.iceServers` (W3C WebRTC §4.2.2).

@@ -28,6 +28,7 @@ mod call;
 mod config;
 mod error;
 mod http;
+mod kms;
 mod limits;
 mod metrics;
 mod private;
@@ -35,12 +36,16 @@ mod socket;
 mod state;
 mod store;
 mod user_name;
+mod websocket;
 
 #[doc(hidden)]
 pub use call::fuzz::call_protocol as fuzz_call_protocol;
+#[doc(hidden)]
+pub use kms::fuzz::kurento_protocol as fuzz_kurento_protocol;
 
 pub use auth::{OriginPolicy, Token};
 pub use config::{Config, IceServer};
+pub use kms::{Filters, KurentoConfig, kurento_router};
 pub use limits::{Limits, Rate};
 pub use state::AppState;
 pub use store::{OpenError, Store};

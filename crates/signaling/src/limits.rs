@@ -119,7 +119,26 @@ impl RateLimiter {
         self.full_at_by_address.insert(block, full_at + self.interval);
         true
     }
+
+    /// Takes a token for `address` that may not have come back yet: how long the caller has to wait for it.
+    /// Each caller waits before it asks again, so debts are bounded by how many callers there are.
+    pub(crate) fn reserve(&mut self, now: Instant, address: IpAddr) -> Duration {
+        if self.take(now, address) {
+            return Duration::ZERO;
+        }
+        match self.full_at_by_address.get_mut(&AddressBlock::of(address)) {
+            Some(full_at) => {
+                let wait = full_at.saturating_duration_since(now).saturating_sub(self.ahead_max);
+                *full_at += self.interval;
+                wait
+            }
+            None => CROWDED_WAIT,
+        }
+    }
 }
+
+/// What an address waits for each token that the limiter has no room to remember.
+const CROWDED_WAIT: Duration = Duration::from_millis(100);
 
 /// Connections by address, to bound those of one.
 #[derive(Debug, Default)]
@@ -195,6 +214,16 @@ mod tests {
         assert!(limiter.take(start, address("192.0.2.2")), "another address has its own bucket");
         let later = start + Duration::from_secs(1);
         assert_eq!((0..5).filter(|_| limiter.take(later, ours)).count(), 2);
+    }
+
+    #[test]
+    fn who_reserves_waits_at_the_rate() {
+        let mut limiter = RateLimiter::new(Rate { per_second: 10, at_once: 2 });
+        let (now, ours) = (Instant::now(), address("192.0.2.1"));
+        let waits: Vec<u128> = (0..5).map(|_| limiter.reserve(now, ours).as_millis()).collect();
+        assert_eq!(waits, [0, 0, 100, 200, 300]);
+        assert_eq!(limiter.reserve(now, address("192.0.2.2")), Duration::ZERO);
+        assert_eq!(limiter.reserve(now + Duration::from_secs(9), ours), Duration::ZERO);
     }
 
     #[test]

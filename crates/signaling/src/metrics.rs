@@ -1,6 +1,7 @@
 //! What operators watch, as Prometheus text.
 
 use crate::call::{Admitted, CallRefusal, Outcome, RegisterRefusal};
+use crate::kms::KurentoGauges;
 use keel_media::MediaSnapshot;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -31,6 +32,11 @@ pub(crate) struct Metrics {
     registrations: Family<Label, Counter>,
     signaling_errors: Family<Label, Counter>,
     call_setup: Histogram,
+    kurento_sockets: Gauge,
+    kurento_sessions: Gauge,
+    kurento_objects: Family<Label, Gauge>,
+    kurento_requests: Family<[(&'static str, &'static str); 2], Counter>,
+    kurento_events: Family<Label, Counter>,
 }
 
 /// Upper bounds in seconds: a call on a LAN is up in tens of milliseconds, one over TURN in seconds.
@@ -50,6 +56,11 @@ impl Metrics {
             registrations: Family::default(),
             signaling_errors: Family::default(),
             call_setup: Histogram::new(SETUP_BUCKETS),
+            kurento_sockets: Gauge::default(),
+            kurento_sessions: Gauge::default(),
+            kurento_objects: Family::default(),
+            kurento_requests: Family::default(),
+            kurento_events: Family::default(),
         };
         metrics.registered()
     }
@@ -76,6 +87,23 @@ impl Metrics {
             "call_setup_seconds",
             "From the callee's acceptance until both peers are connected",
             self.call_setup.clone(),
+        );
+        registry.register("kurento_sockets", "WebSockets of applications", self.kurento_sockets.clone());
+        registry.register("kurento_sessions", "Sessions of applications", self.kurento_sessions.clone());
+        registry.register(
+            "kurento_objects",
+            "Objects that applications have made, by class",
+            self.kurento_objects.clone(),
+        );
+        registry.register(
+            "kurento_requests",
+            "Requests of applications by method and code of the answer",
+            self.kurento_requests.clone(),
+        );
+        registry.register(
+            "kurento_events",
+            "Events for applications; dropped are those of clients that are away",
+            self.kurento_events.clone(),
         );
         registry.register_collector(Box::new(Arc::clone(&self.media)));
         self
@@ -104,6 +132,23 @@ impl Metrics {
 
     pub(crate) fn observe_call_setup(&self, took: Duration) {
         self.call_setup.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn count_kurento_request(&self, method: &'static str, code: &'static str) {
+        self.kurento_requests.get_or_create(&[("method", method), ("code", code)]).inc();
+    }
+
+    pub(crate) fn count_kurento_event(&self, is_delivered: bool) {
+        let result = if is_delivered { "delivered" } else { "dropped" };
+        self.kurento_events.get_or_create(&[("result", result)]).inc();
+    }
+
+    pub(crate) fn set_kurento(&self, gauges: &KurentoGauges) {
+        self.kurento_sockets.set(gauge_value(gauges.sockets as u64));
+        self.kurento_sessions.set(gauge_value(gauges.sessions as u64));
+        for (class, count) in &gauges.objects_by_class {
+            self.kurento_objects.get_or_create(&[("class", class)]).set(gauge_value(*count as u64));
+        }
     }
 
     pub(crate) fn set_users_and_calls(&self, users: usize, calls: usize) {
@@ -190,6 +235,13 @@ mod tests {
         metrics.count_signaling_error("not_json");
         metrics.observe_call_setup(Duration::from_millis(300));
         metrics.set_users_and_calls(4, 2);
+        metrics.count_kurento_request("create", "ok");
+        metrics.count_kurento_event(true);
+        metrics.set_kurento(&KurentoGauges {
+            sockets: 3,
+            sessions: 6,
+            objects_by_class: [("MediaPipeline", 9)].into(),
+        });
         let media = MediaSnapshot {
             sessions: 7,
             packets_in: 11,
@@ -218,6 +270,11 @@ mod tests {
             "keel_registrations_total{result=\"in_use\"} 1",
             "keel_signaling_errors_total{kind=\"not_json\"} 1",
             "keel_call_setup_seconds_count 1",
+            "keel_kurento_sockets 3",
+            "keel_kurento_sessions 6",
+            "keel_kurento_objects{class=\"MediaPipeline\"} 9",
+            "keel_kurento_requests_total{method=\"create\",code=\"ok\"} 1",
+            "keel_kurento_events_total{result=\"delivered\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in:\n{text}");
         }

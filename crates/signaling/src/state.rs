@@ -3,6 +3,7 @@
 use crate::call::{ConnectionId, INBOX_MAX, Inbound, Switchboard};
 use crate::config::Config;
 use crate::error::ApiError;
+use crate::kms::Kurento;
 use crate::limits::{ConnectionCounts, RateLimiter, TooManyConnections};
 use crate::metrics::Metrics;
 use crate::socket::connection::Connection;
@@ -21,6 +22,7 @@ use tokio::task::JoinHandle;
 pub struct AppState {
     shared: Arc<Shared>,
     switchboard: Arc<Mutex<Option<JoinHandle<()>>>>,
+    kurento: Kurento,
 }
 
 /// What connections need of it.
@@ -53,6 +55,7 @@ impl AppState {
             waiting,
             inbox.clone(),
         );
+        let kurento = Kurento::start(config.kurento.clone(), media.clone(), Arc::clone(&metrics));
         let shared = Shared {
             messages: Mutex::new(RateLimiter::new(config.limits.messages_per_address)),
             counts: Mutex::default(),
@@ -64,18 +67,19 @@ impl AppState {
             store,
         };
         let switchboard = tokio::spawn(switchboard.run());
-        Self { shared: Arc::new(shared), switchboard: Arc::new(Mutex::new(Some(switchboard))) }
+        Self { shared: Arc::new(shared), switchboard: Arc::new(Mutex::new(Some(switchboard))), kurento }
     }
 
-    /// Ends every call with a word to its peers, closes every connection with code 1001 and waits, for
-    /// `deadline` at most, until all media is released and the store is written. The media server itself
+    /// Ends every call with a word to its peers, closes every connection with code 1001, those of the Kurento
+    /// protocol too, and waits, for `deadline` at most, until all media is released and the store is written. The media server itself
     /// is the caller's to stop. A second call returns at once.
     pub async fn shutdown(&self, deadline: Duration) {
         let Some(mut switchboard) = lock(&self.switchboard).take() else { return };
         let ended = async {
             // An error means that it has ended already.
             let _ = self.shared.inbox.send(Inbound::Shutdown).await;
-            if let Err(error) = (&mut switchboard).await {
+            let (ended, ()) = tokio::join!(&mut switchboard, self.kurento.shutdown());
+            if let Err(error) = ended {
                 tracing::error!(%error, "the switchboard failed");
             }
             self.shared.store.close().await;
@@ -88,6 +92,10 @@ impl AppState {
 
     pub(crate) fn config(&self) -> &Config {
         &self.shared.config
+    }
+
+    pub(crate) fn kurento(&self) -> &Kurento {
+        &self.kurento
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -128,6 +136,7 @@ impl AppState {
     pub(crate) async fn render_metrics(&self) -> String {
         let media = self.shared.media.snapshot().await;
         let connections = lock(&self.shared.counts).all();
+        self.shared.metrics.set_kurento(&self.kurento.gauges());
         self.shared.metrics.render(media, connections, self.shared.store.records_dropped())
     }
 }

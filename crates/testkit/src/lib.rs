@@ -4,11 +4,13 @@
 //! Nothing here is shipped. [`net`] is a seeded link in virtual time and [`proxy`] the same link in real
 //! time; [`source`] makes frames that carry their number and [`sink`] counts the complete ones; [`peer`]
 //! is a WebRTC peer on the `webrtc` crate; [`signaling`] speaks the call protocol and [`seat`] does with
-//! both what a page does; [`server`] runs the real binary.
+//! both what a page does; [`server`] runs the real binary; [`kurento`] is an application
+//! of Kurento.
 
 pub mod bare;
 pub mod check;
 pub mod forged;
+pub mod kurento;
 pub mod net;
 pub mod peer;
 pub mod proxy;

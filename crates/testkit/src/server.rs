@@ -40,6 +40,7 @@ pub struct ServerOptions {
 pub struct KeelServer {
     child: Child,
     url: String,
+    kurento_url: String,
     data: TempDir,
 }
 
@@ -67,6 +68,7 @@ impl KeelServer {
         command
             .arg(format!("--data-dir={}", data.path().display()))
             .args(["--http-port=0", "--http-addresses=127.0.0.1"])
+            .args(["--kurento-port=0", "--kurento-addresses=127.0.0.1"])
             .args(["--media-port=0", "--media-addresses=127.0.0.1"])
             .arg(format!("--workers={}", options.workers))
             .args(&options.flags)
@@ -78,9 +80,15 @@ impl KeelServer {
         }
         let mut child = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
         let output = child.stdout.take().context("the standard output is piped")?;
-        match first_url(output) {
-            Some(url) => Ok(Self { child, url, data }),
-            None => {
+        let report = report(output).unwrap_or_default();
+        match (first_url(&report, "http"), first_url(&report, "ws")) {
+            (Some(url), kurento) => Ok(Self {
+                child,
+                url: url.to_owned(),
+                kurento_url: kurento.unwrap_or_default().replace("localhost", "127.0.0.1"),
+                data,
+            }),
+            (None, _) => {
                 // Both may fail only if it has ended by itself.
                 let _ = child.kill();
                 let _ = child.wait();
@@ -99,6 +107,12 @@ impl KeelServer {
     #[must_use]
     pub fn call_url(&self) -> String {
         call_url(&self.url)
+    }
+
+    /// Where the Kurento protocol is spoken: `ws://127.0.0.1:PORT/kurento`; empty when it is off.
+    #[must_use]
+    pub fn kurento_url(&self) -> &str {
+        &self.kurento_url
     }
 
     /// What a client must trust to connect.
@@ -232,20 +246,30 @@ fn binary() -> Result<PathBuf> {
     found.context("there is no `keel` binary beside this program: run `cargo build -p keel` first")
 }
 
-/// The first URL in a server's start-up report; `None` when it ends or says none in time.
-fn first_url(output: impl Read + Send + 'static) -> Option<String> {
-    let (sender, urls) = mpsc::sync_channel(1);
+/// A server's start-up report; `None` when it ends before or says none in time.
+fn report(output: impl Read + Send + 'static) -> Option<String> {
+    let (sender, reports) = mpsc::sync_channel(1);
     // Ends with the server, whose output it reads to the end so that the server never waits for a reader.
     std::thread::spawn(move || {
+        let mut report = String::new();
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            let url = line.split_whitespace().find(|word| word.starts_with("http"));
-            if let Some(url) = url {
-                // Only the first one is waited for.
-                let _ = sender.try_send(url.to_owned());
+            report.push_str(&line);
+            report.push('\n');
+            if line.starts_with(LAST_LINE) {
+                // Only one is waited for.
+                let _ = sender.try_send(std::mem::take(&mut report));
             }
         }
     });
-    urls.recv_timeout(PATIENCE).ok()
+    reports.recv_timeout(PATIENCE).ok()
+}
+
+/// How the last line of a report begins that every report has.
+const LAST_LINE: &str = "  stop ";
+
+/// The first word of a report that begins with this scheme.
+fn first_url<'a>(report: &'a str, scheme: &str) -> Option<&'a str> {
+    report.split_whitespace().find(|word| word.starts_with(scheme) && word.contains("://"))
 }
 
 fn sum_metric(text: &str, name: &str) -> Option<f64> {
@@ -271,11 +295,13 @@ mod tests {
     }
 
     #[test]
-    fn the_first_url_of_the_report_is_taken() {
-        let report =
-            "Keel 0.1.0 is ready.\n\n  open   http://localhost:8080/\n         http://10.0.0.1:8080/\n";
-        assert_eq!(first_url(report.as_bytes()).as_deref(), Some("http://localhost:8080/"));
-        assert_eq!(first_url(&b"error: port in use\n"[..]), None);
+    fn the_first_urls_of_the_report_are_taken() {
+        let text = "Keel 0.1.0 is ready.\n\n  open     http://localhost:8080/\n           http://10.0.0.1:8080/\n  \
+                    kurento  ws://localhost:8888/kurento\n  stop     Ctrl-C\n";
+        let said = report(text.as_bytes()).expect("a whole report");
+        assert_eq!(first_url(&said, "http"), Some("http://localhost:8080/"));
+        assert_eq!(first_url(&said, "ws"), Some("ws://localhost:8888/kurento"));
+        assert_eq!(report(&b"error: port in use\n"[..]), None);
         assert_eq!(call_url("https://localhost:8443/"), "wss://127.0.0.1:8443/call");
     }
 }

@@ -2,7 +2,8 @@
 
 use keel_media::rtp::Ssrc;
 use keel_media::session::sdp::{
-    HostCandidate, LocalDescription, Peers, RemoteCandidate, RemoteDescription, SendStream, Trickled, answer,
+    HostCandidate, LocalDescription, Peers, RemoteCandidate, RemoteDescription, Restrictions, SendStream,
+    Trickled, answer,
 };
 use std::net::SocketAddr;
 
@@ -41,5 +42,7 @@ fn local() -> LocalDescription {
         stream_id: "stream".into(),
         audio: stream(10),
         video: stream(20),
+        restrictions: Restrictions::default(),
+        data_channels: true,
     }
 }

@@ -1,6 +1,12 @@
-//! The call protocol.
+//! The protocols of pages and of applications.
 
 /// Three browsers send the lines of `play`; whatever they are, nothing is left once all have gone.
 pub fn signaling(play: &[u8]) {
     keel_signaling::fuzz_call_protocol(play);
+}
+
+/// Two applications send the lines of `play` as Kurento requests; the objects they make are those of a model,
+/// and nothing is left once all have gone.
+pub fn kurento(play: &[u8]) {
+    keel_signaling::fuzz_kurento_protocol(play);
 }

@@ -1,5 +1,6 @@
 //! What peers report and ask for.
 
+use super::sink::SinkCounters;
 use super::{DropReason, Forwarder};
 use crate::id::{SessionId, SinkId, TrackId};
 use crate::pipeline::MediaKind;
@@ -17,13 +18,23 @@ impl Forwarder {
             }
             Feedback::Reception(report) => self.handle_reception(session, report, now),
             Feedback::Nack { media_ssrc, lost } => self.handle_nack(session, *media_ssrc, lost, now),
-            Feedback::Pli { media_ssrc } | Feedback::Fir { media_ssrc, .. } => {
-                self.handle_keyframe_request(session, *media_ssrc, now);
+            Feedback::Pli { media_ssrc } => {
+                self.handle_keyframe_request(session, *media_ssrc, |counters| &mut counters.pli, now);
+            }
+            Feedback::Fir { media_ssrc, .. } => {
+                self.handle_keyframe_request(session, *media_ssrc, |counters| &mut counters.fir, now);
             }
             Feedback::Bye { ssrcs } => self.handle_bye(session, ssrcs),
-            // Until issue 4 gives every subscriber its own rate, nothing follows from its estimate.
-            Feedback::Remb { .. } => {}
+            Feedback::Remb { bitrate } => self.handle_remb(session, *bitrate),
         }
+    }
+
+    /// Whether media of any of the session's streams arrives.
+    #[must_use]
+    pub fn receives_from(&self, session: SessionId) -> bool {
+        let peer = self.peers_by_session.get(&session).and_then(|key| self.peers.get(*key));
+        let sources = peer.map(|peer| peer.sources.as_slice()).unwrap_or_default();
+        sources.iter().any(|track| self.sources.get(track.number()).is_some_and(|source| source.flow.flowing))
     }
 
     /// Asks the publisher of a video source for a keyframe; `false` where there is no such source, or
@@ -108,10 +119,16 @@ impl Forwarder {
         }
     }
 
-    fn handle_keyframe_request(&mut self, session: SessionId, media_ssrc: Ssrc, now: Instant) {
+    fn handle_keyframe_request(
+        &mut self,
+        session: SessionId,
+        media_ssrc: Ssrc,
+        counter: fn(&mut SinkCounters) -> &mut u64,
+        now: Instant,
+    ) {
         let Some(id) = self.sink_by_ssrc(session, media_ssrc) else { return };
         let Some(sink) = self.sinks.get_mut(id.number()) else { return };
-        sink.counters.keyframe_requests += 1;
+        *counter(&mut sink.counters) += 1;
         self.request_keyframe(id, now);
     }
 

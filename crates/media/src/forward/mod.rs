@@ -48,9 +48,11 @@ mod drop;
 mod fan_out;
 mod feedback;
 mod keyframe;
+mod limit;
 mod loss;
 mod output;
 mod peer;
+mod rate;
 mod receive_cap;
 mod reception;
 mod repair;
@@ -184,6 +186,7 @@ impl Forwarder {
             && let Some(peer) = self.peers.get_mut(source.peer)
         {
             peer.sources.retain(|kept| *kept != track);
+            self.renew_allowance_of(source.peer);
             self.release_peer(source.peer);
         }
     }
@@ -232,11 +235,15 @@ impl Forwarder {
         if !source.flow.flowing {
             outgoing.set_flowing(false, &mut self.outputs);
         }
+        let wants_keyframe = source.kind == MediaKind::Video && source.flow.flowing;
+        if wants_keyframe {
+            source.keyframe.wish(now);
+        }
         if incompatible {
             outgoing.tell_no_common_codec(&mut self.outputs);
         }
-        if source.kind == MediaKind::Video && source.flow.flowing {
-            source.keyframe.wish(now);
+        self.renew_allowance(track);
+        if wants_keyframe {
             self.serve_source(track, now);
         }
         true
@@ -260,6 +267,7 @@ impl Forwarder {
                 self.fresh.retain(|fresh| *fresh != connection.source);
             }
         }
+        self.renew_allowance(connection.source);
     }
 
     /// Takes a packet in plaintext that came on the stream itself. `index` is its SRTP packet index,

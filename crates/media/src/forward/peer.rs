@@ -17,26 +17,26 @@ pub(super) struct Peer {
     /// The latest round trip of any of its sinks.
     pub(super) round_trip: Option<Duration>,
     arrivals: Option<ArrivalLog>,
-    cap: Option<ReceiveCap>,
+    pub(super) cap: ReceiveCap,
     /// The stream that arrived last; feedback names one although it concerns all.
     media_ssrc: Ssrc,
 }
 
 impl Peer {
-    pub(super) const fn new(session: SessionId) -> Self {
+    pub(super) fn new(session: SessionId) -> Self {
         Self {
             session,
             sources: Vec::new(),
             sinks: Vec::new(),
             round_trip: None,
             arrivals: None,
-            cap: None,
+            cap: ReceiveCap::default(),
             media_ssrc: Ssrc::new(0),
         }
     }
 
     /// Notes a packet of any kind for the bandwidth estimate: on the publisher's side by arrival times
-    /// where transport-wide feedback was agreed, on ours by a cap where only that was.
+    /// where transport-wide feedback was agreed, on ours by what arrives where only a cap was.
     pub(super) fn note_arrival(
         &mut self,
         parameters: &RtpParameters,
@@ -54,9 +54,12 @@ impl Peer {
                 if let Some(number) = number.map(|number| SeqNo::new(u16::from_be_bytes(*number))) {
                     self.arrivals.get_or_insert_with(|| ArrivalLog::new(number, now)).note(number, now);
                 }
+                if agreed(|format| format.remb) {
+                    self.cap.note_counted(now);
+                }
             }
             None if agreed(|format| format.remb) => {
-                self.cap.get_or_insert_with(|| ReceiveCap::new(now)).note(packet.len() as u64, now);
+                self.cap.note(packet.len() as u64, now);
             }
             None => {}
         }
@@ -68,17 +71,14 @@ impl Peer {
         if let Some(arrivals) = &mut self.arrivals {
             due.extend(arrivals.take_due(now, self.media_ssrc).into_iter().map(Report::TransportFeedback));
         }
-        if let Some(cap) = &mut self.cap {
-            let bitrate = cap.take_due(now);
-            due.extend(bitrate.map(|bitrate| Report::Remb { bitrate, ssrcs: vec![self.media_ssrc] }));
-        }
+        let bitrate = self.cap.take_due(now);
+        due.extend(bitrate.map(|bitrate| Report::Remb { bitrate, ssrcs: vec![self.media_ssrc] }));
         due
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let arrivals = self.arrivals.as_ref().and_then(ArrivalLog::poll_timeout);
-        let cap = self.cap.as_ref().and_then(ReceiveCap::poll_timeout);
-        arrivals.into_iter().chain(cap).min()
+        arrivals.into_iter().chain(self.cap.poll_timeout()).min()
     }
 
     /// The round trip to this peer, or an assumption.

@@ -14,6 +14,8 @@ pub(super) struct Reception {
     received: u64,
     expected_before: u64,
     received_before: u64,
+    /// As the last report gave it.
+    fraction_lost: u8,
     begun: Instant,
     transit: Option<(ClockRate, u32)>,
     /// In sixteenths of a clock unit, as RFC 3550 §A.8 keeps it.
@@ -31,6 +33,7 @@ impl Reception {
             received: 0,
             expected_before: 0,
             received_before: 0,
+            fraction_lost: 0,
             begun: now,
             transit: None,
             jitter: 0,
@@ -70,6 +73,7 @@ impl Reception {
         self.expected_before = expected;
         self.received_before = self.received;
         let fraction_lost = (lost_since << 8).checked_div(expected_since).unwrap_or(0).min(255) as u8;
+        self.fraction_lost = fraction_lost;
         let (last_sr, delay_since_sr) = self.last_sr.map_or((0, 0), |(ntp, at)| {
             // RFC 3550 §6.4.1: DLSR counts 65536ths of a second.
             let delay = now.saturating_duration_since(at).as_micros() * 65_536 / 1_000_000;
@@ -99,6 +103,11 @@ impl Reception {
     pub(super) const fn jitter(&self) -> Duration {
         let ticks = self.jitter >> 4;
         self.clock.duration(if ticks > u32::MAX as u64 { u32::MAX } else { ticks as u32 })
+    }
+
+    /// The share lost in the interval before the last report, in 256ths.
+    pub(super) const fn fraction_lost(&self) -> u8 {
+        self.fraction_lost
     }
 
     /// Whether anything came since the last report.

@@ -1,6 +1,7 @@
 //! One outgoing stream: what one subscriber receives of one kind.
 
 use super::departure::{Departure, Extensions, Fields, HeaderBuffer};
+use super::rate::RateMeter;
 use super::repair::{RepairRing, Stored};
 use super::retransmit::{Retransmitter, Wanted};
 use super::rewrite::{Rewriter, Withheld};
@@ -12,7 +13,7 @@ use super::timeline::Timeline;
 use super::{DropReason, SinkConfig};
 use crate::id::{SinkId, TrackId};
 use crate::rtp::rtcp::{ReceptionReport, Report};
-use crate::rtp::{AbsSendTime, ClockRate, ExtSeq, PayloadType, RtpTime, SeqNo};
+use crate::rtp::{AbsSendTime, Bitrate, BitrateLimits, ClockRate, ExtSeq, PayloadType, RtpTime, SeqNo};
 use std::time::{Duration, Instant};
 
 /// One outgoing stream.
@@ -27,6 +28,10 @@ pub(super) struct Sink {
     pub(super) newest_departure: Option<Instant>,
     pub(super) round_trip: RoundTrip,
     pub(super) counters: SinkCounters,
+    pub(super) rate: RateMeter,
+    pub(super) limits: BitrateLimits,
+    /// What the subscriber's connection carries by its own estimate, all streams together.
+    pub(super) remb: Option<Bitrate>,
     numbers: Numbers,
     timeline: Timeline,
     clock: Option<ClockRate>,
@@ -58,7 +63,8 @@ pub(super) struct SinkCounters {
     pub(super) bytes: u64,
     pub(super) nacked: u64,
     pub(super) retransmitted: u64,
-    pub(super) keyframe_requests: u64,
+    pub(super) pli: u64,
+    pub(super) fir: u64,
     pub(super) reported: Option<ReceptionReport>,
 }
 
@@ -86,6 +92,9 @@ impl Sink {
             newest_departure: None,
             round_trip: RoundTrip::default(),
             counters: SinkCounters::default(),
+            rate: RateMeter::default(),
+            limits: BitrateLimits::default(),
+            remb: None,
             numbers: Numbers::Unused { first },
             timeline,
             clock: None,
@@ -101,6 +110,11 @@ impl Sink {
         }
         self.timeline.switch();
         self.connection = Some(Connection { source, route, report_pending: true, codec_told: false });
+    }
+
+    /// The source it has.
+    pub(super) fn source(&self) -> Option<TrackId> {
+        self.connection.as_ref().map(|connection| connection.source)
     }
 
     /// Drops the source and what waits to be repaired from it.

@@ -10,7 +10,9 @@ use super::window::{Order, ReceiveWindow};
 use crate::codec::Codec;
 use crate::id::{SessionId, SinkId};
 use crate::pipeline::MediaKind;
-use crate::rtp::{ClockRate, ExtSeq, Format, NtpTime, PayloadType, RtpHeader, RtpParameters, RtpTime};
+use crate::rtp::{
+    BitrateLimits, ClockRate, ExtSeq, Format, NtpTime, PayloadType, RtpHeader, RtpParameters, RtpTime,
+};
 use crate::rtp::{SeqNo, Ssrc};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,6 +50,7 @@ pub(super) struct Source {
     pub(super) report_due: Option<Instant>,
     pub(super) flow: Flow,
     pub(super) counters: SourceCounters,
+    pub(super) limits: BitrateLimits,
     earlier: Option<Earlier>,
     timeline: Timeline,
     window: ReceiveWindow,
@@ -118,7 +121,8 @@ pub(super) struct SourceCounters {
     pub(super) received: u64,
     pub(super) nacked: u64,
     pub(super) retransmitted: u64,
-    pub(super) keyframe_requests: u64,
+    pub(super) pli: u64,
+    pub(super) fir: u64,
 }
 
 /// Where a packet belongs on the source's own scales.
@@ -152,6 +156,7 @@ impl Source {
             report_due: None,
             flow: Flow::default(),
             counters: SourceCounters::default(),
+            limits: BitrateLimits::default(),
             earlier: None,
             timeline: Timeline::new(RtpTime::new(0)),
             window: ReceiveWindow::new(FIRST),

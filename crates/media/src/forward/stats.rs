@@ -2,7 +2,7 @@
 
 use super::Forwarder;
 use crate::id::{SinkId, TrackId};
-use crate::pipeline::StreamStats;
+use crate::pipeline::{MediaKind, StreamStats};
 use std::time::Duration;
 
 impl Forwarder {
@@ -23,6 +23,7 @@ impl Forwarder {
     pub fn source_stats(&self, track: TrackId) -> Option<StreamStats> {
         let source = self.sources.get(track.number())?;
         let reception = &source.stream.as_ref()?.reception;
+        let is_video = source.kind == MediaKind::Video;
         Some(StreamStats {
             kind: source.kind,
             ssrc: reception.ssrc().wire(),
@@ -33,9 +34,11 @@ impl Forwarder {
             round_trip: None,
             nacked: source.counters.nacked,
             retransmitted: source.counters.retransmitted,
-            keyframe_requests: source.counters.keyframe_requests,
-            fraction_lost: 0,
-            remb: None,
+            pli: source.counters.pli,
+            fir: source.counters.fir,
+            fraction_lost: reception.fraction_lost(),
+            remb: self.peers.get(source.peer).filter(|_| is_video).and_then(|peer| peer.cap.given()),
+            target_bitrate: None,
         })
     }
 
@@ -54,9 +57,11 @@ impl Forwarder {
             round_trip: sink.round_trip.measured(),
             nacked: sink.counters.nacked,
             retransmitted: sink.counters.retransmitted,
-            keyframe_requests: sink.counters.keyframe_requests,
+            pli: sink.counters.pli,
+            fir: sink.counters.fir,
             fraction_lost: sink.counters.reported.map_or(0, |report| report.fraction_lost),
-            remb: None,
+            remb: sink.remb,
+            target_bitrate: sink.rate.rate(),
         })
     }
 }

@@ -60,6 +60,13 @@ impl Forwarder {
     pub(super) fn serve_source(&mut self, track: TrackId, now: Instant) {
         let Some(source) = self.sources.get_mut(track.number()) else { return };
         let round_trip = self.peers.get(source.peer).map(|peer| peer.estimate_round_trip());
+        if source.report_due.is_some_and(|due| due <= now) && source.flow.flowing {
+            for sink in &source.sinks {
+                if let Some(sink) = self.sinks.get_mut(sink.number()).filter(|sink| sink.flowing) {
+                    sink.rate.look(sink.counters.bytes, now);
+                }
+            }
+        }
         source.report(now, &mut self.seed, &mut self.outputs);
         source.ask_for_losses(now, round_trip.unwrap_or_default(), &mut self.outputs);
         source.ask_for_keyframe(now, &mut self.outputs);
@@ -167,17 +174,18 @@ impl Source {
         let knows_pli = self.parameters.formats.iter().any(|format| format.pli);
         let knows_fir = self.parameters.formats.iter().any(|format| format.fir);
         let report = if knows_pli {
+            self.counters.pli += 1;
             Report::Pli { media_ssrc }
         } else if knows_fir {
             // RFC 5104 §4.3.1.2: a new command has a new number, a repetition the same.
             if ask == Ask::First {
                 self.fir_seq = self.fir_seq.wrapping_add(1);
             }
+            self.counters.fir += 1;
             Report::Fir { media_ssrc, seq: self.fir_seq }
         } else {
             return;
         };
-        self.counters.keyframe_requests += 1;
         outputs.report(self.session, report);
     }
 
@@ -192,6 +200,9 @@ impl Sink {
     pub(super) fn set_flowing(&mut self, flowing: bool, outputs: &mut Outputs) {
         if self.flowing != flowing {
             self.flowing = flowing;
+            if !flowing {
+                self.rate.stop();
+            }
             let (session, kind) = (self.config.session, self.config.kind);
             outputs.push(Output::Flowing { session, kind, incoming: false, flowing });
         }

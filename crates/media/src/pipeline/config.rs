@@ -1,5 +1,6 @@
 //! What a media server, an endpoint and an offer can be told.
 
+use super::Dscp;
 use crate::codec::Codec;
 use crate::rtp::Bitrate;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -47,7 +48,8 @@ impl Default for MediaConfig {
     }
 }
 
-/// Settings of one endpoint.
+/// Settings of one endpoint. Its DTLS certificate is no setting: all have an ECDSA P-256 one, which every
+/// browser accepts (RFC 8827 §6.5).
 #[derive(Clone, Debug, Default)]
 pub struct EndpointOptions {
     /// Shows up in the endpoint's log events; not secret (a connection id, say).
@@ -56,6 +58,8 @@ pub struct EndpointOptions {
     pub data_channels: bool,
     /// Which ways media goes in offers made here.
     pub offer_direction: OfferDirection,
+    /// The code point that every datagram to the peer carries; `None`: the system's default, 0.
+    pub dscp: Option<Dscp>,
 }
 
 /// Which ways media goes in an offer, seen from Keel.
@@ -73,16 +77,16 @@ pub enum OfferDirection {
 /// What of an endpoint can change while it lives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointSettings {
-    /// The most audio that the peer may send: a `b=AS` line in descriptions made from then on.
+    /// The most audio that the peer may send: `b=AS` and `b=TIAS` lines in descriptions made from then on.
     pub audio_receive_max: Option<Bitrate>,
-    /// The most video that the peer may send: a `b=AS` line and the cap of every bandwidth estimate.
+    /// The most video that the peer may send: those lines, and the cap of every bandwidth estimate (REMB).
     pub video_receive_max: Option<Bitrate>,
     /// No bandwidth estimate given to the peer goes below this.
     pub video_receive_min: Option<Bitrate>,
     /// The most video that the peer is sent. Where this peer is the only one to receive a source, that
     /// source is asked (REMB) to send no more.
     pub video_send_max: Option<Bitrate>,
-    /// Below this the peer's own estimate is not believed.
+    /// Below this the peer's own estimate (REMB) is not believed; `None`: below 100 kbit/s.
     pub video_send_min: Option<Bitrate>,
     /// Addresses to announce in place of the server's own of the same family. Counts from the next
     /// gathering.
@@ -92,8 +96,11 @@ pub struct EndpointSettings {
     pub interfaces: Vec<String>,
     /// The only video codec to negotiate; `None`: all that can be forwarded.
     pub video_codec: Option<Codec>,
-    /// The only audio codec to negotiate; `None`: all that can be forwarded.
+    /// The only audio codec to negotiate; `None`: all that can be forwarded. Opus brings RED with it.
     pub audio_codec: Option<Codec>,
+    /// Measure how long packets take from arrival to departure ([`super::EndpointStats::latency`]): one
+    /// more reading of the clock in each round of the worker.
+    pub latency_stats: bool,
 }
 
 /// What [`super::WebRtcEndpoint::generate_offer`] offers.

@@ -37,7 +37,9 @@ pub enum EndpointEvent {
     Dtls(DtlsState),
     /// Media can flow (both ICE and DTLS are up), or no longer can.
     Connection(ConnectionState),
-    /// The peer's first RTP or RTCP packet arrived, or nothing has come for a while.
+    /// The peer's first authenticated RTP or RTCP packet arrived; or no more come: it ended all its streams
+    /// (BYE), closed DTLS, lost consent, or was silent for 4 s (15 s where only audio was negotiated,
+    /// whose receivers report no more often than every 7.5 s).
     Media(ConnectionState),
     /// A data channel is open.
     DataChannelOpened {
@@ -49,14 +51,14 @@ pub enum EndpointEvent {
         /// Its SCTP stream.
         stream: u16,
     },
-    /// Media of this kind began or ceased to arrive from the peer.
+    /// Media of this kind began to arrive from the peer, or none has come for 2 s.
     MediaFlowingIn {
         /// The kind.
         kind: MediaKind,
         /// Began or ceased.
         flowing: bool,
     },
-    /// Media of this kind began or ceased to leave for the peer.
+    /// Media of this kind began to leave for the peer, or none has left for 2 s or its source was taken away.
     MediaFlowingOut {
         /// The kind.
         kind: MediaKind,

@@ -22,6 +22,7 @@
 
 mod config;
 mod data;
+mod dscp;
 mod event;
 mod flow;
 pub(crate) mod graph;
@@ -35,6 +36,7 @@ pub use config::{
     EndpointOptions, EndpointSettings, IceCandidate, MediaConfig, OfferDirection, OfferOptions,
 };
 pub use data::{DataChannelInfo, DataChannelOptions, DataChannelState};
+pub use dscp::Dscp;
 pub use event::{ConnectionState, DtlsState, EndpointEvent, IceState, PipelineEvent, PipelineEvents};
 pub use flow::{ElementKind, Flow, GraphEdge, GraphElement, PipelineGraph};
 pub use kind::{MediaKind, MediaType};

@@ -24,6 +24,9 @@ pub struct EndpointStats {
     pub incoming: Vec<StreamStats>,
     /// Streams that the peer receives.
     pub outgoing: Vec<StreamStats>,
+    /// By kind, the average time from a packet's arrival at Keel to its departure for this peer, since
+    /// [`super::EndpointSettings::latency_stats`] was switched on. Empty while it is off.
+    pub latency: Vec<(MediaKind, Duration)>,
     /// Data channels, open and closed ones.
     pub data_channels: Vec<DataChannelInfo>,
 }
@@ -39,7 +42,8 @@ pub struct StreamStats {
     pub packets: u64,
     /// Payload bytes of those.
     pub bytes: u64,
-    /// Incoming: packets missing by now. Outgoing: as the peer reports; can be negative (RFC 3550 §6.4.1).
+    /// Incoming: packets that are missing by now, repaired ones not among them. Outgoing: as the peer
+    /// reports; negative where duplicates came (RFC 3550 §6.4.1).
     pub packets_lost: i64,
     /// Interarrival jitter (RFC 3550 §6.4.1); outgoing: as the peer reports.
     pub jitter: Duration,
@@ -49,13 +53,18 @@ pub struct StreamStats {
     pub nacked: u64,
     /// Retransmissions: received for incoming, sent for outgoing streams.
     pub retransmitted: u64,
-    /// Keyframe requests: sent for incoming, received for outgoing streams.
-    pub keyframe_requests: u64,
-    /// The fraction of packets lost in the latest report, in 256ths (RFC 3550 §6.4.1).
+    /// Picture loss indications (RFC 4585 §6.3.1): sent for incoming, received for outgoing streams.
+    pub pli: u64,
+    /// Full intra requests (RFC 5104 §4.3.1): sent for incoming, received for outgoing streams.
+    pub fir: u64,
+    /// The fraction of packets lost in 256ths (RFC 3550 §6.4.1), 0..=255: by the latest report that was sent
+    /// for incoming, received for outgoing streams.
     pub fraction_lost: u8,
-    /// The latest bandwidth estimate (REMB): given to the peer for incoming, by the peer for outgoing
-    /// streams.
+    /// Video: the latest bandwidth estimate (REMB) of all the peer's streams together, given to the peer for
+    /// incoming, by the peer for outgoing streams.
     pub remb: Option<Bitrate>,
+    /// Outgoing: payload bits sent per second, over about the last second; `None` while nothing is sent.
+    pub target_bitrate: Option<Bitrate>,
 }
 
 /// Gauges and counters of the whole media server.

@@ -7,6 +7,15 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Bitrate(u64);
 
+/// What a rate may be. Where the two cross, the maximum holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct BitrateLimits {
+    /// At least this.
+    pub min: Option<Bitrate>,
+    /// At most this.
+    pub max: Option<Bitrate>,
+}
+
 impl Bitrate {
     /// The rate of `bits` in one second.
     #[must_use]
@@ -18,6 +27,12 @@ impl Bitrate {
     #[must_use]
     pub const fn as_bps(self) -> u64 {
         self.0
+    }
+
+    /// Both rates together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
     }
 
     /// The rate at which `bytes` passed within `duration`; zero for an empty duration.

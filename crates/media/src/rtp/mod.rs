@@ -10,7 +10,7 @@ mod seq;
 mod ssrc;
 mod time;
 
-pub use bitrate::Bitrate;
+pub use bitrate::{Bitrate, BitrateLimits};
 pub use header::{ExtensionId, ExtensionIter, HeaderError, RtpHeader};
 pub use mid::Mid;
 pub use parameters::{Direction, Extension, ExtensionMap, Format, RtpParameters};

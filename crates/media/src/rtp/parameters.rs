@@ -189,6 +189,17 @@ impl RtpParameters {
 }
 
 impl Direction {
+    /// The ways that both allow.
+    #[must_use]
+    pub const fn common(self, other: Self) -> Self {
+        match (self.sends() && other.sends(), self.receives() && other.receives()) {
+            (true, true) => Self::SendRecv,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::RecvOnly,
+            (false, false) => Self::Inactive,
+        }
+    }
+
     /// Whether Keel sends on this m-line.
     #[must_use]
     pub const fn sends(self) -> bool {

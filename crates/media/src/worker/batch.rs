@@ -16,7 +16,7 @@ mod system;
 mod tests;
 
 pub use receive::{Datagram, ReceiveBatch, Received};
-pub use run::Segmentation;
+pub use run::{Destination, Segmentation};
 pub use send::{FlushReport, SendBatch};
 
 use std::net::{Ipv4Addr, UdpSocket};

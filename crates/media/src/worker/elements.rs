@@ -12,7 +12,7 @@ use crate::pipeline::{
 use crate::rtp::Ssrc;
 use crate::session::Session;
 use crate::session::ice::{IceAgent, IceCredentials};
-use crate::session::sdp::{LocalDescription, SendStream};
+use crate::session::sdp::{LocalDescription, Restrictions, SendStream};
 use rand::Rng;
 use std::time::Instant;
 use tokio::sync::mpsc;
@@ -56,13 +56,16 @@ impl State {
         options: EndpointOptions,
     ) -> Result<(), CreateError> {
         let ice = IceAgent::new(&mut self.rng).map_err(|_| CreateError::Stopped)?;
-        let local = describe(&mut self.rng, ice.local_credentials(), self.certificate.fingerprint().hex());
+        let mut local =
+            describe(&mut self.rng, ice.local_credentials(), self.certificate.fingerprint().hex());
+        local.data_channels = options.data_channels;
         let ufrag = ice.local_credentials().ufrag.clone();
         let seat = Seat {
             session: Session::new(ice, self.certificate.clone(), &mut self.rng),
             endpoint: id,
             rtcp_ssrc: local.audio.ssrc,
             cname: local.cname.as_str().into(),
+            dscp: options.dscp,
             path: None,
             own: Vec::new(),
         };
@@ -70,18 +73,21 @@ impl State {
         self.routes.add(&ufrag, session);
         self.load.add();
         tracing::debug!(%pipeline, endpoint = %id, %session, label = options.label, "endpoint created");
+        let settings = EndpointSettings::default();
         let endpoint = Endpoint {
             pipeline,
             session,
-            local,
+            local: LocalDescription { restrictions: Restrictions::of(&options, &settings), ..local },
             negotiation: Negotiation::New,
             local_sdp: None,
             remote_sdp: None,
             media: [None, None],
+            data: None,
             gathered: false,
             connected: false,
             options,
-            settings: EndpointSettings::default(),
+            settings,
+            latency: None,
         };
         self.endpoints.insert(id, endpoint);
         Ok(())
@@ -95,6 +101,7 @@ impl State {
         self.close_session(now, session);
         self.emit(id, EndpointEvent::Ice(IceState::Closed));
         self.endpoints.remove(&id);
+        self.latency_watched.remove(&id);
         tracing::debug!(endpoint = %id, %session, "endpoint released");
     }
 
@@ -138,5 +145,7 @@ fn describe(rng: &mut impl Rng, ice: &IceCredentials, fingerprint: String) -> Lo
         stream_id: format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64()),
         audio: SendStream { ssrc: ssrcs[0], rtx: None },
         video: SendStream { ssrc: ssrcs[1], rtx: Some(ssrcs[2]) },
+        restrictions: Restrictions::default(),
+        data_channels: false,
     }
 }

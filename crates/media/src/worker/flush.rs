@@ -1,6 +1,6 @@
 //! The end of a tick: reports and forwarded packets are written, sealed and sent.
 
-use super::batch::{FlushReport, Segmentation, SendBatch};
+use super::batch::{Destination, FlushReport, Segmentation, SendBatch};
 use super::own_socket::OwnSockets;
 use super::socket::{MediaSocket, SocketId};
 use super::{Counters, Outgoing, Path, Seat, State};
@@ -155,13 +155,13 @@ impl SendQueue {
         if self.batch.is_full() {
             self.flush(socket, counters);
         }
-        self.batch.reserve(path.remote, path.segmentation, length)
+        self.batch.reserve(Destination { address: path.remote, dscp: path.dscp }, path.segmentation, length)
     }
 
     /// Adds a datagram of ICE or DTLS. They are few, and lost when the batch is full, as any datagram may
     /// be: their protocols repeat them.
-    pub(super) fn push(&mut self, remote: SocketAddr, bytes: &[u8]) {
-        if let Some(place) = self.batch.reserve(remote, Segmentation::Single, bytes.len()) {
+    pub(super) fn push(&mut self, destination: Destination, bytes: &[u8]) {
+        if let Some(place) = self.batch.reserve(destination, Segmentation::Single, bytes.len()) {
             place.copy_from_slice(bytes);
             self.batch.commit(bytes.len());
         }

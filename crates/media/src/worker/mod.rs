@@ -7,15 +7,18 @@
 pub mod batch;
 mod command;
 mod control;
+mod data;
 mod demux;
 mod elements;
 mod endpoint;
 mod flush;
 mod gathering;
+mod latency;
 mod negotiation;
 mod own_socket;
 mod receive;
 mod routing;
+mod settings;
 mod socket;
 mod stats;
 mod table;
@@ -28,11 +31,11 @@ use crate::error::StartError;
 use crate::forward::{DropCounters, DropReason, Forwarder};
 use crate::id::{ElementId, PipelineId, SessionId};
 use crate::pipeline::graph::Graph;
-use crate::pipeline::{EndpointEvent, MediaConfig, PipelineEvent};
+use crate::pipeline::{Dscp, EndpointEvent, MediaConfig, PipelineEvent};
 use crate::rtp::Ssrc;
 use crate::rtp::rtcp::Feedback;
 use crate::session::{Certificate, Session, SessionEvent};
-use batch::{ReceiveBatch, Segmentation};
+use batch::{Destination, ReceiveBatch, Segmentation};
 use command::{CommandInbox, LoadMeter, Reservation};
 use demux::Routes;
 use endpoint::Endpoint;
@@ -41,7 +44,7 @@ use own_socket::OwnSockets;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use socket::{MediaSocket, SocketId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -77,6 +80,8 @@ pub(super) struct State {
     graph: Graph,
     pipelines: BTreeMap<PipelineId, Owner>,
     endpoints: BTreeMap<ElementId, Endpoint>,
+    /// The endpoints whose latency is measured.
+    latency_watched: BTreeSet<ElementId>,
     /// One per shared socket, in the order of the sockets.
     outgoing: Vec<Outgoing>,
     own: OwnSockets,
@@ -102,6 +107,8 @@ struct Seat {
     /// Who says what no stream of Keel's own says: reception reports and feedback.
     rtcp_ssrc: Ssrc,
     cname: Arc<str>,
+    /// What every datagram to the peer carries.
+    dscp: Option<Dscp>,
     /// Where media goes, kept from the session's selected pair.
     path: Option<Path>,
     /// The places of its own sockets; none where it uses the shared ones.
@@ -113,6 +120,7 @@ struct Seat {
 struct Path {
     socket: SocketId,
     remote: SocketAddr,
+    dscp: Option<Dscp>,
     segmentation: Segmentation,
 }
 
@@ -166,6 +174,7 @@ impl Worker {
             graph: Graph::default(),
             pipelines: BTreeMap::new(),
             endpoints: BTreeMap::new(),
+            latency_watched: BTreeSet::new(),
             outgoing: sockets.iter().map(Outgoing::new).collect(),
             own: OwnSockets::new(
                 config.full_sessions_per_worker_max,
@@ -237,6 +246,7 @@ impl Worker {
         }
         self.state.handle_timeouts(now);
         self.state.flush(now, &self.sockets);
+        self.state.measure_latency(now);
         full || commands == COMMANDS_PER_TICK_MAX
     }
 
@@ -310,14 +320,27 @@ impl State {
                 None => None,
             };
             match queue {
-                Some(queue) => queue.push(transmit.remote, &transmit.bytes),
+                Some(queue) => {
+                    let destination = Destination { address: transmit.remote, dscp: seat.dscp };
+                    queue.push(destination, &transmit.bytes);
+                }
                 None => debug_assert!(false, "a session sends from a socket that received for it"),
             }
         }
         self.timers.set(slot_of(id), seat.session.poll_timeout());
+        let mut reached = Vec::new();
         while let Some(event) = self.sessions.get_mut(id).and_then(|seat| seat.session.poll_event()) {
-            self.handle_session_event(id, event);
+            self.handle_session_event(now, id, event, &mut reached);
         }
+        self.settle_path(now, id);
+        // Their events were taken when they happened, so this goes no deeper.
+        for session in reached {
+            self.settle(now, session);
+        }
+    }
+
+    /// Media follows the session's selected pair.
+    fn settle_path(&mut self, now: Instant, id: SessionId) {
         let Some(seat) = self.sessions.get_mut(id) else { return };
         let pair = seat.session.media_path().and_then(|(local, remote)| {
             Some((socket_at(local, &self.outgoing, &self.own, &seat.own)?, remote))
@@ -328,14 +351,22 @@ impl State {
         }
         let segmentation = self.segmentation;
         let came_up = seat.path.is_none();
-        seat.path = pair.map(|(socket, remote)| Path { socket, remote, segmentation });
+        let dscp = seat.dscp;
+        seat.path = pair.map(|(socket, remote)| Path { socket, remote, dscp, segmentation });
         let endpoint = self.endpoints.get(&seat.endpoint).filter(|_| came_up);
         for sink in endpoint.into_iter().flat_map(Endpoint::sinks) {
             self.forwarder.request_keyframe(sink, now);
         }
     }
 
-    fn handle_session_event(&mut self, id: SessionId, event: SessionEvent) {
+    /// Carries out what a session tells. Sessions that were given something to send join `reached`.
+    fn handle_session_event(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        event: SessionEvent,
+        reached: &mut Vec<SessionId>,
+    ) {
         let Some(endpoint) = self.sessions.get(id).map(|seat| seat.endpoint) else { return };
         match event {
             SessionEvent::AddressAdded { local, remote } => {
@@ -356,6 +387,8 @@ impl State {
             SessionEvent::PairSelected { local, remote } => {
                 self.emit(endpoint, EndpointEvent::PairSelected { local, remote });
             }
+            SessionEvent::Media(state) => self.emit(endpoint, EndpointEvent::Media(state)),
+            SessionEvent::Data(event) => self.handle_data_event(now, endpoint, event, reached),
             SessionEvent::PeerClosed => self.emit(endpoint, EndpointEvent::PeerClosed),
         }
     }

@@ -131,8 +131,16 @@ impl State {
             });
             endpoint.media[media.kind as usize] = Some(Media { index: media.index, parameters, track, sink });
         }
+        if endpoint.parameters(MediaKind::Video).is_some() {
+            seat.session.expect_video();
+        }
+        if let Some(data) = negotiated.data {
+            endpoint.data = Some(data);
+            seat.session.allow_data(data.message_bytes_max);
+        }
         seat.session.set_remote(now, remote, negotiated.dtls_role, &mut self.rng);
         self.settle(now, session);
+        self.apply_limits(id);
         for Feed { source, sink, media } in self.graph.feeds_of(id) {
             if let Some(kind) = media.rtp() {
                 self.route(now, source, sink, kind);
@@ -148,7 +156,10 @@ impl State {
             let other = if source == id { sink } else { source };
             let Some(endpoint) = self.endpoints.get(&other).filter(|_| other != id) else { continue };
             let formats = match (&endpoint.negotiation, endpoint.parameters(kind)) {
-                (Negotiation::OfferReceived(offer), _) => offer.formats(kind),
+                (Negotiation::OfferReceived(offer), _) => {
+                    let restriction = endpoint.local.restrictions.of_kind(kind);
+                    offer.formats(kind).map(|formats| restriction.accepted(formats))
+                }
                 (_, Some(parameters)) => Some(parameters.formats.clone()),
                 _ => None,
             };

@@ -5,6 +5,7 @@ use super::demux::{Protocol, classify};
 use super::socket::SocketId;
 use crate::forward::DropReason;
 use crate::id::SessionId;
+use crate::rtp::rtcp::Feedback;
 use crate::session::{self, Arrival, ice};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -42,7 +43,11 @@ impl State {
     ) -> Result<(), DropReason> {
         let id = self.session_at(socket, remote)?;
         let seat = self.sessions.get_mut(id).ok_or(DropReason::UnknownAddress)?;
-        let (header, length, index, arrival) = seat.session.receive_rtp(packet)?;
+        let received = seat.session.receive_rtp(now, packet);
+        if seat.session.has_events() {
+            self.settle(now, id);
+        }
+        let (header, length, index, arrival) = received?;
         let plain = packet.get(..length).ok_or(DropReason::RtpMalformed)?;
         match arrival {
             Arrival::Primary(track) => self.forwarder.handle_rtp(track, index, &header, plain, now),
@@ -59,12 +64,19 @@ impl State {
     ) -> Result<(), DropReason> {
         let id = self.session_at(socket, remote)?;
         let seat = self.sessions.get_mut(id).ok_or(DropReason::UnknownAddress)?;
-        let length = seat.session.receive_rtcp(packet)?;
+        let length = seat.session.receive_rtcp(now, packet)?;
         let plain = packet.get(..length).ok_or(DropReason::RtcpMalformed)?;
         self.feedback.clear();
         let read = session::rtcp::parse(plain, &mut self.feedback);
         for feedback in &self.feedback {
             self.forwarder.handle_feedback(id, feedback, now);
+        }
+        let said_bye = self.feedback.iter().any(|feedback| matches!(feedback, Feedback::Bye { .. }));
+        if said_bye && !self.forwarder.receives_from(id) {
+            seat.session.end_streams();
+        }
+        if seat.session.has_events() {
+            self.settle(now, id);
         }
         read
     }

@@ -1,6 +1,7 @@
 //! A worker's counters, copied out.
 
 use super::State;
+use super::latency::LatencyMeter;
 use crate::id::{ElementId, PipelineId};
 use crate::pipeline::{
     ElementSurvey, EndpointStats, GraphElement, MediaSnapshot, PipelineGraph, PipelineSurvey,
@@ -29,7 +30,8 @@ impl State {
                 .flatten()
                 .filter_map(|media| self.forwarder.sink_stats(media.sink?))
                 .collect(),
-            data_channels: Vec::new(),
+            latency: endpoint.latency.iter().flat_map(LatencyMeter::averages).collect(),
+            data_channels: session.data_channels(),
         })
     }
 

@@ -85,11 +85,7 @@ fn argument(field: &'static Field, default: String) -> Arg {
         .value_name(field.value)
         .help_heading(field.heading())
         .help(help);
-    if field.value == "BOOL" {
-        argument.num_args(0..=1).require_equals(true).default_missing_value("true")
-    } else {
-        argument
-    }
+    if field.value == "BOOL" { argument.num_args(0..=1).default_missing_value("true") } else { argument }
 }
 
 fn default_text(defaults: &toml::Table, key: &str) -> String {
@@ -121,10 +117,16 @@ mod tests {
 
     #[test]
     fn flags_carry_their_text() {
-        let flags = parse(&["--http-port", "9000", "--tls-self-signed", "--workers=2"]);
+        let flags = parse(&["--http-port", "9000", "--tls-self-signed", "--kurento", "false", "--workers=2"]);
         assert_eq!(flags.action, Action::Serve);
         let values: Vec<_> = flags.values.iter().map(|(field, text)| (field.key, text.as_str())).collect();
-        assert_eq!(values, [("http.port", "9000"), ("tls.self_signed", "true"), ("media.workers", "2")]);
+        let expected = [
+            ("http.port", "9000"),
+            ("tls.self_signed", "true"),
+            ("kurento.enabled", "false"),
+            ("media.workers", "2"),
+        ];
+        assert_eq!(values, expected);
     }
 
     #[test]
@@ -152,7 +154,7 @@ mod tests {
             "[env: KEEL_HTTP_ADDRESSES] [default: 127.0.0.1,::1]",
             "--http-port <PORT>",
             "[env: KEEL_HTTP_PORT] [default: 8080]",
-            "--tls-self-signed[=<BOOL>]",
+            "--tls-self-signed [<BOOL>]",
             "[env: KEEL_MEDIA_PORT] [default: 10000]",
             "[env: KEEL_WORKERS] [default: 0]",
             "[env: KEEL_ACCESS] [default: local]",

@@ -200,7 +200,7 @@ mod tests {
         let (_dir, path) = file("[http]\naddresses = [\"10.0.0.1\", \"10.0.0.2\"]\n");
         let vars = variables(&[("KEEL_HTTP_ADDRESSES", " 127.0.0.1, ::1 ")]);
         let settings = settings(Some(&path), &vars, &[]).expect("valid");
-        assert_eq!(settings.http, crate::config::HttpSettings::default());
+        assert_eq!(settings.http, Settings::default().http);
     }
 
     #[test]

@@ -10,7 +10,8 @@ pub(crate) use flags::{Action, Flags, command};
 pub(crate) use validate::worker_count;
 
 pub(crate) use settings::{
-    AccessSetting, HttpSettings, IceServerSetting, LimitSettings, LogFormat, LogSettings, Settings,
+    AccessSetting, FilterSetting, IceServerSetting, KurentoSettings, LimitSettings, LogFormat, LogSettings,
+    Settings,
 };
 
 use std::fmt;

@@ -18,6 +18,7 @@ pub(crate) struct Settings {
     pub(crate) ice_servers: Vec<IceServerSetting>,
     pub(crate) http: HttpSettings,
     pub(crate) tls: TlsSettings,
+    pub(crate) kurento: KurentoSettings,
     pub(crate) media: MediaSettings,
     pub(crate) limits: LimitSettings,
     pub(crate) log: LogSettings,
@@ -59,6 +60,33 @@ pub(crate) struct TlsSettings {
     pub(crate) certificate: String,
     pub(crate) key: String,
     pub(crate) self_signed: bool,
+}
+
+/// `[kurento]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct KurentoSettings {
+    pub(crate) enabled: bool,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) port: u16,
+    pub(crate) tls_port: u16,
+    pub(crate) compression: bool,
+    pub(crate) garbage_collection_s: u64,
+    pub(crate) objects_per_session_max: u32,
+    pub(crate) objects_max: u32,
+    pub(crate) sessions_max: u32,
+    pub(crate) filters: FilterSetting,
+    pub(crate) metadata: String,
+}
+
+/// What becomes of filters, which Keel cannot apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FilterSetting {
+    /// They cannot be created.
+    Refuse,
+    /// They can be created and change nothing.
+    Passthrough,
 }
 
 /// `[media]`
@@ -113,6 +141,7 @@ impl Default for Settings {
             ice_servers: Vec::new(),
             http: HttpSettings::default(),
             tls: TlsSettings::default(),
+            kurento: KurentoSettings::default(),
             media: MediaSettings::default(),
             limits: LimitSettings::default(),
             log: LogSettings::default(),
@@ -123,6 +152,24 @@ impl Default for Settings {
 impl Default for HttpSettings {
     fn default() -> Self {
         Self { addresses: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()], port: 8080 }
+    }
+}
+
+impl Default for KurentoSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            addresses: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            port: 8888,
+            tls_port: 8433,
+            compression: true,
+            garbage_collection_s: 240,
+            objects_per_session_max: 10_000,
+            objects_max: 100_000,
+            sessions_max: 10_000,
+            filters: FilterSetting::Refuse,
+            metadata: String::new(),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) fn config(settings: Settings) -> Result<Config, ConfigErrors> {
     range("ring_timeout_s", settings.ring_timeout_s, 1..=600, &mut errors);
     range("shutdown_deadline_s", settings.shutdown_deadline_s, 1..=600, &mut errors);
     limits(&settings, &mut errors);
+    kurento(&settings, &mut errors);
     addresses(&settings, &mut errors);
     media(&settings, &mut errors);
     tokens(&settings, &mut errors);
@@ -44,15 +45,20 @@ fn access(settings: &Settings, errors: &mut ConfigErrors) -> Access {
         (AccessSetting::Open, true) => Access::Open,
         (AccessSetting::Local, false) => Access::Tokens,
         (AccessSetting::Local, true) => {
-            for address in settings.http.addresses.iter().filter(|address| !address.is_loopback()) {
-                errors.push(
-                    "http.addresses",
-                    format!(
-                        "{address} can be reached from other machines and nobody would be asked for a token. Set \
-                         access_tokens (KEEL_ACCESS_TOKENS), or access = \"open\" (KEEL_ACCESS=open) to let \
-                         everyone in"
-                    ),
-                );
+            let kurento = if settings.kurento.enabled { &settings.kurento.addresses[..] } else { &[] };
+            for (name, addresses) in
+                [("http.addresses", &settings.http.addresses[..]), ("kurento.addresses", kurento)]
+            {
+                for address in addresses.iter().filter(|address| !address.is_loopback()) {
+                    errors.push(
+                        name,
+                        format!(
+                            "{address} can be reached from other machines and nobody would be asked for a token. \
+                             Set access_tokens (KEEL_ACCESS_TOKENS), or access = \"open\" (KEEL_ACCESS=open) to \
+                             let everyone in"
+                        ),
+                    );
+                }
             }
             Access::Local
         }
@@ -83,9 +89,11 @@ fn tls(settings: &Settings, errors: &mut ConfigErrors) -> Tls {
 }
 
 fn addresses(settings: &Settings, errors: &mut ConfigErrors) {
-    for (name, addresses) in
-        [("http.addresses", &settings.http.addresses), ("media.addresses", &settings.media.addresses)]
-    {
+    for (name, addresses) in [
+        ("http.addresses", &settings.http.addresses),
+        ("kurento.addresses", &settings.kurento.addresses),
+        ("media.addresses", &settings.media.addresses),
+    ] {
         if addresses.is_empty() {
             errors.push(name, "is empty; give at least one address");
         }
@@ -136,6 +144,18 @@ fn limits(settings: &Settings, errors: &mut ConfigErrors) {
         ("limits.pipelines", limits.pipelines),
     ] {
         range(name, u64::from(value), 1..=1_000_000, errors);
+    }
+}
+
+fn kurento(settings: &Settings, errors: &mut ConfigErrors) {
+    let kurento = &settings.kurento;
+    range("kurento.garbage_collection_s", kurento.garbage_collection_s, 1..=86_400, errors);
+    for (name, value) in [
+        ("kurento.objects_per_session_max", kurento.objects_per_session_max),
+        ("kurento.objects_max", kurento.objects_max),
+        ("kurento.sessions_max", kurento.sessions_max),
+    ] {
+        range(name, u64::from(value), 1..=10_000_000, errors);
     }
 }
 
@@ -260,6 +280,11 @@ mod tests {
     }
 
     #[test]
+    fn a_protocol_that_is_off_may_have_any_address() {
+        accepted("[kurento]\nenabled = false\naddresses = [\"0.0.0.0\"]\n");
+    }
+
+    #[test]
     fn tokens_on_loopback_are_asked_for() {
         assert_eq!(accepted("access_tokens = [\"0123456789abcdef\"]").access, Access::Tokens);
     }
@@ -306,6 +331,12 @@ mod tests {
             ("[media]\nannounce = [\"0.0.0.0\"]", "media.announce: 0.0.0.0 is no address of a machine"),
             ("[media]\nannounce = [\"1.2.3.4:5\"]", "media.announce: \"1.2.3.4:5\" is neither"),
             ("[media]\nannounce = [\"1.2.3.400\"]", "media.announce: \"1.2.3.400\" is neither"),
+            ("[kurento]\naddresses = []", "kurento.addresses: is empty"),
+            ("[kurento]\naddresses = [\"0.0.0.0\"]", "kurento.addresses: 0.0.0.0 can be reached"),
+            ("[kurento]\ngarbage_collection_s = 0", "kurento.garbage_collection_s: 0 is outside 1 to"),
+            ("[kurento]\nobjects_per_session_max = 0", "kurento.objects_per_session_max: 0 is outside"),
+            ("[kurento]\nobjects_max = 0", "kurento.objects_max: 0 is outside"),
+            ("[kurento]\nsessions_max = 0", "kurento.sessions_max: 0 is outside"),
             ("[limits]\nconnections = 0", "limits.connections: 0 is outside 1 to"),
             ("[limits]\nconnections_per_address = 0", "limits.connections_per_address: 0 is outside"),
             ("[limits]\nsessions_per_worker = 0", "limits.sessions_per_worker: 0 is outside"),

@@ -41,10 +41,33 @@ fn two_starts_on_one_data_directory_do_not_mix() {
 fn a_port_in_use_is_explained() {
     let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = holder.local_addr().expect("an address").port().to_string();
-    let output = run(&["--http-addresses=127.0.0.1", "--media-port=0", "--http-port", &port], &[]);
+    let elsewhere = ["--http-addresses=127.0.0.1", "--kurento-addresses=127.0.0.1", "--media-port=0"];
+    let output = run(&[&elsewhere[..], &["--kurento-port=0", "--http-port", &port]].concat(), &[]);
     let reason = String::from_utf8(output.stderr).expect("text");
     assert!(!output.status.success());
     assert!(reason.contains(&format!("127.0.0.1:{port}")) && reason.contains("--http-port"), "{reason}");
+}
+
+#[test]
+fn a_kurento_port_in_use_is_explained() {
+    let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = holder.local_addr().expect("an address").port().to_string();
+    let elsewhere = ["--http-addresses=127.0.0.1", "--kurento-addresses=127.0.0.1", "--media-port=0"];
+    let output = run(&[&elsewhere[..], &["--http-port=0", "--kurento-port", &port]].concat(), &[]);
+    let reason = String::from_utf8(output.stderr).expect("text");
+    assert!(!output.status.success());
+    assert!(reason.contains("--kurento-port") && reason.contains("--kurento=false"), "{reason}");
+}
+
+#[test]
+fn the_report_says_where_the_kurento_protocol_is() {
+    let plain = Server::start(&[]);
+    assert!(plain.report.contains("  kurento  ws://localhost:"), "{}", plain.report);
+    assert!(!plain.report.contains("wss://"), "{}", plain.report);
+    let secured = Server::start(&["--tls-self-signed"]);
+    assert!(secured.report.contains("  kurento  wss://localhost:"), "{}", secured.report);
+    let without = Server::start(&["--kurento=false"]);
+    assert!(!without.report.contains("kurento"), "{}", without.report);
 }
 
 #[test]

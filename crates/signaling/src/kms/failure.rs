@@ -1,5 +1,6 @@
 //! What goes wrong with a request, in the protocol's own codes.
 
+use keel_media::CreateError;
 use std::fmt;
 
 /// Why a request fails: a code of the protocol and words for the application's log.
@@ -17,6 +18,17 @@ impl Failure {
     /// KMS: an object that is not, or no longer, there.
     pub(crate) fn object_not_found(id: &str) -> Self {
         Self::new(Code::MediaObjectNotFound, format!("Object '{id}' not found"))
+    }
+}
+
+impl From<CreateError> for Failure {
+    fn from(error: CreateError) -> Self {
+        let code = match error {
+            CreateError::Full => Code::NotEnoughResources,
+            CreateError::Released => Code::MediaObjectNotFound,
+            CreateError::Stopped => Code::Unexpected,
+        };
+        Self::new(code, error.to_string())
     }
 }
 
@@ -43,6 +55,11 @@ macro_rules! codes {
             /// `error.data.type`; empty where the protocol has no `data`.
             pub(crate) const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The number as text, for metrics.
+            pub(crate) const fn label(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($number),)* }
             }
         }
     };
@@ -103,6 +120,8 @@ codes! {
     ProcessOffer = 40205, "SDP_END_POINT_PROCESS_OFFER_ERROR";
     /// An answer could not be taken.
     ProcessAnswer = 40206, "SDP_END_POINT_PROCESS_ANSWER_ERROR";
+    /// The two sides cannot agree: they have no codec in common.
+    SdpConfiguration = 40207, "SDP_CONFIGURATION_ERROR";
     /// The endpoint has been negotiated.
     AlreadyNegotiated = 40208, "SDP_END_POINT_ALREADY_NEGOTIATED";
     /// An answer without an offer.

@@ -1,7 +1,8 @@
 //! A server for one test, and plain HTTP requests to it.
 
+use axum::Router;
 use keel_media::{MediaConfig, MediaServer};
-use keel_signaling::{AppState, Config, Store, router};
+use keel_signaling::{AppState, Config, Store, kurento_router, router};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -14,9 +15,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// A running server. It ends with the test.
 pub(crate) struct Keel {
     pub(crate) address: SocketAddr,
+    /// Where the Kurento protocol is spoken.
+    pub(crate) kurento: SocketAddr,
     pub(crate) state: AppState,
     pub(crate) media: MediaServer,
-    serving: JoinHandle<std::io::Result<()>>,
+    serving: [JoinHandle<std::io::Result<()>>; 2],
 }
 
 /// An HTTP answer.
@@ -41,11 +44,9 @@ impl Keel {
         })
         .expect("media starts on loopback");
         let state = AppState::new(config, media.clone(), store);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
-        let address = listener.local_addr().expect("bound");
-        let service = router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        let serving = tokio::spawn(async move { axum::serve(listener, service).await });
-        Self { address, state, media, serving }
+        let (address, page) = serve(router(state.clone())).await;
+        let (kurento, protocol) = serve(kurento_router(state.clone())).await;
+        Self { address, kurento, state, media, serving: [page, protocol] }
     }
 
     pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
@@ -72,8 +73,15 @@ impl Keel {
 
 impl Drop for Keel {
     fn drop(&mut self) {
-        self.serving.abort();
+        self.serving.iter().for_each(JoinHandle::abort);
     }
+}
+
+async fn serve(router: Router) -> (SocketAddr, JoinHandle<std::io::Result<()>>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    (address, tokio::spawn(async move { axum::serve(listener, service).await }))
 }
 
 impl Answer {

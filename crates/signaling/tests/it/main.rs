@@ -5,5 +5,6 @@ mod calling;
 mod doors;
 mod frames;
 mod keel;
+mod kurento;
 mod registration;
 mod shutdown;

@@ -56,8 +56,11 @@ impl Wire {
                 self.note(|report| report.nacks_received += packets_asked_for(nack));
             } else if packet.is::<TransportLayerCc>() {
                 self.note(|report| report.transport_feedback_received += 1);
-            } else if packet.is::<ReceiverEstimatedMaximumBitrate>() {
-                self.note(|report| report.bitrate_estimates_received += 1);
+            } else if let Some(estimate) = packet.downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
+                self.note(|report| {
+                    report.bitrate_estimates_received += 1;
+                    report.bitrate_estimate = Some(estimate.bitrate as u64);
+                });
             }
         }
     }

@@ -65,7 +65,7 @@ fn the_round_trip_comes_from_the_subscribers_report() {
     stage.advance(Duration::from_millis(530));
     let report = ReceptionReport {
         ssrc: Ssrc::new(0x2000),
-        fraction_lost: 0,
+        fraction_lost: 7,
         lost: -3,
         highest: 0,
         jitter: 900,
@@ -73,7 +73,14 @@ fn the_round_trip_comes_from_the_subscribers_report() {
         delay_since_sr: 32_768,
     };
     stage.feedback(BOB, &Feedback::Reception(report));
+    for _ in 0..2 {
+        stage.feedback(BOB, &Feedback::Pli { media_ssrc: Ssrc::new(0x2000) });
+    }
+    stage.feedback(BOB, &Feedback::Fir { media_ssrc: Ssrc::new(0x2000), seq: 1 });
     let stats = stage.forwarder.sink_stats(sink).expect("the sink exists");
+    assert_eq!((stats.pli, stats.fir, stats.fraction_lost), (2, 1, 7));
+    let asked = stage.forwarder.source_stats(track).expect("it sends");
+    assert_eq!((asked.pli, asked.fir), (1, 0), "three wishes are one request, which the publisher knows");
     assert_eq!(stats.round_trip, Some(Duration::from_millis(30)));
     assert_eq!((stats.packets_lost, stats.jitter), (-3, Duration::from_millis(10)));
 }
@@ -107,6 +114,8 @@ fn a_publisher_is_reported_on_every_second_while_it_sends() {
     assert_eq!((last.ssrc, last.last_sr), (Ssrc::new(0x1000), NTP.middle()));
     assert!((8..=18).contains(&last.fraction_lost), "5 % in 256ths, {}", last.fraction_lost);
     assert!((25..=30).contains(&last.lost), "{}", last.lost);
+    let stats = stage.forwarder.source_stats(track).expect("it sends");
+    assert_eq!(stats.fraction_lost, last.fraction_lost);
     stage.advance(Duration::from_secs(10));
     let after = stage.take_reports(ALICE);
     assert!(after.iter().filter(|report| matches!(report, Report::Reception(_))).count() <= 1);
@@ -154,4 +163,22 @@ fn a_publisher_that_knows_only_remb_gets_a_cap_above_what_it_sends() {
         })
         .collect();
     assert_eq!(caps, [(Bitrate::bps(1_000_000), vec![Ssrc::new(0x1000)])]);
+}
+
+#[test]
+fn what_is_sent_over_the_last_second_is_known_while_it_is_sent() {
+    let mut stage = Stage::new(1);
+    let track = stage.publish(ALICE);
+    let sink = stage.subscribe(track, BOB, 0x2000);
+    let mut publisher = Publisher::new(0x1000, 500, 0);
+    for frame in 0..200 {
+        stage.send_all(track, &publisher.frame(10, frame == 0));
+        stage.advance(Duration::from_millis(20));
+    }
+    // 10 packets of 6 bytes, 50 times a second.
+    let rate = stage.forwarder.sink_stats(sink).expect("the sink exists").target_bitrate;
+    let rate = rate.expect("four seconds have passed").as_bps();
+    assert!((23_000..=25_000).contains(&rate), "{rate} bit/s");
+    stage.advance(Duration::from_secs(5));
+    assert_eq!(stage.forwarder.sink_stats(sink).expect("the sink exists").target_bitrate, None);
 }

@@ -21,14 +21,15 @@ pub struct Answer {
     pub negotiated: Negotiated,
 }
 
-/// Answers `offer`: accepts the first audio and the first video m-line of its bundle and refuses the rest,
-/// data channels among them. Every number in the answer is the offerer's own (payload types, extension ids).
+/// Answers `offer`: accepts the first audio and the first video m-line of its bundle, the first of data
+/// channels where `local` wants them, and refuses the rest. Every number in the answer is the offerer's own (payload types, extension ids).
 /// `peers` are the endpoints this one is connected to, as far as their formats are known: the answer lists
 /// only what all of them take.
 ///
 /// # Errors
-/// [`NegotiationError::NoCommonCodec`] when an m-line of DTLS-SRTP has no format that Keel forwards and all
-/// `peers` accept; [`NegotiationError::Invalid`] when the offer lacks what DTLS-SRTP on one port needs.
+/// [`NegotiationError::NoCommonCodec`] when an m-line of DTLS-SRTP has no format that Keel forwards, its owner
+/// allows and all `peers` accept; [`NegotiationError::Invalid`] when the offer lacks what DTLS-SRTP on one
+/// port needs.
 pub fn answer(
     offer: &RemoteDescription,
     local: &LocalDescription,
@@ -38,8 +39,15 @@ pub fn answer(
     let mut sections = Vec::new();
     let mut bundle = Vec::new();
     let mut media: Vec<NegotiatedMedia> = Vec::new();
+    let data = offer.data_section().filter(|_| local.data_channels);
     // RFC 3264 §6: as many m-lines as the offer, in its order.
     for section in &offer.media {
+        if data.is_some_and(|data| data.index == section.index) {
+            offer.transport.require_secure()?;
+            bundle.extend(section.mid.filter(|mid| offer.bundles.iter().any(|group| group.contains(mid))));
+            sections.push(section.accepted_data(local, dtls_role.setup()));
+            continue;
+        }
         let refuse = || {
             let (name, first_format) = &section.written;
             write::refused(name, &section.protocol, first_format, section.mid)
@@ -53,7 +61,7 @@ pub fn answer(
             // RFC 9143 §7.3: only what the offer bundled.
             bundle.extend(section.mid.filter(|mid| offer.bundles.iter().any(|group| group.contains(mid))));
         }
-        let formats = match agreed_formats(section, kind, peers) {
+        let formats = match agreed_formats(section, kind, local, peers) {
             // RFC 3264 §6: rejected for want of a common format. An m-line of plain RTP carries nothing here
             // anyway, so that is no error; KMS's clients expect an answer.
             Err(NegotiationError::NoCommonCodec(_)) if section.protection == Protection::Plain => {
@@ -84,11 +92,11 @@ pub fn answer(
     let agent = if offer.transport.ice_lite { IceAgent::Full } else { IceAgent::Lite };
     let uses_ice = sections.iter().any(|section| section.has_attribute("ice-ufrag"));
     let sdp = write::description(local, uses_ice.then_some(agent), &bundle, sections);
-    Ok(Answer { sdp, negotiated: Negotiated { media, dtls_role } })
+    Ok(Answer { sdp, negotiated: Negotiated { media, data: data.and_then(RemoteMedia::data), dtls_role } })
 }
 
 /// The kind of an m-line that Keel accepts. Later m-lines of a kind belong to endpoints with many tracks,
-/// which do not exist yet; data channels come with them.
+/// which do not exist yet.
 fn accepted_kind(offer: &RemoteDescription, section: &RemoteMedia) -> Option<MediaKind> {
     let kind = section.kind.media()?;
     offer.section(kind).filter(|accepted| accepted.index == section.index).map(|_| kind)
@@ -103,9 +111,11 @@ fn require_one_secure_port(offer: &RemoteDescription, section: &RemoteMedia) -> 
 fn agreed_formats(
     section: &RemoteMedia,
     kind: MediaKind,
+    local: &LocalDescription,
     peers: &Peers,
 ) -> Result<Vec<SdpFormat>, NegotiationError> {
-    let mut formats = agree(kind, &section.formats, peers.of(kind))?;
+    let own = local.restrictions.of_kind(kind).restrict(&section.formats);
+    let mut formats = agree(kind, &own, peers.of(kind))?;
     let counted = section.extensions.iter().any(|e| e.extension == Extension::TransportSequenceNumber);
     for format in &mut formats {
         // Feedback on transport-wide numbers has no meaning for packets that carry none.

@@ -1,5 +1,6 @@
 //! Which datagrams one message to the kernel may hold.
 
+use crate::pipeline::Dscp;
 use std::net::SocketAddr;
 use std::ops::Range;
 
@@ -17,10 +18,26 @@ pub enum Segmentation {
     Single,
 }
 
+/// Where a datagram goes, and what the network is asked on the way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Destination {
+    /// Where.
+    pub address: SocketAddr,
+    /// The code point in its IP header; `None`: the socket's own.
+    pub dscp: Option<Dscp>,
+}
+
+impl From<SocketAddr> for Destination {
+    /// With the socket's own code point.
+    fn from(address: SocketAddr) -> Self {
+        Self { address, dscp: None }
+    }
+}
+
 /// One destination's consecutive datagrams, all of the first one's size but for a shorter last one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Run {
-    pub(super) destination: SocketAddr,
+    pub(super) destination: Destination,
     segmentation: Segmentation,
     start: usize,
     length: usize,
@@ -30,7 +47,7 @@ pub(super) struct Run {
 impl Run {
     /// A run of the one datagram at `start..start + length` of the arena.
     pub(super) fn new(
-        destination: SocketAddr,
+        destination: Destination,
         segmentation: Segmentation,
         start: usize,
         length: usize,
@@ -41,7 +58,7 @@ impl Run {
     /// Appends the next `length` bytes of the arena as a datagram, if the rules of a run allow it.
     pub(super) fn extend(
         &mut self,
-        destination: SocketAddr,
+        destination: Destination,
         segmentation: Segmentation,
         length: usize,
     ) -> bool {
@@ -94,8 +111,8 @@ mod tests {
     use super::*;
     use Segmentation::{Offloaded, Single};
 
-    fn destination(port: u16) -> SocketAddr {
-        ([192, 0, 2, 1], port).into()
+    fn destination(port: u16) -> Destination {
+        SocketAddr::from(([192, 0, 2, 1], port)).into()
     }
 
     /// How many of `lengths` one run takes after a first datagram.
@@ -127,6 +144,9 @@ mod tests {
         assert!(!run.extend(destination(1), Single, 10));
         let mut run = Run::new(destination(1), Single, 0, 10);
         assert!(!run.extend(destination(1), Single, 10));
+        let mut run = Run::new(destination(1), Offloaded, 0, 10);
+        let marked = Destination { dscp: Dscp::new(46), ..destination(1) };
+        assert!(!run.extend(marked, Offloaded, 10), "a message has one code point");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Collects outgoing datagrams side by side, and sends them all at once.
 
-use super::run::{Run, Segmentation};
+use super::run::{Destination, Run, Segmentation};
 use super::system;
 use std::io;
 use std::net::SocketAddr;
@@ -45,7 +45,7 @@ pub struct FlushReport {
 
 #[derive(Clone, Copy, Debug)]
 struct Reserved {
-    destination: SocketAddr,
+    destination: Destination,
     segmentation: Segmentation,
     length_max: usize,
 }
@@ -76,7 +76,7 @@ impl SendBatch {
     /// `length_max` is that of a UDP datagram.
     pub fn reserve(
         &mut self,
-        destination: SocketAddr,
+        destination: Destination,
         segmentation: Segmentation,
         length_max: usize,
     ) -> Option<&mut [u8]> {
@@ -162,7 +162,7 @@ fn send_runs(fd: BorrowedFd<'_>, arena: &[u8], mut runs: &[Run], report: &mut Fl
                 let sent_before = report.sent;
                 send_runs(fd, arena, &singles, report);
                 if report.sent > sent_before {
-                    report.unsegmented.push(first.destination);
+                    report.unsegmented.push(first.destination.address);
                 }
             }
         }
@@ -207,7 +207,7 @@ mod tests {
     // does not wait.
     #[test]
     fn full_buffers_drop_and_signals_ask_again() {
-        let run = Run::new(([127, 0, 0, 1], 9).into(), Segmentation::Offloaded, 0, 10);
+        let run = Run::new(SocketAddr::from(([127, 0, 0, 1], 9)).into(), Segmentation::Offloaded, 0, 10);
         for (code, expected) in [
             (libc::EAGAIN, Refusal::NoBuffer),
             (libc::ENOBUFS, Refusal::NoBuffer),
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_batch_is_full_before_a_datagram_would_not_fit() {
-        let destination = ([127, 0, 0, 1], 9).into();
+        let destination = SocketAddr::from(([127, 0, 0, 1], 9)).into();
         for length in [1, 1200, DATAGRAM_MAX] {
             let mut batch = SendBatch::new();
             while !batch.is_full() {

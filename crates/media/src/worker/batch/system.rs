@@ -7,6 +7,7 @@
 
 use super::address::SocketName;
 use super::run::Run;
+use crate::pipeline::Dscp;
 use libc::{c_int, cmsghdr, iovec, mmsghdr, socklen_t};
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -28,23 +29,44 @@ pub(super) struct Arrival {
     pub(super) truncated: bool,
 }
 
-/// The control message that has the kernel cut a message into datagrams.
+/// One control message, with room for a value of up to four bytes. An array of them is what the kernel
+/// reads: each is as long as `CMSG_SPACE` says.
 #[derive(Clone, Copy)]
 #[repr(C)]
-struct SegmentSize {
+struct Control {
     header: cmsghdr,
-    size: u16,
+    value: [u8; 4],
 }
 
-impl SegmentSize {
-    fn new(size: u16) -> Self {
+/// Control messages of one message at most: how to cut it, and its code point.
+const CONTROLS_MAX: usize = 2;
+
+impl Control {
+    fn new<const LENGTH: usize>(level: c_int, kind: c_int, bytes: [u8; LENGTH]) -> Self {
+        const { assert!(LENGTH <= 4, "no value has more") };
         let mut header = no_control();
-        // What CMSG_LEN gives: `size` follows the header without a gap. The types differ between C
+        // What CMSG_LEN gives: the value follows the header without a gap. The types differ between C
         // libraries.
-        header.cmsg_len = (mem::offset_of!(Self, size) + size_of::<u16>()) as _;
-        header.cmsg_level = libc::SOL_UDP;
-        header.cmsg_type = libc::UDP_SEGMENT;
-        Self { header, size }
+        header.cmsg_len = (mem::offset_of!(Self, value) + LENGTH) as _;
+        header.cmsg_level = level;
+        header.cmsg_type = kind;
+        let mut value = [0; 4];
+        value[..LENGTH].copy_from_slice(&bytes);
+        Self { header, value }
+    }
+
+    /// Has the kernel cut a message into datagrams of this size.
+    fn segment_size(size: u16) -> Self {
+        Self::new(libc::SOL_UDP, libc::UDP_SEGMENT, size.to_ne_bytes())
+    }
+
+    /// Sets the code point of a message to this destination.
+    fn traffic_class(destination: SocketAddr, dscp: Dscp) -> Self {
+        let class = c_int::from(dscp.traffic_class()).to_ne_bytes();
+        match destination {
+            SocketAddr::V4(_) => Self::new(libc::SOL_IP, libc::IP_TOS, class),
+            SocketAddr::V6(_) => Self::new(libc::SOL_IPV6, libc::IPV6_TCLASS, class),
+        }
     }
 }
 
@@ -56,7 +78,7 @@ impl SegmentSize {
 pub(super) fn send(fd: BorrowedFd<'_>, arena: &[u8], runs: &[Run]) -> io::Result<usize> {
     let mut names = [SocketName::EMPTY; MESSAGES_MAX];
     let mut parts = [NO_PART; MESSAGES_MAX];
-    let mut controls = [SegmentSize { header: no_control(), size: 0 }; MESSAGES_MAX];
+    let mut controls = [[Control { header: no_control(), value: [0; 4] }; CONTROLS_MAX]; MESSAGES_MAX];
     let mut messages = [no_message(); MESSAGES_MAX];
     let count = runs.len().min(MESSAGES_MAX);
     let places = names.iter_mut().zip(&mut parts).zip(&mut controls).zip(&mut messages);
@@ -64,21 +86,28 @@ pub(super) fn send(fd: BorrowedFd<'_>, arena: &[u8], runs: &[Run]) -> io::Result
         let bytes = &arena[run.range()];
         // The kernel does not write to what it sends.
         *part = iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-        let (address, length) = SocketName::new(run.destination);
+        let (address, length) = SocketName::new(run.destination.address);
         *name = address;
         let header = &mut message.msg_hdr;
         header.msg_name = ptr::from_mut(name).cast();
         header.msg_namelen = length as socklen_t;
         header.msg_iov = part;
         header.msg_iovlen = 1;
-        if let Some(size) = run.segment_size() {
-            *control = SegmentSize::new(size);
-            header.msg_control = ptr::from_mut(control).cast();
-            header.msg_controllen = size_of::<SegmentSize>() as _;
+        let segment_size = run.segment_size().map(Control::segment_size);
+        let traffic_class =
+            run.destination.dscp.map(|dscp| Control::traffic_class(run.destination.address, dscp));
+        let mut used = 0;
+        for (place, value) in control.iter_mut().zip(segment_size.into_iter().chain(traffic_class)) {
+            *place = value;
+            used += 1;
+        }
+        if used > 0 {
+            header.msg_control = control.as_mut_ptr().cast();
+            header.msg_controllen = (used * size_of::<Control>()) as _;
         }
     }
-    // SAFETY: `messages` begins with `count` headers. Each points to a name, a part and perhaps a control
-    // message of the lengths it gives: elements of arrays of this frame, not touched again until the call
+    // SAFETY: `messages` begins with `count` headers. Each points to a name, a part and perhaps control
+    // messages of the lengths it gives: elements of arrays of this frame, not touched again until the call
     // has returned. Each part points to a slice of `arena`, borrowed for longer. `fd` is open.
     let taken =
         unsafe { libc::sendmmsg(fd.as_raw_fd(), messages.as_mut_ptr(), count as _, libc::MSG_DONTWAIT as _) };
@@ -151,6 +180,31 @@ pub(super) fn refuse_segmentation(fd: BorrowedFd<'_>) {
     set_option(fd, libc::SOL_SOCKET, libc::SO_NO_CHECK, 1).expect("every Linux has the option");
 }
 
+/// Has the IPv4 socket `fd` tell the traffic class of what it receives.
+#[cfg(test)]
+pub(super) fn tell_traffic_class(fd: BorrowedFd<'_>) {
+    set_option(fd, libc::SOL_IP, libc::IP_RECVTOS, 1).expect("every Linux has the option");
+}
+
+/// Reads one datagram of an IPv4 socket that tells it: the length and the octet of the IP header.
+#[cfg(test)]
+pub(super) fn receive_traffic_class(fd: BorrowedFd<'_>) -> io::Result<(usize, u8)> {
+    let mut bytes = [0u8; 2048];
+    let mut part = iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+    let mut control = Control { header: no_control(), value: [0; 4] };
+    let mut message = no_message().msg_hdr;
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = ptr::from_mut(&mut control).cast();
+    message.msg_controllen = size_of::<Control>() as _;
+    // SAFETY: `message` points to a part and room for a control message of the lengths it gives, all of this
+    // frame. Any bytes the kernel writes are valid there. `fd` is open.
+    let length = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) };
+    let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
+    assert_eq!((control.header.cmsg_level, control.header.cmsg_type), (libc::SOL_IP, libc::IP_TOS));
+    Ok((length, control.value[0]))
+}
+
 fn set_option(fd: BorrowedFd<'_>, level: c_int, option: c_int, value: c_int) -> io::Result<()> {
     // SAFETY: the value is a `c_int` of this frame, and its length is given. `fd` is open.
     let result = unsafe {
@@ -181,9 +235,13 @@ mod tests {
 
     #[test]
     fn the_control_message_is_laid_out_as_the_c_library_says() {
-        // SAFETY: both compute a length from a length.
-        let (space, length) = unsafe { (libc::CMSG_SPACE(2), libc::CMSG_LEN(2)) };
-        assert_eq!(size_of::<SegmentSize>(), space as usize);
-        assert_eq!(SegmentSize::new(9).header.cmsg_len as u64, u64::from(length));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
+        let dscp = Dscp::new(46).expect("in range");
+        for (control, value) in [(Control::segment_size(9), 2), (Control::traffic_class(address, dscp), 4)] {
+            // SAFETY: both compute a length from a length.
+            let (space, length) = unsafe { (libc::CMSG_SPACE(value), libc::CMSG_LEN(value)) };
+            assert_eq!(size_of::<Control>(), space as usize);
+            assert_eq!(control.header.cmsg_len as u64, u64::from(length));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Over real loopback sockets: what is committed arrives, one datagram each, in order.
 
 use super::*;
+use crate::pipeline::Dscp;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
 
@@ -17,9 +18,14 @@ fn address(socket: &UdpSocket) -> SocketAddr {
     socket.local_addr().expect("a bound socket")
 }
 
-fn append(batch: &mut SendBatch, destination: SocketAddr, segmentation: Segmentation, bytes: &[u8]) {
+fn append(
+    batch: &mut SendBatch,
+    destination: impl Into<Destination>,
+    segmentation: Segmentation,
+    bytes: &[u8],
+) {
     // Longer than needed: a caller knows the size only after sealing.
-    let room = batch.reserve(destination, segmentation, bytes.len() + 16).expect("the batch has room");
+    let room = batch.reserve(destination.into(), segmentation, bytes.len() + 16).expect("the batch has room");
     room[..bytes.len()].copy_from_slice(bytes);
     batch.commit(bytes.len());
 }
@@ -189,7 +195,7 @@ fn an_uncommitted_reservation_and_an_empty_datagram_leave_nothing() {
     let (sender, receiver) = (socket(), socket());
     let mut batch = SendBatch::new();
     let reserve = |batch: &mut SendBatch, byte| {
-        batch.reserve(address(&receiver), Segmentation::Offloaded, 10).expect("room").fill(byte);
+        batch.reserve(address(&receiver).into(), Segmentation::Offloaded, 10).expect("room").fill(byte);
     };
     reserve(&mut batch, 1);
     reserve(&mut batch, 2);
@@ -198,4 +204,32 @@ fn an_uncommitted_reservation_and_an_empty_datagram_leave_nothing() {
     batch.commit(0);
     assert_eq!(batch.flush(sender.as_fd()).sent, 1);
     assert_eq!(arrived(&receiver), [(address(&sender), vec![2; 4])]);
+}
+
+#[test]
+fn a_destinations_code_point_is_on_each_of_its_datagrams_and_on_no_others() {
+    let (sender, marked, plain) = (socket(), socket(), socket());
+    for receiver in [&marked, &plain] {
+        system::tell_traffic_class(receiver.as_fd());
+    }
+    let mut batch = SendBatch::new();
+    for segmentation in [Segmentation::Offloaded, Segmentation::Single] {
+        for place in 0..3 {
+            let destination = Destination { address: address(&marked), dscp: Dscp::new(46) };
+            append(&mut batch, destination, segmentation, &datagram(place, 700));
+            append(&mut batch, address(&plain), segmentation, &datagram(place, 700));
+        }
+    }
+    // Runs of three need the datagrams of one destination side by side.
+    for place in 0..3 {
+        let destination = Destination { address: address(&marked), dscp: Dscp::new(8) };
+        append(&mut batch, destination, Segmentation::Offloaded, &datagram(place, 500));
+    }
+    assert_eq!(batch.flush(sender.as_fd()).sent, 15);
+    let told = |receiver: &UdpSocket| -> Vec<(usize, u8)> {
+        std::iter::from_fn(|| system::receive_traffic_class(receiver.as_fd()).ok()).collect()
+    };
+    // RFC 2474 §3: the upper six bits of the octet.
+    assert_eq!(told(&marked), [[(700, 46 << 2); 6].as_slice(), &[(500, 8 << 2); 3]].concat());
+    assert_eq!(told(&plain), [(700, 0); 6]);
 }

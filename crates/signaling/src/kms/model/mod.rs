@@ -2,13 +2,26 @@
 //! the class's own file below `class/`. Dispatch, `describe`, `getKmd`, argument errors and the table of
 //! `docs/kurento.md` all read these declarations.
 
+pub(crate) mod class;
+mod coerce;
+mod encode;
+pub(crate) mod enumeration;
+pub(crate) mod event;
+mod fields;
+mod kmd;
+mod method;
+pub(crate) mod record;
 mod value;
 
+pub(crate) use coerce::{RawArguments, coerce};
+pub(crate) use fields::Fields;
+pub(crate) use method::Method;
 pub(crate) use value::{Record, Value};
 
 use crate::kms::failure::Failure;
 use crate::kms::object::{Body, ObjectId, Tree};
 use futures_util::future::BoxFuture;
+use std::fmt;
 
 /// A class of media objects.
 pub(crate) struct Class {
@@ -31,6 +44,18 @@ pub(crate) enum Module {
     Filters,
 }
 
+impl Module {
+    pub(crate) const ALL: [Self; 3] = [Self::Core, Self::Elements, Self::Filters];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Core => "core",
+            Self::Elements => "elements",
+            Self::Filters => "filters",
+        }
+    }
+}
+
 /// How objects of a class come to be.
 pub(crate) enum Creation {
     /// Never: others derive from it.
@@ -41,13 +66,52 @@ pub(crate) enum Creation {
     Root,
     /// Below the parent that its first parameter names.
     New { params: &'static [Param], construct: Constructor },
+    /// As `New`, but only where the operator has opted in; elsewhere as `Refused`.
+    OptIn { params: &'static [Param], construct: Constructor, reason: &'static str },
 }
 
-/// A parameter of a constructor or an operation.
+/// What becomes of filters, which Keel cannot apply: it does not decode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Filters {
+    /// They cannot be created, as in a KMS without the module.
+    #[default]
+    Refuse,
+    /// They can be created and pass on what they are sent; nothing is drawn.
+    PassThrough,
+}
+
+/// How much of what KMS does is done here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Works,
+    /// It works, otherwise than in KMS: how.
+    Differs(&'static str),
+    /// It is kept and given back, without an effect: why.
+    Stored(&'static str),
+    /// It cannot be asked for, since its class cannot be created.
+    Refused,
+}
+
+/// A parameter of a constructor or an operation, or a field of a record or an event.
+#[derive(Clone, Copy)]
 pub(crate) struct Param {
     pub(crate) name: &'static str,
     pub(crate) kind: Type,
     pub(crate) presence: Presence,
+}
+
+impl Param {
+    pub(crate) const fn required(name: &'static str, kind: Type) -> Self {
+        Self { name, kind, presence: Presence::Required }
+    }
+
+    pub(crate) const fn optional(name: &'static str, kind: Type) -> Self {
+        Self { name, kind, presence: Presence::Optional }
+    }
+
+    pub(crate) const fn or(name: &'static str, kind: Type, default: Literal) -> Self {
+        Self { name, kind, presence: Presence::Default(default) }
+    }
 }
 
 /// Whether a parameter may be left out.
@@ -66,7 +130,8 @@ pub(crate) enum Literal {
     Float(f64),
     Text(&'static str),
     Enum(&'static str),
-    EmptyRecord,
+    /// With the defaults of its fields.
+    Record(&'static RecordType),
     EmptyList,
 }
 
@@ -118,11 +183,15 @@ pub(crate) struct Property {
     pub(crate) name: &'static str,
     pub(crate) kind: Type,
     pub(crate) about: &'static str,
+    pub(crate) state: State,
     pub(crate) get: Get,
     pub(crate) set: Set,
+    /// Names of 6.x clients for it.
+    pub(crate) aliases: &'static [&'static str],
 }
 
 /// Where a property's value comes from.
+#[derive(Clone, Copy)]
 pub(crate) enum Get {
     /// Kept with the object, from this value on.
     Stored(Literal),
@@ -130,6 +199,7 @@ pub(crate) enum Get {
 }
 
 /// What becomes of a property's new value.
+#[derive(Clone, Copy)]
 pub(crate) enum Set {
     /// It is fixed at creation.
     Final,
@@ -145,6 +215,7 @@ pub(crate) enum Set {
 pub(crate) struct Operation {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
+    pub(crate) state: State,
     pub(crate) params: &'static [Param],
     /// `None` for nothing.
     pub(crate) returns: Option<Type>,
@@ -158,20 +229,64 @@ pub(crate) enum Run {
     Now(fn(Call<'_>) -> Result<Value, Failure>),
     /// With the media server's help; the object's tree waits for it.
     Media(for<'a> fn(Call<'a>) -> BoxFuture<'a, Result<Value, Failure>>),
+    /// Nothing does yet: its class cannot be created. 40006 for whoever gets here all the same.
+    Missing,
     /// For long; only the caller waits.
     Later(fn(Call<'_>) -> BoxFuture<'static, Result<Value, Failure>>),
 }
 
-/// What makes an object's body.
+/// What makes an object's body. The call's object is the one that is to be; it is in the tree only after this.
 pub(crate) type Constructor = for<'a> fn(Call<'a>) -> BoxFuture<'a, Result<Body, Failure>>;
 
 /// One operation on one object of a tree.
 pub(crate) struct Call<'a> {
     pub(crate) tree: &'a mut Tree,
     pub(crate) object: ObjectId,
-    pub(crate) arguments: Arguments,
+    pub(crate) arguments: Fields,
 }
 
-/// Arguments as declared: every required one is there, every default filled in, every type right.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Arguments(Vec<(&'static str, Value)>);
+impl RecordType {
+    /// All fields, those of its parents first.
+    pub(crate) fn all_fields(&self) -> Vec<&'static Param> {
+        let mut fields = self.parent.map(RecordType::all_fields).unwrap_or_default();
+        fields.extend(self.fields);
+        fields
+    }
+
+    /// A record with the fields that have a default.
+    pub(crate) fn with_defaults(&'static self) -> Record {
+        let default = |field: &&'static Param| match field.presence {
+            Presence::Default(literal) => Some((field.name, literal.into())),
+            Presence::Required | Presence::Optional => None,
+        };
+        Record::new(self, self.all_fields().iter().filter_map(default).collect())
+    }
+}
+
+impl EventType {
+    /// Whether it is one of media, which repeat their type in `data`.
+    pub(crate) fn is_media(&self) -> bool {
+        self.name == event::MEDIA.name || self.parent.is_some_and(Self::is_media)
+    }
+}
+
+macro_rules! named {
+    ($($kind:ident)*) => {
+        $(
+            impl fmt::Debug for $kind {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str(self.name)
+                }
+            }
+
+            impl PartialEq for $kind {
+                /// Names are unique, as a test shows.
+                fn eq(&self, other: &Self) -> bool {
+                    self.name == other.name
+                }
+            }
+        )*
+    };
+}
+
+named! { Class EnumType RecordType EventType }

@@ -1,6 +1,6 @@
 //! Values that operations take and give: what JSON becomes before anything looks at it.
 
-use super::RecordType;
+use super::{Fields, Literal, RecordType};
 use crate::kms::object::ObjectId;
 use std::collections::BTreeMap;
 
@@ -28,7 +28,37 @@ pub(crate) enum Value {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Record {
     pub(crate) record: &'static RecordType,
-    pub(crate) fields: Vec<(&'static str, Value)>,
+    pub(crate) fields: Fields,
+}
+
+impl Value {
+    pub(crate) fn as_bool(&self) -> Option<bool> {
+        if let Self::Bool(value) = self { Some(*value) } else { None }
+    }
+
+    pub(crate) fn as_int(&self) -> Option<i64> {
+        if let Self::Int(value) = self { Some(*value) } else { None }
+    }
+
+    pub(crate) fn as_float(&self) -> Option<f64> {
+        if let Self::Float(value) = self { Some(*value) } else { None }
+    }
+
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        if let Self::Text(value) = self { Some(value) } else { None }
+    }
+
+    pub(crate) fn as_word(&self) -> Option<&'static str> {
+        if let Self::Enum(value) = self { Some(*value) } else { None }
+    }
+
+    pub(crate) fn as_object(&self) -> Option<&ObjectId> {
+        if let Self::Object(value) = self { Some(value) } else { None }
+    }
+
+    pub(crate) fn as_record(&self) -> Option<&Record> {
+        if let Self::Record(value) = self { Some(value) } else { None }
+    }
 }
 
 impl From<bool> for Value {
@@ -46,5 +76,55 @@ impl From<String> for Value {
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
         Self::Text(value.to_owned())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<ObjectId> for Value {
+    fn from(value: ObjectId) -> Self {
+        Self::Object(value)
+    }
+}
+
+impl From<Record> for Value {
+    fn from(value: Record) -> Self {
+        Self::Record(value)
+    }
+}
+
+impl From<Vec<Value>> for Value {
+    fn from(value: Vec<Value>) -> Self {
+        Self::List(value)
+    }
+}
+
+impl Record {
+    pub(crate) fn new(record: &'static RecordType, fields: Vec<(&'static str, Value)>) -> Self {
+        Self { record, fields: Fields::new(fields) }
+    }
+}
+
+impl From<Literal> for Value {
+    fn from(literal: Literal) -> Self {
+        match literal {
+            Literal::Bool(value) => Self::Bool(value),
+            Literal::Int(value) => Self::Int(value),
+            Literal::Float(value) => Self::Float(value),
+            Literal::Text(value) => value.into(),
+            Literal::Enum(word) => Self::Enum(word),
+            Literal::Record(record) => Self::Record(record.with_defaults()),
+            Literal::EmptyList => Self::List(Vec::new()),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The names of objects.
 
 use crate::kms::model::Class;
+use crate::kms::model::class::SERVER_MANAGER;
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +21,11 @@ pub(crate) struct ObjectId {
 impl ObjectId {
     /// The one object that always exists. The JavaScript and Java clients know its name.
     pub(crate) const MANAGER: &'static str = "manager_ServerManager";
+
+    /// The id of the one object that always exists.
+    pub(crate) fn manager() -> Self {
+        Self { text: Self::MANAGER.into(), class: &SERVER_MANAGER }
+    }
 
     /// The id that `text` is; `None` for what cannot name an object.
     pub(crate) fn parse(text: &str) -> Option<Self> {
@@ -45,6 +51,12 @@ impl ObjectId {
     /// The pipeline it lies in, or itself: the name of its tree.
     pub(crate) fn root(&self) -> &str {
         self.text.split_once('/').map_or(&*self.text, |(root, _)| root)
+    }
+
+    /// Whether `other` is this object or lies below it.
+    pub(crate) fn contains(&self, other: &Self) -> bool {
+        let rest = other.text.strip_prefix(&*self.text);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     pub(crate) fn class(&self) -> &'static Class {

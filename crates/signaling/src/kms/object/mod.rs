@@ -4,4 +4,33 @@
 //! after another, so operations on one object happen in the order in which they came; trees do not wait for
 //! each other. The server's own object, the `ServerManager`, is a tree of one.
 
+mod action;
+mod body;
+mod census;
+mod connect;
+pub(crate) mod connection;
+pub(crate) mod dot;
+pub(crate) mod dscp;
+pub(crate) mod endpoint;
+mod event;
+mod ice;
 mod id;
+mod lifetime;
+pub(crate) mod media_type;
+pub(crate) mod process;
+mod request;
+pub(crate) mod settings;
+pub(crate) mod stats;
+mod subscription;
+mod surroundings;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub(crate) use body::{Body, Filter, Hub, HubPort};
+pub(crate) use census::{Census, CensusLimits};
+pub(crate) use event::now_ms;
+pub(crate) use id::ObjectId;
+pub(crate) use request::{Action, Reply, TreeRequest};
+pub(crate) use surroundings::{Host, NOTICES_MAX, Notice, Notification, Surroundings};
+pub(crate) use tree::{NewTree, Object, Tree};

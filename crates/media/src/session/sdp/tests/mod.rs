@@ -3,9 +3,11 @@
 mod agree;
 mod answer;
 mod collide;
+mod data;
 mod hostile;
 mod offer;
 mod parse;
+mod restrict;
 
 use super::*;
 use crate::pipeline::MediaKind;
@@ -67,6 +69,8 @@ pub(super) fn local() -> LocalDescription {
         stream_id: "keel-stream".to_owned(),
         audio: SendStream { ssrc: Ssrc::new(1000), rtx: None },
         video: SendStream { ssrc: Ssrc::new(2000), rtx: Some(Ssrc::new(2001)) },
+        restrictions: Restrictions::default(),
+        data_channels: false,
     }
 }
 

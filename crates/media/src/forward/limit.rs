@@ -1,0 +1,109 @@
+//! What publishers may send: the limits of their owners, and those of the one subscriber that a source has.
+
+use super::Forwarder;
+use super::receive_cap::Allowance;
+use super::sink::Sink;
+use super::source::Source;
+use super::timeout::Owner;
+use crate::id::{SessionId, SinkId, TrackId};
+use crate::pipeline::MediaKind;
+use crate::rtp::{Bitrate, BitrateLimits};
+
+/// A subscriber's estimate is not believed below this where its owner names no limit: at zero its source
+/// would stop, and with nothing to receive the estimate would never rise again. KMS's own default.
+const ESTIMATE_FLOOR: Bitrate = Bitrate::bps(100_000);
+
+impl Forwarder {
+    /// Limits what the publisher of a video source is told to send. The maximum holds always; the minimum
+    /// is the least that any estimate, Keel's or a subscriber's, asks it to go down to. Unknown and audio
+    /// sources are ignored.
+    pub fn limit_source(&mut self, track: TrackId, limits: BitrateLimits) {
+        if let Some(source) = self.sources.get_mut(track.number()) {
+            source.limits = limits;
+            self.renew_allowance(track);
+        }
+    }
+
+    /// Limits what a video sink is sent. Nothing is left out of a stream for it: while the sink is the only
+    /// one of its source, the publisher is asked to send no more than the maximum, nor than the subscriber's
+    /// own estimate, which is believed down to the minimum. Unknown ones are ignored.
+    pub fn limit_sink(&mut self, sink: SinkId, limits: BitrateLimits) {
+        let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
+        outgoing.limits = limits;
+        if let Some(track) = outgoing.source() {
+            self.renew_allowance(track);
+        }
+    }
+
+    /// Notes what a subscriber's connection carries by its own estimate.
+    pub(super) fn handle_remb(&mut self, session: SessionId, estimate: Bitrate) {
+        let Some(peer) = self.peers_by_session.get(&session).and_then(|key| self.peers.get(*key)) else {
+            return;
+        };
+        // A session has few sinks, and no allowance depends on another's.
+        for sink in peer.sinks.clone() {
+            let Some(sink) = self.sinks.get_mut(sink.number()) else { continue };
+            if sink.config.kind == MediaKind::Video {
+                sink.remb = Some(estimate);
+                if let Some(track) = sink.source() {
+                    self.renew_allowance(track);
+                }
+            }
+        }
+    }
+
+    /// Finds anew what the publisher of a source may send: after a change of limits, estimates or
+    /// connections.
+    pub(super) fn renew_allowance(&mut self, track: TrackId) {
+        if let Some(source) = self.sources.get(track.number()) {
+            self.renew_allowance_of(source.peer);
+        }
+    }
+
+    /// [`Self::renew_allowance`] of a publisher, by its key.
+    pub(super) fn renew_allowance_of(&mut self, key: u64) {
+        let Some(peer) = self.peers.get(key) else { return };
+        // The message is of all streams together. Audio's share is small and has no limit of its own.
+        let allowance = peer
+            .sources
+            .iter()
+            .filter_map(|track| self.sources.get(track.number()))
+            .filter(|source| source.kind == MediaKind::Video)
+            .map(|source| source.allowance(self.only_sink(source)))
+            .reduce(|one, other| Allowance {
+                floor: one.floor.plus(other.floor),
+                // One stream without a limit makes a sum without one.
+                ceiling: one.ceiling.zip(other.ceiling).map(|(one, other)| one.plus(other)),
+            });
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.cap.allow(allowance.unwrap_or_default());
+            self.deadlines.set(Owner::Peer(key).number(), peer.poll_timeout());
+        }
+    }
+
+    fn only_sink(&self, source: &Source) -> Option<&Sink> {
+        match source.sinks.as_slice() {
+            [only] => self.sinks.get(only.number()),
+            // With several, the weakest must not decide for all.
+            _ => None,
+        }
+    }
+}
+
+impl Source {
+    fn allowance(&self, only_sink: Option<&Sink>) -> Allowance {
+        let BitrateLimits { min, max } = self.limits;
+        let floor = min.unwrap_or_default();
+        let wanted = only_sink.and_then(Sink::ceiling).map(|wanted| wanted.max(floor));
+        Allowance { floor, ceiling: [wanted, max].into_iter().flatten().min() }
+    }
+}
+
+impl Sink {
+    /// The most that this subscriber is to be sent.
+    fn ceiling(&self) -> Option<Bitrate> {
+        let BitrateLimits { min, max } = self.limits;
+        let estimate = self.remb.map(|estimate| estimate.max(min.unwrap_or(ESTIMATE_FLOOR)));
+        [estimate, max].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,10 @@
+//! Applications of Kurento on real sockets, with real pipelines behind them.
+
+mod application;
+mod collection;
+mod compression;
+mod door;
+mod envelope;
+mod hostile;
+mod methods;
+mod session;
