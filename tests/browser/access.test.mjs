@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { tell } from './stage.mjs';
-import { until } from './waiting.mjs';
+import { until } from '../shared/waiting.mjs';
 
 const accessToken = 'a.token-for~the_stories';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { tell } from './stage.mjs';
-import { until } from './waiting.mjs';
+import { until } from '../shared/waiting.mjs';
 
 tell('A call', {}, (stage) => {
   it('carries picture and sound both ways, encrypted with AES-GCM', async () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { launchChromium } from './browser.mjs';
+import { launchChromium } from '../shared/browser.mjs';
 import { tell } from './stage.mjs';
-import { until } from './waiting.mjs';
+import { until } from '../shared/waiting.mjs';
 
 tell('In a call', {}, (stage) => {
   it('a muted microphone is silence to the other side, until it is on again', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
-import { launchFirefox } from './browser.mjs';
+import { launchFirefox } from '../shared/browser.mjs';
 import { tell } from './stage.mjs';
 
 tell('Between Chromium and Firefox', {}, (stage) => {

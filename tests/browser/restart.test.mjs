@@ -1,6 +1,6 @@
 import { it } from 'node:test';
 import { tell } from './stage.mjs';
-import { until } from './waiting.mjs';
+import { until } from '../shared/waiting.mjs';
 
 tell('A server that restarts', {}, (stage) => {
   it('finds its pages back under their names, and they can call', async () => {

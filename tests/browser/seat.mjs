@@ -1,12 +1,13 @@
 import { drawDevices } from './drawn-devices.mjs';
-import { connectionStates, observe, offeredHosts, pictureBitrate, srtpCipher, watchPeers } from './peer-watch.mjs';
-import { until } from './waiting.mjs';
+import { connectionStates, offeredHosts, pictureBitrate, srtpCipher, watchPeers } from '../shared/peer-watch.mjs';
+import { Viewer } from '../shared/viewer.mjs';
+import { until } from '../shared/waiting.mjs';
 
 /** The smallest picture that still shows the pattern move: several of them fit on two cores. */
 const SMALL = '160x90@10';
 
 /** One person at one page. */
-export class Seat {
+export class Seat extends Viewer {
   #context;
   #problems = [];
 
@@ -112,44 +113,6 @@ export class Seat {
     return this.#text(`#${id}`);
   }
 
-  /** Waits until picture and sound arrive: frames are decoded, the picture moves and is not black, and is heard. */
-  async seesAndHears() {
-    await this.sees();
-    await this.hears();
-  }
-
-  /** Waits until the picture of the other side moves and is not black. */
-  async sees() {
-    const isSeen = (from, now) =>
-      now.framesDecoded >= from.framesDecoded + 5 && now.picture !== from.picture && now.brightness > VISIBLE;
-    await this.#compared('a moving picture', isSeen);
-  }
-
-  /** Waits until sound arrives. */
-  async hears() {
-    await this.#compared('sound', (from, now) => now.audioEnergy > from.audioEnergy + AUDIBLE);
-  }
-
-  /** Waits until a second of sound has arrived in which there was nothing to hear. */
-  async hearsSilence() {
-    let from = await this.observe();
-    await until('a second of silence', async () => {
-      const now = await this.observe();
-      if (now.audioEnergy > from.audioEnergy + AUDIBLE) from = now; // not yet: begin again
-      return now.audioSeconds - from.audioSeconds;
-    }, (seconds) => seconds >= 1);
-  }
-
-  /** Waits until frames arrive that are black. */
-  async seesBlack() {
-    await this.#compared('a black picture', (from, now) => now.framesDecoded > from.framesDecoded && now.brightness <= VISIBLE);
-  }
-
-  /** See `observe` in peer-watch.mjs. */
-  observe() {
-    return this.page.evaluate(observe);
-  }
-
   /** The SRTP cipher in use, once the statistics have it. */
   srtpCipher() {
     return until('an SRTP cipher', () => this.page.evaluate(srtpCipher));
@@ -187,16 +150,6 @@ export class Seat {
     if (this.#problems.length > 0) throw new Error(`errors in ${this.name}'s page: ${this.#problems.join('; ')}`);
   }
 
-  async #compared(what, isSo) {
-    const from = await this.observe();
-    const { now } = await until(
-      `${this.name} to get ${what}`,
-      async () => ({ from, now: await this.observe() }),
-      ({ now }) => isSo(from, now),
-    );
-    return now;
-  }
-
   async #isListed(name) {
     return (await this.page.$(callButton(name))) !== null;
   }
@@ -209,8 +162,3 @@ export class Seat {
 function callButton(name) {
   return `#online button[aria-label="Call ${name}"]`;
 }
-
-/** Brighter than what video coding makes of black; the pattern of the fake camera has far brighter spots. */
-const VISIBLE = 60;
-/** Energy of a sound, in the unit of `totalAudioEnergy`: far below a beep of the fake microphone, above comfort noise. */
-const AUDIBLE = 1e-4;

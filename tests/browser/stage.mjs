@@ -1,6 +1,6 @@
 import { after, afterEach, before, describe } from 'node:test';
-import { launchChromium } from './browser.mjs';
-import { Keel } from './keel.mjs';
+import { launchChromium } from '../shared/browser.mjs';
+import { Keel } from '../shared/keel.mjs';
 import { Seat } from './seat.mjs';
 
 /** A server and a browser for some stories, and the seats of the story that is being told. */

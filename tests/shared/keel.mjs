@@ -12,7 +12,7 @@ import { until } from './waiting.mjs';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BINARY = process.env.KEEL_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug/keel');
 
-/** What must be zero when no call is left. */
+/** What must be zero when no call and no pipeline is left. */
 const GAUGES = ['keel_sessions', 'keel_endpoints', 'keel_pipelines'];
 /** The server gives its own calls ten seconds to end. */
 const STOP_MS = 15_000;
@@ -25,9 +25,10 @@ export class Keel {
   #options;
 
   /**
-   * Starts a server and waits until it has printed where to open it.
+   * Starts a server and waits until it has printed where to reach it.
    *
-   * @param {{workers?: number, tls?: boolean, accessToken?: string}} options `accessToken`: what visitors must show
+   * @param {{workers?: number, tls?: boolean, accessToken?: string, flags?: string[]}} options `accessToken`: what
+   *   visitors must show; `flags`: further ones of the command line
    * @throws {Error} with the server's own words if it does not start
    */
   static async start(options = {}) {
@@ -41,8 +42,7 @@ export class Keel {
 
   /** The page's address, with its last slash. */
   url = '';
-
-  /** Where the Kurento protocol is spoken: `ws://127.0.0.1:PORT/kurento`. */
+  /** The address that Kurento's clients use. */
   kurentoUrl = '';
 
   /** Stops the server and starts it again at the same address with the same data. */
@@ -69,7 +69,7 @@ export class Keel {
 
   /** Starts it again after `halt`. */
   async goOn() {
-    await this.#run(Number(new URL(this.url).port), Number(new URL(this.kurentoUrl).port));
+    await this.#run(...[this.url, this.kurentoUrl].map((url) => Number(new URL(url).port)));
   }
 
   /** Stops the server for good. */
@@ -91,13 +91,14 @@ export class Keel {
     return Object.fromEntries(GAUGES.map((name) => [name, readGauge(text, name)]));
   }
 
-  async #run(port, kurentoPort) {
-    const { workers = 1, tls = false, accessToken } = this.#options;
+  async #run(httpPort, kurentoPort) {
+    const { workers = 1, tls = false, accessToken, flags: further = [] } = this.#options;
     const flags = [
-      ...['--http-addresses', '127.0.0.1', '--http-port', String(port)],
+      ...['--http-addresses', '127.0.0.1', '--http-port', String(httpPort)],
       ...['--kurento-addresses', '127.0.0.1', '--kurento-port', String(kurentoPort)],
       ...['--media-port', '0', '--workers', String(workers), '--data-dir', this.#dataDir],
       ...(tls ? ['--tls-self-signed'] : []),
+      ...further,
     ];
     const environment = accessToken ? { ...process.env, KEEL_ACCESS_TOKENS: accessToken } : process.env;
     const server = spawn(BINARY, flags, { cwd: this.#dataDir, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -108,17 +109,16 @@ export class Keel {
         this.#output += text;
       });
     }
-    const address = /https?:\/\/[\w.-]+:\d+\//;
+    const addresses = [/https?:\/\/[\w.-]+:\d+\//, /wss?:\/\/[\w.-]+:\d+\/kurento\b/];
     await until(
-      'the server to print its address',
+      'the server to print its addresses',
       () => ({ output: this.#output, ended: server.exitCode ?? server.signalCode }),
-      ({ output, ended }) => output.includes('\n  stop ') || ended !== null,
+      ({ output, ended }) => addresses.every((address) => address.test(output)) || ended !== null,
     );
-    const [url] = address.exec(this.#output) ?? [];
-    if (!url) throw new Error(`the server ended at its start: ${this.#output}`);
-    this.url = url;
-    const [kurento = ''] = /wss?:\/\/\S+/.exec(this.#output) ?? [];
-    this.kurentoUrl = kurento.replace('localhost', '127.0.0.1');
+    const [page, kurento] = addresses.map((address) => address.exec(this.#output)?.[0]);
+    if (!page || !kurento) throw new Error(`the server ended at its start: ${this.#output}`);
+    this.url = page;
+    this.kurentoUrl = kurento.replace('localhost', '127.0.0.1'); // the address that it was told to listen on
   }
 
   #isRunning() {

@@ -16,15 +16,21 @@ export function watchPeers() {
 }
 
 /**
- * What the newest connection has received by now, as counters that only grow, and the picture as it is seen.
+ * What the connection that plays in a video element has received by now, as counters that only grow, and the picture
+ * as it is seen. All zero while nothing plays there.
  *
+ * @param {string} id of the element
  * @returns {Promise<{framesDecoded: number, audioEnergy: number, audioSeconds: number, picture: number,
  *   brightness: number}>} `picture`: a hash of it; `brightness`: of its brightest spot, 0 to 255
  */
-export async function observe() {
+export async function observe(id) {
   const seen = { framesDecoded: 0, audioEnergy: 0, audioSeconds: 0, picture: 0, brightness: 0 };
-  const report = await window.keelPeers.at(-1)?.getStats();
-  for (const entry of report?.values() ?? []) {
+  const video = document.getElementById(id);
+  const playing = video?.srcObject?.getTracks() ?? [];
+  const peer = window.keelPeers.find((peer) => peer.getReceivers().some(({ track }) => playing.includes(track)));
+  if (!peer) return seen;
+  const report = await peer.getStats();
+  for (const entry of report.values()) {
     if (entry.type !== 'inbound-rtp') continue;
     if (entry.kind === 'video') seen.framesDecoded += entry.framesDecoded ?? 0;
     if (entry.kind === 'audio') {
@@ -32,7 +38,6 @@ export async function observe() {
       seen.audioSeconds += entry.totalSamplesDuration ?? 0;
     }
   }
-  const video = document.getElementById('remote-video');
   if (video.videoWidth === 0) return seen;
   const canvas = new OffscreenCanvas(64, 36);
   const context = canvas.getContext('2d', { willReadFrequently: true });
