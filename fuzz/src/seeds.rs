@@ -196,3 +196,45 @@ pub fn rtcp() -> Vec<Vec<u8>> {
         nack,
     ]
 }
+
+/// SCTP chunks in packets, each behind its length: a channel that is opened and used, whole messages and
+/// fragments, on streams that exist and others, a gap skipped, a stream closed, the end.
+#[must_use]
+pub fn chunks() -> Vec<Vec<u8>> {
+    const WHOLE: u8 = 3;
+    const DCEP: u8 = 50;
+    const TEXT: u8 = 51;
+    // RFC 9260 §3.3.1: type, flags, length, number, stream, sequence on the stream, protocol, data.
+    let data = |number: u8, flags: u8, stream: u8, sequence: u8, protocol: u8, payload: &[u8]| {
+        let mut chunk = vec![0, flags, 0, 16 + payload.len() as u8, 0, 0, 0, number, 0, stream, 0, sequence];
+        chunk.extend_from_slice(&[0, 0, 0, protocol]);
+        chunk.extend_from_slice(payload);
+        chunk.resize(chunk.len().next_multiple_of(4), 0);
+        chunk
+    };
+    let packet = |chunks: &[Vec<u8>]| {
+        let chunks = chunks.concat();
+        [&(chunks.len() as u16).to_be_bytes()[..], &chunks].concat()
+    };
+    // RFC 8832 §5.1: type, kind, priority, reliability, lengths of label and protocol, the two.
+    let open = [3, 0, 1, 0, 0, 0, 0, 0, 0, 2, 0, 0, b'h', b'i'];
+    let opened = packet(&[data(0, WHOLE, 0, 0, DCEP, &open)]);
+    let said = packet(&[data(1, WHOLE, 0, 1, TEXT, b"hello"), data(2, WHOLE, 9, 0, TEXT, b"nowhere")]);
+    let pieces = packet(&[
+        data(3, 2, 0, 2, TEXT, b"beginning"),
+        data(4, 0, 0, 2, TEXT, b"middle.."),
+        data(5, 1, 0, 2, TEXT, b"end"),
+    ]);
+    let acknowledged = packet(&[vec![3, 0, 0, 16, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]]);
+    let skipped = packet(&[vec![192, 0, 0, 12, 0, 0, 0, 9, 0, 0, 0, 3]]);
+    let closed = packet(&[vec![130, 0, 0, 22, 0, 13, 0, 18, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]]);
+    let beat = packet(&[vec![4, 0, 0, 12, 0, 1, 0, 8, 1, 2, 3, 4]]);
+    let shutdown = packet(&[vec![7, 0, 0, 8, 0, 0, 0, 0], vec![14, 0, 0, 4]]);
+    let abort = packet(&[vec![6, 0, 0, 8, 0, 12, 0, 4]]);
+    vec![
+        [opened.clone(), said.clone(), acknowledged.clone(), closed].concat(),
+        [opened.clone(), pieces, skipped, beat, said].concat(),
+        [opened.clone(), acknowledged, shutdown].concat(),
+        [opened, abort].concat(),
+    ]
+}

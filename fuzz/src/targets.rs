@@ -3,6 +3,7 @@
 mod dtls;
 mod forwarder;
 mod media;
+mod sctp;
 mod sdp;
 mod signaling;
 mod stun;
@@ -10,6 +11,7 @@ mod stun;
 pub use dtls::dtls;
 pub use forwarder::forwarder;
 pub use media::{codec, rtcp, rtp, srtp};
+pub use sctp::sctp;
 pub use sdp::{candidate, sdp};
 pub use signaling::{kurento, signaling};
 pub use stun::stun;
@@ -25,6 +27,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "kurento", seeds: seeds::kurento, run: kurento },
     Target { name: "rtcp", seeds: seeds::rtcp, run: rtcp },
     Target { name: "rtp", seeds: seeds::rtp, run: rtp },
+    Target { name: "sctp", seeds: seeds::chunks, run: sctp },
     Target { name: "sdp", seeds: seeds::offers, run: sdp },
     Target { name: "signaling", seeds: seeds::plays, run: signaling },
     Target { name: "srtp", seeds: media::sealed, run: srtp },

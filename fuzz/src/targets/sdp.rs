@@ -43,5 +43,6 @@ fn local() -> LocalDescription {
         audio: stream(10),
         video: stream(20),
         restrictions: Restrictions::default(),
+        data_channels: true,
     }
 }

@@ -58,11 +58,20 @@ pub enum DropReason {
     /// More packets of one stream than one batch holds: they are asked for again by NACK. The worker does
     /// not keep up.
     Overrun,
+    /// An SCTP packet behind DTLS that is malformed, has no place in the association, or would make it
+    /// hold more than its bounds; also SCTP where no data channels are negotiated.
+    SctpRefused,
+    /// A data channel beyond the bound of its session: it is closed at once.
+    DataTooManyChannels,
+    /// A data channel message for a peer that does not take them fast enough, or takes none so long.
+    DataQueueFull,
+    /// A data channel message for a peer without data channels, or on a channel that is not open.
+    DataUndeliverable,
 }
 
 impl DropReason {
     /// Every reason, in the order of its counters.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 30] = [
         Self::UnknownProtocol,
         Self::TooLong,
         Self::UnknownAddress,
@@ -89,6 +98,10 @@ impl DropReason {
         Self::RepairMissing,
         Self::TooLate,
         Self::Overrun,
+        Self::SctpRefused,
+        Self::DataTooManyChannels,
+        Self::DataQueueFull,
+        Self::DataUndeliverable,
     ];
 
     /// The label in metrics.
@@ -121,6 +134,10 @@ impl DropReason {
             Self::RepairMissing => "repair_missing",
             Self::TooLate => "too_late",
             Self::Overrun => "overrun",
+            Self::SctpRefused => "sctp_refused",
+            Self::DataTooManyChannels => "data_too_many_channels",
+            Self::DataQueueFull => "data_queue_full",
+            Self::DataUndeliverable => "data_undeliverable",
         }
     }
 }

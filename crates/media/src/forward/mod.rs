@@ -221,7 +221,7 @@ impl Forwarder {
         if self.sources.get(track.number()).is_none() || self.sinks.get(sink.number()).is_none() {
             return false;
         }
-        self.disconnect(sink);
+        self.detach(sink);
         let (Some(source), Some(outgoing)) =
             (self.sources.get_mut(track.number()), self.sinks.get_mut(sink.number()))
         else {
@@ -231,6 +231,10 @@ impl Forwarder {
         let incompatible = route.is_empty();
         outgoing.connect(track, route, source.next_index());
         source.sinks.push(sink);
+        // Where media flows on, the subscriber's side notices nothing of the switch.
+        if !source.flow.flowing {
+            outgoing.set_flowing(false, &mut self.outputs);
+        }
         let wants_keyframe = source.kind == MediaKind::Video && source.flow.flowing;
         if wants_keyframe {
             source.keyframe.wish(now);
@@ -247,9 +251,15 @@ impl Forwarder {
 
     /// Takes the source off a sink; one without a source is left as it is.
     pub fn disconnect(&mut self, sink: SinkId) {
+        self.detach(sink);
+        if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
+            outgoing.set_flowing(false, &mut self.outputs);
+        }
+    }
+
+    fn detach(&mut self, sink: SinkId) {
         let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
         let Some(connection) = outgoing.disconnect() else { return };
-        outgoing.set_flowing(false, &mut self.outputs);
         if let Some(source) = self.sources.get_mut(connection.source.number()) {
             source.sinks.retain(|kept| *kept != sink);
             if source.sinks.is_empty() {

@@ -55,6 +55,8 @@ pub struct DataChannelInfo {
     pub messages_sent: u64,
     /// Bytes of those.
     pub bytes_sent: u64,
+    /// Messages for the peer that were dropped: its queue was full, or they were longer than it accepts.
+    pub messages_dropped: u64,
     /// Messages received from the peer.
     pub messages_received: u64,
     /// Bytes of those.

@@ -51,14 +51,14 @@ pub enum EndpointEvent {
         /// Its SCTP stream.
         stream: u16,
     },
-    /// Media of this kind began or ceased to arrive from the peer.
+    /// Media of this kind began to arrive from the peer, or none has come for 2 s.
     MediaFlowingIn {
         /// The kind.
         kind: MediaKind,
         /// Began or ceased.
         flowing: bool,
     },
-    /// Media of this kind began or ceased to leave for the peer.
+    /// Media of this kind began to leave for the peer, or none has left for 2 s or its source was taken away.
     MediaFlowingOut {
         /// The kind.
         kind: MediaKind,

@@ -1,4 +1,4 @@
-//! One peer's transport: ICE, DTLS and the keys of SRTP. The only folder that names webrtc-rs.
+//! One peer's transport: ICE, DTLS, the keys of SRTP, data channels. The only folder that names webrtc-rs.
 //!
 //! A `Session` is sans-IO. Datagrams go in by protocol, with the time; what to send, what happened and
 //! when to look again are polled. Nothing but an integrity-checked binding request lets an address in,
@@ -9,20 +9,24 @@ pub mod error;
 pub mod ice;
 mod liveness;
 pub mod rtcp;
+pub mod sctp;
 pub mod sdp;
 mod streams;
 
 pub(crate) use dtls::Certificate;
 pub(crate) use streams::{Arrival, Streams};
 
+use crate::error::DataChannelError;
 use crate::forward::DropReason;
-use crate::pipeline::{ConnectionState, DtlsState, IceState};
+use crate::pipeline::{ConnectionState, DataChannelInfo, DataChannelOptions, DtlsState, IceState};
 use crate::rtp::{ExtSeq, RtpHeader, Ssrc};
 use crate::srtp::{DtlsRole, Profile, ReceiveContext, SendContext, SessionKeys};
+use bytes::Bytes;
 use dtls::{DtlsEvent, DtlsTransport, KeyingMaterial};
 use ice::{IceAgent, IceEvent, Transmit};
 use liveness::{Liveness, Sign};
 use rand::CryptoRng;
+use sctp::{DataEvent, DataMessage, DataTransport};
 use sdp::{CandidateAddress, CandidateProtocol, RemoteCandidate, RemoteTransport, Trickled};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -38,7 +42,19 @@ pub(crate) struct Session {
     pub(crate) streams: Streams,
     srtp: Option<Srtp>,
     liveness: Liveness,
+    data: Data,
     events: VecDeque<SessionEvent>,
+}
+
+/// Where a session's data channels stand.
+enum Data {
+    /// Not negotiated.
+    None,
+    /// Negotiated, for when DTLS is up.
+    Wanted {
+        message_bytes_max: usize,
+    },
+    Running(Box<DataTransport>),
 }
 
 /// What happened to a session.
@@ -59,6 +75,7 @@ pub(crate) enum SessionEvent {
     Dtls(DtlsState),
     /// Authenticated packets of media began to come, or no longer do.
     Media(ConnectionState),
+    Data(DataEvent),
     PeerClosed,
 }
 
@@ -80,7 +97,57 @@ impl Session {
             streams: Streams::default(),
             srtp: None,
             liveness: Liveness::default(),
+            data: Data::None,
             events: VecDeque::new(),
+        }
+    }
+
+    /// The peer may have data channels, once DTLS is up. To be called before [`Self::set_remote`].
+    pub(crate) fn allow_data(&mut self, message_bytes_max: usize) {
+        self.data = Data::Wanted { message_bytes_max };
+    }
+
+    /// Opens a data channel.
+    pub(crate) fn open_data_channel(
+        &mut self,
+        now: Instant,
+        options: DataChannelOptions,
+    ) -> Result<u16, DataChannelError> {
+        let Data::Running(data) = &mut self.data else { return Err(DataChannelError::NotNegotiated) };
+        let opened = data.open(now, options);
+        self.advance(now);
+        opened
+    }
+
+    /// Closes a data channel, if it is there.
+    pub(crate) fn close_data_channel(&mut self, now: Instant, stream: u16) -> Result<(), DataChannelError> {
+        match &mut self.data {
+            Data::None => return Err(DataChannelError::NotNegotiated),
+            Data::Wanted { .. } => {}
+            Data::Running(data) => data.close_channel(now, stream),
+        }
+        self.advance(now);
+        Ok(())
+    }
+
+    /// Sends the peer a message that came from a channel like this one.
+    pub(crate) fn deliver_data(
+        &mut self,
+        now: Instant,
+        like: &DataChannelOptions,
+        message: &DataMessage,
+    ) -> Result<(), DropReason> {
+        let Data::Running(data) = &mut self.data else { return Err(DropReason::DataUndeliverable) };
+        let delivered = data.deliver(now, like, message);
+        self.advance(now);
+        delivered
+    }
+
+    /// Every data channel, closed ones first.
+    pub(crate) fn data_channels(&self) -> Vec<DataChannelInfo> {
+        match &self.data {
+            Data::Running(data) => data.channels(),
+            Data::None | Data::Wanted { .. } => Vec::new(),
         }
     }
 
@@ -204,11 +271,22 @@ impl Session {
         self.ice.handle_timeout(now);
         self.dtls.handle_timeout(now);
         self.events.extend(self.liveness.handle_timeout(now).map(SessionEvent::Media));
+        if let Data::Running(data) = &mut self.data {
+            data.handle_timeout(now);
+        }
         self.advance(now);
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let due = [self.ice.poll_timeout(), self.dtls.poll_timeout(), self.liveness.poll_timeout()];
+        let (timer, burst) = match &self.data {
+            // Without a way to the peer nothing leaves, so nobody need wake for it.
+            Data::Running(data) => {
+                (data.poll_timeout(), data.next_burst().filter(|_| self.ice.selected().is_some()))
+            }
+            Data::None | Data::Wanted { .. } => (None, None),
+        };
+        let due =
+            [self.ice.poll_timeout(), self.dtls.poll_timeout(), self.liveness.poll_timeout(), timer, burst];
         due.into_iter().flatten().min()
     }
 
@@ -231,9 +309,14 @@ impl Session {
         self.dtls.poll_transmit().map(|bytes| Transmit { local, remote, bytes })
     }
 
-    /// Says goodbye: a DTLS close_notify waits in [`Self::poll_transmit`] afterwards.
+    /// Says goodbye: an SCTP ABORT and a DTLS close_notify wait in [`Self::poll_transmit`] afterwards.
     pub(crate) fn close(&mut self, now: Instant) {
+        if let Data::Running(data) = &mut self.data {
+            data.close(now);
+        }
+        self.advance(now);
         self.dtls.close(now);
+        self.advance(now);
     }
 
     fn add_address(&mut self, now: Instant, candidate: &RemoteCandidate) {
@@ -274,9 +357,46 @@ impl Session {
                     if matches!(state, DtlsState::Closed | DtlsState::Failed) {
                         self.events.extend(self.liveness.close().map(SessionEvent::Media));
                     }
+                    // Without DTLS there is nobody left to talk to.
+                    if let (DtlsState::Closed | DtlsState::Failed, Data::Running(data)) =
+                        (state, &mut self.data)
+                    {
+                        data.close(now);
+                    }
                 }
-                DtlsEvent::Keys(keys) => self.install(&keys),
+                DtlsEvent::Keys(keys) => {
+                    self.install(&keys);
+                    if let Data::Wanted { message_bytes_max } = self.data {
+                        let data = DataTransport::new(now, keys.role, message_bytes_max);
+                        self.data = Data::Running(Box::new(data));
+                    }
+                }
+                DtlsEvent::Data(packet) => self.handle_data(now, &packet),
                 DtlsEvent::PeerClosed => self.events.push_back(SessionEvent::PeerClosed),
+            }
+        }
+        self.advance_data(now);
+    }
+
+    fn handle_data(&mut self, now: Instant, packet: &Bytes) {
+        let handled = match &mut self.data {
+            Data::Running(data) => data.handle_packet(now, packet),
+            Data::None | Data::Wanted { .. } => Err(DropReason::SctpRefused),
+        };
+        if let Err(reason) = handled {
+            self.events.push_back(SessionEvent::Data(DataEvent::Dropped(reason)));
+        }
+    }
+
+    /// SCTP's packets go to DTLS, once there is a way to the peer; its events go up.
+    fn advance_data(&mut self, now: Instant) {
+        let Data::Running(data) = &mut self.data else { return };
+        while let Some(event) = data.poll_event() {
+            self.events.push_back(SessionEvent::Data(event));
+        }
+        if self.ice.selected().is_some() {
+            while let Some(packet) = data.poll_transmit(now) {
+                self.dtls.send(now, &packet);
             }
         }
     }

@@ -2,8 +2,6 @@
 
 use super::State;
 use super::command::{Command, Reply};
-use crate::error::DataChannelError;
-use crate::id::ElementId;
 use crate::pipeline::ElementKind;
 use crate::pipeline::graph::Edge;
 use std::time::Instant;
@@ -51,11 +49,11 @@ impl State {
             Command::RequestKeyframe { endpoint, reply } => {
                 answer(reply, self.request_keyframe(now, endpoint));
             }
-            Command::CreateDataChannel { endpoint, reply, .. } => {
-                answer(reply, self.data_channels(endpoint).map(|()| 0));
+            Command::CreateDataChannel { endpoint, options, reply } => {
+                answer(reply, self.create_data_channel(now, endpoint, options));
             }
-            Command::CloseDataChannel { endpoint, reply, .. } => {
-                answer(reply, self.data_channels(endpoint));
+            Command::CloseDataChannel { endpoint, stream, reply } => {
+                answer(reply, self.close_data_channel(now, endpoint, stream));
             }
             Command::SetRemoteOffer { endpoint, offer, reply } => {
                 answer(reply, self.set_remote_offer(endpoint, &offer))
@@ -90,11 +88,6 @@ impl State {
                 self.running = false;
             }
         }
-    }
-
-    fn data_channels(&self, id: ElementId) -> Result<(), DataChannelError> {
-        self.endpoints.get(&id).ok_or(DataChannelError::Released)?;
-        Err(DataChannelError::NotNegotiated)
     }
 }
 

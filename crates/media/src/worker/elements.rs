@@ -56,7 +56,9 @@ impl State {
         options: EndpointOptions,
     ) -> Result<(), CreateError> {
         let ice = IceAgent::new(&mut self.rng).map_err(|_| CreateError::Stopped)?;
-        let local = describe(&mut self.rng, ice.local_credentials(), self.certificate.fingerprint().hex());
+        let mut local =
+            describe(&mut self.rng, ice.local_credentials(), self.certificate.fingerprint().hex());
+        local.data_channels = options.data_channels;
         let ufrag = ice.local_credentials().ufrag.clone();
         let seat = Seat {
             session: Session::new(ice, self.certificate.clone(), &mut self.rng),
@@ -80,6 +82,7 @@ impl State {
             local_sdp: None,
             remote_sdp: None,
             media: [None, None],
+            data: None,
             gathered: false,
             connected: false,
             options,
@@ -143,5 +146,6 @@ fn describe(rng: &mut impl Rng, ice: &IceCredentials, fingerprint: String) -> Lo
         audio: SendStream { ssrc: ssrcs[0], rtx: None },
         video: SendStream { ssrc: ssrcs[1], rtx: Some(ssrcs[2]) },
         restrictions: Restrictions::default(),
+        data_channels: false,
     }
 }

@@ -4,7 +4,7 @@ use super::latency::LatencyMeter;
 use crate::id::{PipelineId, SessionId, SinkId, TrackId};
 use crate::pipeline::{EndpointOptions, EndpointSettings, MediaKind};
 use crate::rtp::RtpParameters;
-use crate::session::sdp::{LocalDescription, Offer, RemoteDescription};
+use crate::session::sdp::{LocalDescription, NegotiatedData, Offer, RemoteDescription};
 use std::sync::Arc;
 
 /// One endpoint: where its negotiation stands, and what came of it.
@@ -19,6 +19,8 @@ pub(super) struct Endpoint {
     /// What the peer gave.
     pub(super) remote_sdp: Option<String>,
     pub(super) media: [Option<Media>; MediaKind::ALL.len()],
+    /// The m-line of data channels.
+    pub(super) data: Option<NegotiatedData>,
     pub(super) gathered: bool,
     pub(super) connected: bool,
     pub(super) options: EndpointOptions,
@@ -71,8 +73,10 @@ impl Endpoint {
         if let Negotiation::OfferSent(offer) = &self.negotiation {
             return (0, offer.first_mid().map(|mid| mid.as_str().to_owned()));
         }
-        match self.media.iter().flatten().min_by_key(|media| media.index) {
-            Some(media) => (media.index, Some(media.parameters.mid.as_str().to_owned())),
+        let media = self.media.iter().flatten().map(|media| (media.index, media.parameters.mid));
+        let data = self.data.map(|data| (data.index, data.mid));
+        match media.chain(data).min_by_key(|(index, _)| *index) {
+            Some((index, mid)) => (index, Some(mid.as_str().to_owned())),
             None => (0, None),
         }
     }

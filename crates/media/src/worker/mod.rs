@@ -7,6 +7,7 @@
 pub mod batch;
 mod command;
 mod control;
+mod data;
 mod demux;
 mod elements;
 mod endpoint;
@@ -327,9 +328,19 @@ impl State {
             }
         }
         self.timers.set(slot_of(id), seat.session.poll_timeout());
+        let mut reached = Vec::new();
         while let Some(event) = self.sessions.get_mut(id).and_then(|seat| seat.session.poll_event()) {
-            self.handle_session_event(id, event);
+            self.handle_session_event(now, id, event, &mut reached);
         }
+        self.settle_path(now, id);
+        // Their events were taken when they happened, so this goes no deeper.
+        for session in reached {
+            self.settle(now, session);
+        }
+    }
+
+    /// Media follows the session's selected pair.
+    fn settle_path(&mut self, now: Instant, id: SessionId) {
         let Some(seat) = self.sessions.get_mut(id) else { return };
         let pair = seat.session.media_path().and_then(|(local, remote)| {
             Some((socket_at(local, &self.outgoing, &self.own, &seat.own)?, remote))
@@ -348,7 +359,14 @@ impl State {
         }
     }
 
-    fn handle_session_event(&mut self, id: SessionId, event: SessionEvent) {
+    /// Carries out what a session tells. Sessions that were given something to send join `reached`.
+    fn handle_session_event(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        event: SessionEvent,
+        reached: &mut Vec<SessionId>,
+    ) {
         let Some(endpoint) = self.sessions.get(id).map(|seat| seat.endpoint) else { return };
         match event {
             SessionEvent::AddressAdded { local, remote } => {
@@ -370,6 +388,7 @@ impl State {
                 self.emit(endpoint, EndpointEvent::PairSelected { local, remote });
             }
             SessionEvent::Media(state) => self.emit(endpoint, EndpointEvent::Media(state)),
+            SessionEvent::Data(event) => self.handle_data_event(now, endpoint, event, reached),
             SessionEvent::PeerClosed => self.emit(endpoint, EndpointEvent::PeerClosed),
         }
     }

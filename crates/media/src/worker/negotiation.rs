@@ -134,6 +134,10 @@ impl State {
         if endpoint.parameters(MediaKind::Video).is_some() {
             seat.session.expect_video();
         }
+        if let Some(data) = negotiated.data {
+            endpoint.data = Some(data);
+            seat.session.allow_data(data.message_bytes_max);
+        }
         seat.session.set_remote(now, remote, negotiated.dtls_role, &mut self.rng);
         self.settle(now, session);
         self.apply_limits(id);

@@ -31,7 +31,7 @@ impl State {
                 .filter_map(|media| self.forwarder.sink_stats(media.sink?))
                 .collect(),
             latency: endpoint.latency.iter().flat_map(LatencyMeter::averages).collect(),
-            data_channels: Vec::new(),
+            data_channels: session.data_channels(),
         })
     }
 

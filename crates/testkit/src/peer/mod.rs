@@ -19,11 +19,13 @@
 //! # Ok(()) }
 //! ```
 
+mod data;
 mod engine;
 mod publish;
 mod report;
 mod wire;
 
+pub use data::{ChannelLog, PeerMessage};
 pub use report::{Connection, PeerReport, SenderReport};
 
 use crate::source::VideoConfig;
@@ -99,6 +101,8 @@ pub struct PeerOptions {
     pub repair: Repair,
     /// The address it binds to and announces.
     pub bind: IpAddr,
+    /// The data channels it opens at once, by label.
+    pub channels: Vec<String>,
 }
 
 impl Default for PeerOptions {
@@ -111,6 +115,7 @@ impl Default for PeerOptions {
             video_codec: VideoCodec::Vp8,
             repair: Repair::Rtx,
             bind: Ipv4Addr::LOCALHOST.into(),
+            channels: Vec::new(),
         }
     }
 }
@@ -154,6 +159,9 @@ impl Peer {
                 Some((sender, track))
             }
         };
+        for label in &options.channels {
+            data::open(&*connection, &shared, label).await?;
+        }
         Ok(Self { connection, shared, candidates, video, audio, publishing: JoinSet::new() })
     }
 

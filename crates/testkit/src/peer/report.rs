@@ -1,15 +1,19 @@
 //! What a peer has seen, as values a test can compare.
 
+use super::data::{ChannelLog, follow};
 use crate::sink::{AudioLog, FrameLog};
 use anyhow::Result;
 use keel_media::IceCandidate;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use webrtc::data_channel::DataChannel;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
     PeerConnectionEventHandler, RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
@@ -86,9 +90,17 @@ pub struct PeerReport {
     pub bitrate_estimates_received: u64,
     /// The last one, in bits per second.
     pub bitrate_estimate: Option<u64>,
+    /// Data channels, by label.
+    pub channels: BTreeMap<String, ChannelLog>,
 }
 
 impl PeerReport {
+    /// The data channels of this label; nothing has happened on those that were never there.
+    #[must_use]
+    pub fn channel(&self, label: &str) -> ChannelLog {
+        self.channels.get(label).cloned().unwrap_or_default()
+    }
+
     /// Sender reports among `reports` for the stream `ssrc`.
     pub fn of_stream(reports: &[SenderReport], ssrc: u32) -> impl Iterator<Item = SenderReport> {
         reports.iter().copied().filter(move |report| report.ssrc == ssrc)
@@ -126,6 +138,8 @@ pub(super) struct Shared {
     publishing_stopped: AtomicBool,
     candidates: mpsc::Sender<IceCandidate>,
     received: Mutex<Received>,
+    /// The latest data channel of each label.
+    pub(super) channels: Mutex<BTreeMap<String, Arc<dyn DataChannel>>>,
 }
 
 /// Tracks of the other side and the tasks that read them; the tasks end with the peer.
@@ -143,7 +157,13 @@ impl Shared {
             publishing_stopped: AtomicBool::new(false),
             candidates,
             received: Mutex::default(),
+            channels: Mutex::default(),
         }
+    }
+
+    /// Runs a reader until it or the peer ends.
+    pub(super) fn read(&self, reader: impl Future<Output = ()> + Send + 'static) {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).readers.spawn(reader);
     }
 
     pub(super) fn want_keyframe(&self) {
@@ -215,6 +235,12 @@ impl PeerConnectionEventHandler for Handler {
             _ => return,
         };
         shared.report.send_modify(|report| report.connection = connection);
+    }
+
+    async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
+        if let (Some(shared), Ok(label)) = (self.0.upgrade(), channel.label().await) {
+            follow(&shared, label, channel);
+        }
     }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {

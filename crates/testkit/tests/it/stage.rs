@@ -67,8 +67,10 @@ impl Stage {
 
     /// A guest whose offer its endpoint has taken, but not answered.
     pub(crate) async fn arrive(&self, options: PeerOptions) -> Result<Guest> {
+        let wanted =
+            EndpointOptions { data_channels: !options.channels.is_empty(), ..EndpointOptions::default() };
         let peer = Peer::new(options).await?;
-        let endpoint = self.pipeline.create_webrtc_endpoint(EndpointOptions::default()).await?;
+        let endpoint = self.pipeline.create_webrtc_endpoint(wanted).await?;
         endpoint.set_remote_offer(&peer.offer().await?).await?;
         Ok(Guest { peer, endpoint, answer: String::new(), proxy: None })
     }

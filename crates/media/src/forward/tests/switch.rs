@@ -2,7 +2,7 @@
 
 use super::publisher::{FRAME_TICKS, Publisher};
 use super::stage::{ALICE, BOB, CAROL, Received, Stage};
-use crate::forward::DropReason;
+use crate::forward::{DropReason, Output};
 use crate::rtp::rtcp::{Feedback, Report};
 use crate::rtp::{NtpTime, RtpTime};
 use std::time::Duration;
@@ -194,6 +194,8 @@ fn a_subscriber_that_changes_its_source_sees_one_stream() {
         stage.take_reports(CAROL).iter().any(|report| matches!(report, Report::Pli { .. })),
         "the new source is asked for a keyframe"
     );
+    let told = |output: &Output| matches!(output, Output::Flowing { session, .. } if *session == BOB);
+    assert!(!stage.outputs.iter().any(told), "media flows on, so nobody is told that it stopped");
     stage.feedback(CAROL, &sender_report(&second, 5 << 32));
     assert_eq!(mapped(&mut stage), [], "no clock before the first packet");
     stage.send_all(carol, &second.frame(1, true));

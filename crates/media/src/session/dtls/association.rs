@@ -7,7 +7,7 @@ use super::reassembly::Message;
 use super::record::{CHANGE_CIPHER_SPEC, write_message, write_record};
 use crate::session::error::SessionError;
 use crate::srtp::DtlsRole;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use rtc_crypto::{CryptoError, RTCCrypto, RTCCryptoProvider, RTCRandom};
 use rtc_dtls::config::{ClientAuthType, ConfigBuilder, HandshakeConfig};
 use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
@@ -127,6 +127,21 @@ impl Association {
             EndpointEvent::PeerClosed => Reaction::PeerClosed,
             _ => reaction,
         }))
+    }
+
+    /// Opens one record of application data. `None` where it fails authentication or came before: such
+    /// records have no effect (RFC 6347 §4.1.2.7).
+    pub(super) fn open(&mut self, now: Instant, record: &[u8]) -> Option<Bytes> {
+        let events = self.endpoint.read(now, PEER, None, BytesMut::from(record)).ok()?;
+        events.into_iter().find_map(|event| match event {
+            EndpointEvent::ApplicationData(data) => Some(data.freeze()),
+            _ => None,
+        })
+    }
+
+    /// Seals application data as one record; it waits in [`Self::poll_transmit`].
+    pub(super) fn seal(&mut self, now: Instant, data: &[u8]) -> Result<(), SessionError> {
+        Ok(self.endpoint.write(now, PEER, data)?)
     }
 
     pub(super) fn poll_transmit(&mut self) -> Option<Vec<u8>> {

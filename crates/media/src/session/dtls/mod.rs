@@ -25,11 +25,12 @@ use crate::forward::DropReason;
 use crate::pipeline::DtlsState;
 use crate::srtp::DtlsRole;
 use association::{Association, Reaction};
+use bytes::Bytes;
 use flight::Flight;
 use handshake::{Handshake, Standing};
 use hello::{HelloExchange, HelloOutcome};
 use rand::{CryptoRng, RngExt};
-use record::{ALERT, CLIENT_HELLO, HANDSHAKE, Record, fragments, records};
+use record::{ALERT, APPLICATION_DATA, CLIENT_HELLO, HANDSHAKE, Record, fragments, records};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -42,6 +43,8 @@ pub enum DtlsEvent {
     StateChanged(DtlsState),
     /// SRTP keys are agreed with the peer of the description.
     Keys(KeyingMaterial),
+    /// One record of application data from the authenticated peer: an SCTP packet (RFC 8261 §3).
+    Data(Bytes),
     /// The peer ended the association, in order or with a fatal alert.
     PeerClosed,
 }
@@ -71,9 +74,9 @@ pub struct DtlsTransport {
     /// The peer's, from its description; empty until that is known.
     fingerprints: Vec<Fingerprint>,
     phase: Phase,
-    /// At most one event for each change of phase waits here.
+    /// At most one event for each change of phase and for each record of the latest datagram waits here.
     events: VecDeque<DtlsEvent>,
-    /// Bounded by what one input can cause: two flights.
+    /// Bounded by what one input can cause: two flights, or what the caller had sealed.
     transmits: VecDeque<Vec<u8>>,
 }
 
@@ -158,6 +161,16 @@ impl DtlsTransport {
         verdict
     }
 
+    /// Sends application data to the peer as one datagram. Before the handshake is complete, and once the
+    /// association is over, it goes nowhere: what carries data repeats it.
+    pub fn send(&mut self, now: Instant, data: &[u8]) {
+        if let Phase::Connected(association, _) = &mut self.phase
+            && association.seal(now, data).is_ok()
+        {
+            self.transmits.extend(std::iter::from_fn(|| association.poll_transmit()));
+        }
+    }
+
     /// Ends the association; the peer is told.
     pub fn close(&mut self, now: Instant) {
         match &mut self.phase {
@@ -229,6 +242,13 @@ impl DtlsTransport {
                         Ok(_) => Ok(()),
                         Err(_) => Err(DropReason::DtlsMalformed),
                     }
+                }
+                // RFC 6347 §4.1: application data has the epoch of the keys. Before the phase of this arm
+                // nothing is handed on, so all of it is from the peer of the description.
+                (1, APPLICATION_DATA) => {
+                    let data = association.open(now, record.bytes).ok_or(DropReason::DtlsMalformed)?;
+                    self.events.push_back(DtlsEvent::Data(data));
+                    Ok(())
                 }
                 (0, HANDSHAKE) if is_repetition(record) => {
                     // RFC 6347 §4.2.4: the peer repeats its last flight, so ours was lost.

@@ -6,6 +6,7 @@ use crate::forward::DropReason;
 pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
 pub(super) const ALERT: u8 = 21;
 pub(super) const HANDSHAKE: u8 = 22;
+pub(super) const APPLICATION_DATA: u8 = 23;
 
 /// Handshake message types (RFC 5246 §7.4, RFC 6347 §4.3.2).
 pub(super) const CLIENT_HELLO: u8 = 1;

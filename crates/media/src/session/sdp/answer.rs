@@ -21,8 +21,8 @@ pub struct Answer {
     pub negotiated: Negotiated,
 }
 
-/// Answers `offer`: accepts the first audio and the first video m-line of its bundle and refuses the rest,
-/// data channels among them. Every number in the answer is the offerer's own (payload types, extension ids).
+/// Answers `offer`: accepts the first audio and the first video m-line of its bundle, the first of data
+/// channels where `local` wants them, and refuses the rest. Every number in the answer is the offerer's own (payload types, extension ids).
 /// `peers` are the endpoints this one is connected to, as far as their formats are known: the answer lists
 /// only what all of them take.
 ///
@@ -39,8 +39,15 @@ pub fn answer(
     let mut sections = Vec::new();
     let mut bundle = Vec::new();
     let mut media: Vec<NegotiatedMedia> = Vec::new();
+    let data = offer.data_section().filter(|_| local.data_channels);
     // RFC 3264 §6: as many m-lines as the offer, in its order.
     for section in &offer.media {
+        if data.is_some_and(|data| data.index == section.index) {
+            offer.transport.require_secure()?;
+            bundle.extend(section.mid.filter(|mid| offer.bundles.iter().any(|group| group.contains(mid))));
+            sections.push(section.accepted_data(local, dtls_role.setup()));
+            continue;
+        }
         let refuse = || {
             let (name, first_format) = &section.written;
             write::refused(name, &section.protocol, first_format, section.mid)
@@ -85,11 +92,11 @@ pub fn answer(
     let agent = if offer.transport.ice_lite { IceAgent::Full } else { IceAgent::Lite };
     let uses_ice = sections.iter().any(|section| section.has_attribute("ice-ufrag"));
     let sdp = write::description(local, uses_ice.then_some(agent), &bundle, sections);
-    Ok(Answer { sdp, negotiated: Negotiated { media, dtls_role } })
+    Ok(Answer { sdp, negotiated: Negotiated { media, data: data.and_then(RemoteMedia::data), dtls_role } })
 }
 
 /// The kind of an m-line that Keel accepts. Later m-lines of a kind belong to endpoints with many tracks,
-/// which do not exist yet; data channels come with them.
+/// which do not exist yet.
 fn accepted_kind(offer: &RemoteDescription, section: &RemoteMedia) -> Option<MediaKind> {
     let kind = section.kind.media()?;
     offer.section(kind).filter(|accepted| accepted.index == section.index).map(|_| kind)

@@ -4,14 +4,15 @@
 //! answers, [`offer()`] makes the offer and [`accept_answer`] takes what comes back. Either way the result is
 //! [`Negotiated`]. Candidates are trickled beside it: [`RemoteCandidate`], [`HostCandidate`].
 //!
-//! One session carries one audio and one video m-line on one transport. Data channels are refused for now,
-//! and so is simulcast: an answer does not repeat it, and the peer then sends one layer.
+//! One session carries one audio, one video and, where its owner wants them, one m-line of data channels on
+//! one transport. Simulcast is refused: an answer does not repeat it, and the peer then sends one layer.
 
 mod agreement;
 mod answer;
 mod candidate;
 mod codecs;
 mod collision;
+mod data;
 mod extensions;
 mod h264;
 mod offer;
@@ -30,6 +31,7 @@ pub use candidate::{
     CandidateAddress, CandidateKind, CandidateProtocol, HostCandidate, RemoteCandidate, TcpRole, Trickled,
 };
 pub use codecs::SdpFormat;
+pub use data::{MESSAGE_BYTES_MAX, NegotiatedData};
 pub use extensions::SdpExtension;
 pub use offer::{Offer, accept_answer, offer};
 pub use parse::RemoteDescription;
@@ -64,6 +66,8 @@ pub struct LocalDescription {
     pub video: SendStream,
     /// What the endpoint's owner allows of what Keel could do.
     pub restrictions: Restrictions,
+    /// Whether the peer may have data channels.
+    pub data_channels: bool,
 }
 
 /// The SSRCs of one stream that Keel sends.
@@ -80,6 +84,8 @@ pub struct SendStream {
 pub struct Negotiated {
     /// The accepted m-lines, at most one of each kind.
     pub media: Vec<NegotiatedMedia>,
+    /// The accepted m-line of data channels.
+    pub data: Option<NegotiatedData>,
     /// Keel's part in the DTLS handshake.
     pub dtls_role: DtlsRole,
 }

@@ -2,9 +2,10 @@
 
 use super::agreement::{Peers, agree};
 use super::codecs::{SdpFormat, drop_stray_red};
+use super::data::{self, NegotiatedData};
 use super::extensions::{SdpExtension, extension_map};
 use super::parse::RemoteDescription;
-use super::section::{Protection, RemoteMedia};
+use super::section::{Protection, RemoteMedia, SectionKind};
 use super::transport::Setup;
 use super::write::{self, IceAgent, Section};
 use super::{LocalDescription, Negotiated, NegotiatedMedia, SendStream};
@@ -20,6 +21,8 @@ pub struct Offer {
     /// The text for the peer.
     pub sdp: String,
     sections: Vec<OfferedSection>,
+    /// The m-line of data channels, after the others.
+    data: Option<Mid>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,13 +39,13 @@ impl Offer {
     /// The tag of its first m-line.
     #[must_use]
     pub fn first_mid(&self) -> Option<Mid> {
-        self.sections.first().map(|section| section.mid)
+        self.sections.first().map(|section| section.mid).or(self.data)
     }
 }
 
 /// Makes an offer of one m-line for each kind asked for, with every format that Keel forwards and that all
 /// of `peers` (the endpoints this one is connected to, as far as their formats are known) accept. Media goes
-/// the ways that the endpoint's owner allows.
+/// the ways that the endpoint's owner allows. An m-line of data channels follows where `local` wants them.
 ///
 /// # Errors
 /// [`NegotiationError::NoCommonCodec`] when `peers` or the owner's restrictions leave nothing, [`NegotiationError::Invalid`] when no
@@ -68,14 +71,18 @@ pub fn offer(
             send: local.stream(kind),
         });
     }
-    if sections.is_empty() {
+    let data = local
+        .data_channels
+        .then(|| Mid::new(&sections.len().to_string()).expect("a short number is a token"));
+    if sections.is_empty() && data.is_none() {
         return Err(NegotiationError::Invalid("an offer of nothing"));
     }
-    let bundle: Vec<Mid> = sections.iter().map(|section| section.mid).collect();
-    let text = sections.iter().map(|section| section.text().write(local)).collect();
+    let bundle: Vec<Mid> = sections.iter().map(|section| section.mid).chain(data).collect();
+    let text = sections.iter().map(|section| section.text().write(local));
+    let text = text.chain(data.map(|mid| data::offered(local, mid))).collect();
     // Keel does not know yet whether the peer is a lite agent; if its answer says so, Keel becomes a full
     // one (RFC 8445 §6.1.1 has the offerer control then).
-    Ok(Offer { sdp: write::description(local, Some(IceAgent::Lite), &bundle, text), sections })
+    Ok(Offer { sdp: write::description(local, Some(IceAgent::Lite), &bundle, text), sections, data })
 }
 
 /// Takes the peer's answer to `offer`. M-lines that it rejected are left out of the result.
@@ -84,7 +91,7 @@ pub fn offer(
 /// [`NegotiationError::Invalid`] when it does not answer this offer, or lacks what DTLS-SRTP on one port
 /// needs; [`NegotiationError::NoCommonCodec`] when it accepts an m-line with none of its formats.
 pub fn accept_answer(offer: &Offer, answer: &RemoteDescription) -> Result<Negotiated, NegotiationError> {
-    if offer.sections.len() != answer.media.len() {
+    if offer.sections.len() + usize::from(offer.data.is_some()) != answer.media.len() {
         return Err(NegotiationError::Invalid("an answer with another number of m-lines than the offer"));
     }
     let dtls_role = DtlsRole::when_answered(answer.transport.setup)?;
@@ -115,7 +122,33 @@ pub fn accept_answer(offer: &Offer, answer: &RemoteDescription) -> Result<Negoti
         }
         media.push(offered.settle(answered)?);
     }
-    Ok(Negotiated { media, dtls_role })
+    let data = match (offer.data, answer.media.get(offer.sections.len())) {
+        (Some(mid), Some(answered)) => accept_data(mid, answered, answer)?,
+        _ => None,
+    };
+    Ok(Negotiated { media, data, dtls_role })
+}
+
+/// The answer's last m-line, where data channels were offered; `None` where the peer wants none.
+fn accept_data(
+    offered: Mid,
+    answered: &RemoteMedia,
+    answer: &RemoteDescription,
+) -> Result<Option<NegotiatedData>, NegotiationError> {
+    if answered.kind != SectionKind::Application {
+        return Err(NegotiationError::Invalid("an answer whose m-lines are not the offer's"));
+    }
+    if answered.rejected {
+        return Ok(None);
+    }
+    let data = answered.data().filter(|data| data.mid == offered);
+    let data =
+        data.ok_or(NegotiationError::Invalid("an answer with other data channels than the offer's"))?;
+    if !answer.shares_transport(answered) {
+        return Err(NegotiationError::Invalid("an answer that spreads media over several ports"));
+    }
+    answer.transport.require_secure()?;
+    Ok(Some(data))
 }
 
 impl OfferedSection {

@@ -81,6 +81,12 @@ impl RemoteDescription {
         self.media.iter().find(|section| section.kind.media() == Some(kind) && self.is_usable(section))
     }
 
+    /// The one m-line of data channels that Keel accepts, if it wants any: the first that is not rejected,
+    /// shares the transport and has a form that Keel knows.
+    pub(super) fn data_section(&self) -> Option<&RemoteMedia> {
+        self.media.iter().find(|section| section.data().is_some() && self.is_usable(section))
+    }
+
     /// The formats of that m-line, in the peer's order. Empty when it has none that Keel forwards.
     #[must_use]
     pub fn formats(&self, kind: MediaKind) -> Option<Vec<Format>> {

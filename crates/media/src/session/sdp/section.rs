@@ -1,6 +1,7 @@
 //! One m-line of a peer's description.
 
 use super::codecs::{SdpFormat, read_formats};
+use super::data::RemoteSctp;
 use super::extensions::{ONE_BYTE_ID_MAX, SdpExtension, direction_seen_from_keel, read_extensions};
 use super::parse::{flag, value};
 use super::streams::DeclaredStreams;
@@ -51,6 +52,8 @@ pub struct RemoteMedia {
     /// The media type and first format as written, for the answer that rejects the m-line; no white space.
     pub(super) written: (String, String),
     pub(super) transport: RemoteTransport,
+    /// Where it is for data channels, in a form that Keel knows.
+    pub(super) sctp: Option<RemoteSctp>,
 }
 
 /// What an m-line is for.
@@ -127,6 +130,7 @@ impl RemoteMedia {
             mid,
             rejected: name.port.value == 0 && !flag(media, "bundle-only"),
             protection: Protection::of(&protocol),
+            sctp: RemoteSctp::read(&protocol, first_format, media),
             protocol,
             direction: read_direction(media)
                 .or_else(|| read_direction(session))

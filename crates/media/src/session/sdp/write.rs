@@ -36,10 +36,7 @@ impl Section<'_> {
         let formats = formats.flatten().map(|payload_type| payload_type.wire().to_string()).collect();
         let mut lines = Lines(Vec::new());
         if let Some(setup) = self.setup {
-            lines.value("ice-ufrag", local.ice_ufrag.as_str());
-            lines.value("ice-pwd", local.ice_pwd.as_str());
-            lines.value("fingerprint", format!("sha-256 {}", local.fingerprint));
-            lines.value("setup", setup.as_str());
+            lines.transport(local, setup);
         }
         if let Some(mid) = self.mid {
             lines.value("mid", mid.as_str());
@@ -85,6 +82,26 @@ fn bandwidth(most: Bitrate) -> Vec<Bandwidth> {
         |name: &str, bandwidth| Bandwidth { experimental: false, bandwidth_type: name.to_owned(), bandwidth };
     // RFC 8866 §5.8: kilobits per second. RFC 3890 §6.2: bits per second.
     vec![line("AS", most.as_bps().div_ceil(1000)), line("TIAS", most.as_bps())]
+}
+
+/// An m-line of data channels that Keel accepts or offers; `sctp` are the lines about SCTP.
+pub(super) fn data_section(
+    local: &LocalDescription,
+    setup: Setup,
+    mid: Option<Mid>,
+    protocol: &str,
+    format: &str,
+    sctp: [(&'static str, String); 2],
+) -> MediaDescription {
+    let mut lines = Lines(Vec::new());
+    lines.transport(local, setup);
+    if let Some(mid) = mid {
+        lines.value("mid", mid.as_str());
+    }
+    for (key, value) in sctp {
+        lines.value(key, value);
+    }
+    media_description("application", TRICKLED_PORT, protocol, vec![format.to_owned()], lines)
 }
 
 /// An m-line that Keel does not accept: port 0 (RFC 3264 §6).
@@ -175,6 +192,13 @@ impl Lines {
 
     fn value(&mut self, key: &str, value: impl Into<String>) {
         self.0.push(Attribute::new(key.to_owned(), Some(value.into())));
+    }
+
+    fn transport(&mut self, local: &LocalDescription, setup: Setup) {
+        self.value("ice-ufrag", local.ice_ufrag.as_str());
+        self.value("ice-pwd", local.ice_pwd.as_str());
+        self.value("fingerprint", format!("sha-256 {}", local.fingerprint));
+        self.value("setup", setup.as_str());
     }
 
     fn format(&mut self, entry: &SdpFormat) {

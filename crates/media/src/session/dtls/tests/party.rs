@@ -4,7 +4,7 @@ use super::super::{
     Certificate, DtlsEvent, DtlsRole, DtlsTransport, Fingerprint, HashFunction, KeyingMaterial,
 };
 use crate::pipeline::DtlsState;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rtc_dtls::config::{ClientAuthType, ConfigBuilder};
@@ -30,13 +30,14 @@ pub(super) struct KeelParty {
     pub(super) state: DtlsState,
     pub(super) keys: Vec<KeyingMaterial>,
     pub(super) has_peer_closed: bool,
+    pub(super) data: Vec<Bytes>,
 }
 
 impl KeelParty {
     pub(super) fn new(certificate: &Arc<Certificate>, role: DtlsRole) -> Self {
         let mut rng = StdRng::seed_from_u64(1);
         let transport = DtlsTransport::new(certificate.clone(), role, &mut rng);
-        Self { transport, state: DtlsState::New, keys: Vec::new(), has_peer_closed: false }
+        Self { transport, state: DtlsState::New, keys: Vec::new(), has_peer_closed: false, data: Vec::new() }
     }
 
     pub(super) fn drain_events(&mut self) {
@@ -44,6 +45,7 @@ impl KeelParty {
             match event {
                 DtlsEvent::StateChanged(state) => self.state = state,
                 DtlsEvent::Keys(keys) => self.keys.push(keys),
+                DtlsEvent::Data(data) => self.data.push(data),
                 DtlsEvent::PeerClosed => self.has_peer_closed = true,
             }
         }

@@ -5,8 +5,8 @@ use super::{KeelParty, Party, RtcParty};
 use crate::forward::DropReason;
 use crate::pipeline::DtlsState;
 use crate::session::dtls::record::{
-    ALERT, CERTIFICATE, CHANGE_CIPHER_SPEC, CLIENT_HELLO, HANDSHAKE, fragments, records, write_message,
-    write_record,
+    ALERT, APPLICATION_DATA, CERTIFICATE, CHANGE_CIPHER_SPEC, CLIENT_HELLO, HANDSHAKE, fragments, records,
+    write_message, write_record,
 };
 use crate::session::dtls::{Certificate, DtlsRole, Fingerprint, HashFunction};
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile::{
@@ -388,4 +388,51 @@ fn the_clients_hello_on_the_wire_lists_gcm_first() {
     let fragment = fragments(record.body).next().expect("a fragment").expect("well formed");
     let hello = super::super::client_hello::ClientHello::parse(fragment.data).expect("our own hello");
     assert_eq!(hello.profiles().collect::<Vec<_>>(), [7, 8, 1]);
+}
+
+#[test]
+fn application_data_passes_both_ways_and_only_once_and_only_whole() {
+    let mut pair = server_and_client(6);
+    pair.right.transport.send(pair.now, b"too early");
+    pair.run(PATIENCE);
+    assert_same_keys(&pair, "before data");
+    assert!(pair.left.data.is_empty(), "what was sent before the handshake was complete went nowhere");
+
+    pair.left.transport.send(pair.now, b"from the server");
+    pair.right.transport.send(pair.now, b"from the client");
+    let to_server = pair.right.poll_transmit().expect("one datagram for one message");
+    let to_client = pair.left.poll_transmit().expect("one datagram for one message");
+    let mut forged = to_server.clone();
+    *forged.last_mut().expect("a record has bytes") ^= 1;
+    let refused = pair.left.transport.handle_datagram(pair.now, &forged);
+    assert_eq!(refused, Err(DropReason::DtlsMalformed), "a forged record is counted");
+    pair.left.handle_datagram(pair.now, &to_server);
+    pair.right.handle_datagram(pair.now, &to_client);
+    let replayed = pair.left.transport.handle_datagram(pair.now, &to_server);
+    assert_eq!(replayed, Err(DropReason::DtlsMalformed), "a record that came before is counted");
+    pair.left.drain_events();
+    assert_eq!(pair.left.data, [&b"from the client"[..]]);
+    assert_eq!(pair.right.data, [&b"from the server"[..]]);
+}
+
+#[test]
+fn application_data_without_keys_is_refused_in_every_phase() {
+    let mut plain = write_record(APPLICATION_DATA, 1, b"not sealed");
+    let mut pair = server_and_client(7);
+    for _ in 0..20 {
+        pair.run(Duration::from_millis(4));
+        pair.now += Duration::from_millis(4);
+        for epoch in [0, 1] {
+            plain[4] = epoch;
+            assert!(pair.left.transport.handle_datagram(pair.now, &plain).is_err());
+        }
+    }
+    pair.run(PATIENCE);
+    assert_same_keys(&pair, "plain data");
+    for epoch in [0, 1] {
+        plain[4] = epoch;
+        assert!(pair.left.transport.handle_datagram(pair.now, &plain).is_err());
+    }
+    pair.left.drain_events();
+    assert!(pair.left.data.is_empty());
 }

@@ -3,6 +3,7 @@
 mod agree;
 mod answer;
 mod collide;
+mod data;
 mod hostile;
 mod offer;
 mod parse;
@@ -69,6 +70,7 @@ pub(super) fn local() -> LocalDescription {
         audio: SendStream { ssrc: Ssrc::new(1000), rtx: None },
         video: SendStream { ssrc: Ssrc::new(2000), rtx: Some(Ssrc::new(2001)) },
         restrictions: Restrictions::default(),
+        data_channels: false,
     }
 }
 

@@ -1,0 +1,4 @@
+//! Two transports over a link with loss and virtual time.
+
+mod link;
+mod stories;
