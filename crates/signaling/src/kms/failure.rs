@@ -74,8 +74,6 @@ codes! {
     MethodNotFound = -32601, "";
     /// A request without the parameters it needs.
     InvalidParams = -32602, "INVALID_PARAMS";
-    /// The server failed.
-    Internal = -32603, "INTERNAL_ERROR";
     /// A field of the protocol itself (object, type, operation) is missing or of the wrong type.
     Protocol = -32000, "";
     /// A parameter of an operation or constructor is missing or of the wrong type.

@@ -27,7 +27,7 @@ async fn limits_reach_the_publisher_as_remb_and_follow_settings_and_connections(
     let owner = EndpointSettings { video_receive_max: kbps(800), ..EndpointSettings::default() };
     alice.endpoint.configure(owner).await;
     is_told(&alice, 800).await?;
-    assert!(alice.peer.report().transport_feedback_received > 0, "she makes her own estimate beside it");
+    alice.peer.until("feedback for her own estimate", |r| r.transport_feedback_received > 0).await?;
 
     let slow = EndpointSettings { video_send_max: kbps(300), ..EndpointSettings::default() };
     bob.endpoint.configure(slow).await;

@@ -51,14 +51,6 @@ impl Fields {
         self.given(name).map(|value| value.as_int().expect(TYPED))
     }
 
-    pub(crate) fn float(&self, name: &str) -> f64 {
-        self.float_if(name).expect(REQUIRED)
-    }
-
-    pub(crate) fn float_if(&self, name: &str) -> Option<f64> {
-        self.given(name).map(|value| value.as_float().expect(TYPED))
-    }
-
     /// A word of an enumeration.
     pub(crate) fn word(&self, name: &str) -> &'static str {
         self.word_if(name).expect(REQUIRED)

@@ -61,7 +61,7 @@ struct Import<'a> {
 #[derive(Serialize)]
 struct RemoteClass {
     name: &'static str,
-    doc: &'static str,
+    doc: String,
     #[serde(rename = "abstract", skip_serializing_if = "is_false")]
     is_abstract: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,7 +84,7 @@ struct Constructor {
 #[derive(Serialize)]
 struct Method {
     name: &'static str,
-    doc: &'static str,
+    doc: String,
     params: Vec<Field>,
     #[serde(rename = "return", skip_serializing_if = "Option::is_none")]
     returns: Option<Return>,
@@ -125,7 +125,7 @@ enum Content {
 struct Field {
     name: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    doc: Option<&'static str>,
+    doc: Option<String>,
     #[serde(rename = "type")]
     kind: String,
     #[serde(skip_serializing_if = "is_false")]
@@ -143,13 +143,18 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+/// What it is, and what of it Keel does.
+fn doc(about: &str, state: &str) -> String {
+    format!("{about} (Keel: {state})")
+}
+
 impl From<&'static Class> for RemoteClass {
     fn from(class: &'static Class) -> Self {
         let is_abstract = matches!(class.creation, Creation::Abstract);
         let params = class.constructor_params().iter().map(Field::from).collect();
         Self {
             name: class.name,
-            doc: class.about,
+            doc: doc(class.about, &class.creation_words()),
             is_abstract,
             extends: class.parent.map(|parent| parent.name),
             constructor: (!is_abstract).then_some(Constructor { params }),
@@ -164,7 +169,7 @@ impl From<&'static Operation> for Method {
     fn from(operation: &'static Operation) -> Self {
         Self {
             name: operation.name,
-            doc: operation.about,
+            doc: doc(operation.about, &operation.state.words()),
             params: operation.params.iter().map(Field::from).collect(),
             returns: operation.returns.map(|kind| Return { kind: kind.name() }),
         }
@@ -205,7 +210,7 @@ impl From<&'static Property> for Field {
     fn from(property: &'static Property) -> Self {
         Self {
             name: property.name,
-            doc: Some(property.about),
+            doc: Some(doc(property.about, &property.state.words())),
             kind: property.kind.name(),
             optional: false,
             default_value: None,

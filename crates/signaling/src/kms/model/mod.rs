@@ -11,11 +11,15 @@ mod fields;
 mod kmd;
 mod method;
 pub(crate) mod record;
+mod state;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub(crate) use coerce::{RawArguments, coerce};
 pub(crate) use fields::Fields;
 pub(crate) use method::Method;
+pub(crate) use state::State;
 pub(crate) use value::{Record, Value};
 
 use crate::kms::failure::Failure;
@@ -80,18 +84,6 @@ pub enum Filters {
     PassThrough,
 }
 
-/// How much of what KMS does is done here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    Works,
-    /// It works, otherwise than in KMS: how.
-    Differs(&'static str),
-    /// It is kept and given back, without an effect: why.
-    Stored(&'static str),
-    /// It cannot be asked for, since its class cannot be created.
-    Refused,
-}
-
 /// A parameter of a constructor or an operation, or a field of a record or an event.
 #[derive(Clone, Copy)]
 pub(crate) struct Param {
@@ -132,7 +124,6 @@ pub(crate) enum Literal {
     Enum(&'static str),
     /// With the defaults of its fields.
     Record(&'static RecordType),
-    EmptyList,
 }
 
 /// The type of a value.

@@ -40,10 +40,6 @@ impl Value {
         if let Self::Int(value) = self { Some(*value) } else { None }
     }
 
-    pub(crate) fn as_float(&self) -> Option<f64> {
-        if let Self::Float(value) = self { Some(*value) } else { None }
-    }
-
     pub(crate) fn as_text(&self) -> Option<&str> {
         if let Self::Text(value) = self { Some(value) } else { None }
     }
@@ -124,7 +120,6 @@ impl From<Literal> for Value {
             Literal::Text(value) => value.into(),
             Literal::Enum(word) => Self::Enum(word),
             Literal::Record(record) => Self::Record(record.with_defaults()),
-            Literal::EmptyList => Self::List(Vec::new()),
         }
     }
 }

@@ -86,7 +86,7 @@ impl Connections {
     }
 
     /// The connections that feed an element.
-    pub(crate) fn into_sink<'a>(&'a self, sink: &'a ObjectId) -> impl Iterator<Item = Connection> + 'a {
+    pub(crate) fn feeding<'a>(&'a self, sink: &'a ObjectId) -> impl Iterator<Item = Connection> + 'a {
         self.inlets(sink).filter_map(|inlet| self.at(inlet))
     }
 
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(connections.connect(other.clone()), None);
         assert_eq!(connections.connect(video("b", "viewer")), Some(video("a", "viewer")));
         let sink = element("viewer");
-        let found: Vec<_> = connections.into_sink(&sink).collect();
+        let found: Vec<_> = connections.feeding(&sink).collect();
         assert_eq!(found, [audio, video("b", "viewer"), other]);
         assert_eq!(connections.out_of(&element("a")).count(), 0);
         assert_eq!(connections.out_of(&element("b")).count(), 3);

@@ -130,7 +130,13 @@ impl Progress {
             EndpointEvent::PairSelected { local, remote } => self.ice.handle_pair(local, remote),
             EndpointEvent::Dtls(state) => {
                 self.dtls = Some(state);
-                vec![Report::new(&event::DTLS_CONNECTION_STATE_CHANGE, dtls_fields(state))]
+                let mut reports = vec![Report::new(&event::DTLS_CONNECTION_STATE_CHANGE, dtls_fields(state))];
+                if matches!(state, DtlsState::Closed | DtlsState::Failed) {
+                    // The addresses may still be good, but nobody is there who would decrypt.
+                    let down = ConnectionState::Disconnected;
+                    reports.extend(changed(&event::CONNECTION_STATE_CHANGED, &mut self.connection, down));
+                }
+                reports
             }
             EndpointEvent::Connection(state) => {
                 changed(&event::CONNECTION_STATE_CHANGED, &mut self.connection, state)
@@ -306,6 +312,16 @@ mod tests {
         let mut progress = Progress::new();
         assert_eq!(names(&progress.handle(EndpointEvent::PeerClosed)), ["MediaSessionTerminated"]);
         assert!(progress.handle(EndpointEvent::PeerClosed).is_empty());
+    }
+
+    #[test]
+    fn a_closed_connection_is_down_whatever_its_addresses() {
+        let mut progress = Progress::new();
+        progress.handle(EndpointEvent::Connection(ConnectionState::Connected));
+        let told = progress.handle(EndpointEvent::Dtls(DtlsState::Closed));
+        assert_eq!(names(&told), ["DtlsConnectionStateChange", "ConnectionStateChanged"]);
+        assert_eq!(progress.connection(), Value::Enum("DISCONNECTED"));
+        assert!(progress.handle(EndpointEvent::Connection(ConnectionState::Disconnected)).is_empty());
     }
 
     #[test]

@@ -20,7 +20,7 @@ impl Tree {
             let data = Arc::clone(
                 data_by_name.entry(name).or_insert_with(|| Arc::new(data(object, event, name, &fields))),
             );
-            let notification = Notification { object: id.clone(), event, name, data };
+            let notification = Notification { object: id.clone(), name, data };
             self.surroundings.host.deliver(session, notification);
         }
     }

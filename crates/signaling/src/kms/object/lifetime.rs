@@ -7,7 +7,8 @@ use crate::kms::session_id::SessionId;
 impl Tree {
     /// `session` uses an object, and so holds it and its parents.
     pub(super) fn hold(&mut self, id: &ObjectId, session: &SessionId) {
-        let mut next = Some(id.clone());
+        // The server's own object lives by itself: no session's end may end it.
+        let mut next = Some(id.clone()).filter(|id| *id != ObjectId::manager());
         while let Some(id) = next {
             let Some(object) = self.objects.get_mut(&id) else { return };
             if !object.holders.contains(session) {

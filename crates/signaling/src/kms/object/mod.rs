@@ -33,4 +33,4 @@ pub(crate) use event::now_ms;
 pub(crate) use id::ObjectId;
 pub(crate) use request::{Action, Reply, TreeRequest};
 pub(crate) use surroundings::{Host, NOTICES_MAX, Notice, Notification, Surroundings};
-pub(crate) use tree::{NewTree, Object, Tree};
+pub(crate) use tree::{Object, Tree};

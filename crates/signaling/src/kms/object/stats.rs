@@ -14,12 +14,7 @@ type Fields = Vec<(&'static str, Value)>;
 /// The statistics of an element without a peer.
 pub(crate) fn of_element(id: &ObjectId, now_ms: i64) -> Value {
     let mut stats = Stats::new(now_ms);
-    stats.insert(
-        &record::ELEMENT_STATS,
-        id.to_string(),
-        "element",
-        vec![("inputLatency", Value::List(Vec::new()))],
-    );
+    stats.insert(&record::ELEMENT_STATS, id.to_string(), "element", input_latency(&[]));
     Value::Map(stats.by_id)
 }
 
@@ -34,7 +29,7 @@ pub(crate) fn of_endpoint(
 ) -> Value {
     let mut stats = Stats::new(now_ms);
     // KMS: the element's own record is there whatever type is asked for.
-    stats.insert(&record::ENDPOINT_STATS, id.to_string(), "endpoint", latency(media));
+    stats.insert(&record::ENDPOINT_STATS, id.to_string(), "endpoint", latency(&media.latency));
     let is_wanted = |stream: &&StreamStats| wanted.is_none_or(|media| media.rtp() == Some(stream.kind));
     for stream in media.incoming.iter().filter(is_wanted) {
         stats.insert_incoming(stream);
@@ -64,6 +59,8 @@ impl Stats {
             ("id", id.as_str().into()),
             ("type", Value::Enum(kind)),
             ("timestampMillis", Value::Int(self.now_ms)),
+            // KMS 6: the time in seconds, which its clients read. Those of 7 pass over it.
+            ("timestamp", Value::Int(self.now_ms / 1000)),
         ];
         fields.extend(own);
         self.by_id.insert(id, Record::new(record, fields).into());
@@ -140,18 +137,41 @@ fn rate(rate: Option<Bitrate>) -> Value {
 
 /// The average times that media spends in Keel on its way to this peer. KMS measures from element to element
 /// and from source to sink; here both are the way through the server. Empty while `latencyStats` is off.
-fn latency(media: &EndpointStats) -> Fields {
-    let stat = |(kind, average): &(MediaKind, Duration)| {
+fn latency(averages: &[(MediaKind, Duration)]) -> Fields {
+    let mut fields = input_latency(averages);
+    fields.extend([
+        ("audioE2ELatency", average_ns(averages, MediaKind::Audio)),
+        ("videoE2ELatency", average_ns(averages, MediaKind::Video)),
+        ("E2ELatency", latency_list(averages)),
+    ]);
+    fields
+}
+
+/// The fields of `ElementStats`. KMS 6: its clients read the two kinds one by one.
+fn input_latency(averages: &[(MediaKind, Duration)]) -> Fields {
+    vec![
+        ("inputAudioLatency", average_ns(averages, MediaKind::Audio)),
+        ("inputVideoLatency", average_ns(averages, MediaKind::Video)),
+        ("inputLatency", latency_list(averages)),
+    ]
+}
+
+fn latency_list(averages: &[(MediaKind, Duration)]) -> Value {
+    let stat = |(kind, _): &(MediaKind, Duration)| {
         let fields = vec![
             ("name", format!("sink_{kind}_{DEFAULT_DESCRIPTION}").into()),
             ("type", media_type::word(*kind)),
-            // KMS: nanoseconds.
-            ("avg", Value::Float(average.as_nanos() as f64)),
+            ("avg", average_ns(averages, *kind)),
         ];
         Record::new(&record::MEDIA_LATENCY_STAT, fields).into()
     };
-    let stats: Vec<Value> = media.latency.iter().map(stat).collect();
-    vec![("inputLatency", stats.clone().into()), ("E2ELatency", stats.into())]
+    Value::List(averages.iter().map(stat).collect())
+}
+
+/// KMS: nanoseconds, and 0 where nothing is measured.
+fn average_ns(averages: &[(MediaKind, Duration)], kind: MediaKind) -> Value {
+    let average = averages.iter().find(|(measured, _)| *measured == kind);
+    Value::Float(average.map_or(0, |(_, average)| average.as_nanos()) as f64)
 }
 
 /// Counters fit 63 bits for as long as anything runs.
@@ -173,6 +193,10 @@ mod tests {
     use super::*;
     use keel_media::id::ElementId;
     use keel_media::{DtlsState, IceState};
+
+    /// Fields for clients of 6.x, which no declaration of 7 has.
+    const OF_6: [&str; 5] =
+        ["timestamp", "inputAudioLatency", "inputVideoLatency", "audioE2ELatency", "videoE2ELatency"];
 
     fn id() -> ObjectId {
         ObjectId::parse("p_kurento.MediaPipeline/e_kurento.WebRtcEndpoint").expect("the class exists")
@@ -216,6 +240,7 @@ mod tests {
                 bytes_sent: 70,
                 messages_received: 8,
                 bytes_received: 80,
+                messages_dropped: 0,
             }],
         }
     }
@@ -240,11 +265,20 @@ mod tests {
         lineage.into_iter().flat_map(|record| record.fields).map(|field| field.name).collect()
     }
 
+    fn float(fields: &crate::kms::model::Fields, name: &str) -> f64 {
+        match fields.given(name) {
+            Some(Value::Float(value)) => *value,
+            other => panic!("a float, not {other:?}"),
+        }
+    }
+
     #[test]
     fn records_have_all_their_declared_fields_in_order_and_are_found_by_their_ids() {
         for (id, record) in stats(&media(), None) {
             let fields: Vec<_> = record.fields.iter().map(|(name, _)| name).collect();
-            assert_eq!(fields, declared(record.record), "{id}");
+            let of_7: Vec<_> = fields.into_iter().filter(|name| !OF_6.contains(name)).collect();
+            assert_eq!(of_7, declared(record.record), "{id}");
+            assert_eq!(record.fields.int("timestamp"), 1_795_330_532);
             assert_eq!(record.fields.text("id"), id);
             assert_eq!(record.fields.int("timestampMillis"), 1_795_330_532_396);
         }
@@ -256,10 +290,10 @@ mod tests {
         let video = &stats["inbound-rtp-4294967280"].fields;
         assert_eq!((video.word("type"), video.text("ssrc")), ("inboundrtp", "4294967280"));
         assert_eq!((video.int("packetsReceived"), video.int("packetsLost")), (10, -1));
-        assert_eq!((video.float("jitter"), video.float("fractionLost")), (0.02, 128.0));
+        assert_eq!((float(video, "jitter"), float(video, "fractionLost")), (0.02, 128.0));
         assert_eq!((video.int("nackCount"), video.int("pliCount"), video.int("firCount")), (3, 4, 5));
         let sent = &stats["outbound-rtp-3"].fields;
-        assert_eq!((sent.float("roundTripTime"), sent.float("targetBitrate")), (0.05, 400_000.0));
+        assert_eq!((float(sent, "roundTripTime"), float(sent, "targetBitrate")), (0.05, 400_000.0));
         assert_eq!(sent.int("remb"), 500_000);
     }
 
@@ -286,7 +320,7 @@ mod tests {
         };
         let [Value::Record(latency)] = latencies.as_slice() else { panic!("one record") };
         assert_eq!(latency.fields.text("name"), "sink_video_default");
-        assert_eq!((latency.fields.word("type"), latency.fields.float("avg")), ("VIDEO", 250_000.0));
+        assert_eq!((latency.fields.word("type"), float(&latency.fields, "avg")), ("VIDEO", 250_000.0));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What trees share and what they need of the rest of the server.
 
 use super::{Census, ObjectId};
-use crate::kms::model::{EventType, Fields, Filters};
+use crate::kms::model::{Fields, Filters};
 use crate::kms::session_id::SessionId;
 use keel_media::MediaServer;
 use std::sync::Arc;
@@ -32,7 +32,6 @@ pub(crate) trait Host: Send + Sync {
 #[derive(Clone, Debug)]
 pub(crate) struct Notification {
     pub(crate) object: ObjectId,
-    pub(crate) event: &'static EventType,
     /// The name subscribed to: the event's own or an alias. `type` outside of `data`.
     pub(crate) name: &'static str,
     /// `data`, complete. Shared by all sessions that subscribed under one name.

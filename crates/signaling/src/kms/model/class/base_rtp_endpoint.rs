@@ -11,6 +11,7 @@ use crate::kms::object::{Body, Tree};
 use futures_util::future::BoxFuture;
 use keel_media::id::ElementId;
 use keel_media::{ElementKind, KeyframeError, MediaType, WebRtcEndpoint};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 /// RFC 791: what every host takes in one piece, up to the largest datagram there is.
@@ -129,15 +130,14 @@ fn request_keyframe(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
 /// The endpoint whose video reaches `consumer`, through whatever passes media on.
 async fn producer_for(tree: &Tree, consumer: ElementId) -> Option<ElementId> {
     let graph = tree.media().graph().await?;
-    let source_of = |sink: ElementId| {
-        let edge = graph.edges.iter().find(|edge| edge.sink == sink && edge.media == MediaType::Video);
-        edge.map(|edge| edge.source)
-    };
-    let is_endpoint = |element: &ElementId| {
-        graph.elements.iter().any(|known| known.element == *element && known.kind == ElementKind::Endpoint)
-    };
+    let video = graph.edges.iter().filter(|edge| edge.media == MediaType::Video);
+    let sources_by_sink: BTreeMap<ElementId, ElementId> =
+        video.map(|edge| (edge.sink, edge.source)).collect();
+    let endpoints = graph.elements.iter().filter(|known| known.kind == ElementKind::Endpoint);
+    let endpoints: BTreeSet<ElementId> = endpoints.map(|known| known.element).collect();
+    let source_of = |sink: &ElementId| sources_by_sink.get(sink).copied();
     // The media server refuses circles of elements that pass media on, so this ends.
-    std::iter::successors(source_of(consumer), |element| source_of(*element)).find(is_endpoint)
+    std::iter::successors(source_of(&consumer), source_of).find(|element| endpoints.contains(element))
 }
 
 fn endpoint_with(tree: &Tree, element: ElementId) -> Option<&WebRtcEndpoint> {

@@ -249,7 +249,7 @@ fn connections(call: &Call<'_>) -> Result<Vec<Connection>, Failure> {
 
 fn source_connections(call: Call<'_>) -> Result<Value, Failure> {
     let own = |connection: &Connection| connection.sink_description.clone();
-    Ok(described(&call.arguments, call.tree.connections.into_sink(&call.object), own))
+    Ok(described(&call.arguments, call.tree.connections.feeding(&call.object), own))
 }
 
 fn sink_connections(call: Call<'_>) -> Result<Value, Failure> {
@@ -367,8 +367,8 @@ fn stats_of(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
         let wanted = call.arguments.word_if("mediaType").map(media_type::from_word);
         match &call.tree.object(&call.object).body {
             Body::WebRtc(endpoint) => {
-                let gone = || Failure::object_not_found(call.object.as_str());
-                let media = endpoint.media.stats().await.ok_or_else(gone)?;
+                let ended = || Failure::new(Code::Unexpected, "The endpoint's session has ended");
+                let media = endpoint.media.stats().await.ok_or_else(ended)?;
                 let Endpoint { data_channels, progress, .. } = &**endpoint;
                 Ok(stats::of_endpoint(&call.object, *data_channels, progress, &media, wanted, now_ms()))
             }

@@ -158,7 +158,8 @@ fn refused(error: NegotiationError, operation: Code) -> Failure {
         NegotiationError::AlreadyNegotiated => Code::AlreadyNegotiated,
         NegotiationError::NoOffer => Code::NotOfferGenerated,
         NegotiationError::AnswerAlreadyProcessed => Code::AnswerAlreadyProcessed,
-        NegotiationError::NoSockets | NegotiationError::Released | NegotiationError::Stopped => operation,
+        NegotiationError::NoSockets => Code::CannotCreateSession,
+        NegotiationError::Released | NegotiationError::Stopped => operation,
     };
     Failure::new(code, error.to_string())
 }

@@ -279,6 +279,10 @@ fn create_data_channel(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> 
             retransmits_max: limit(&call, "maxRetransmits")?,
             protocol: call.arguments.text("protocol").to_owned(),
         };
+        // KMS: this is refused whether or not there could be a channel.
+        if options.lifetime_ms_max.is_some() && options.retransmits_max.is_some() {
+            return Err(channel_refused(DataChannelError::TwoLimits));
+        }
         let media = &call.tree.endpoint(&call.object).media;
         media.create_data_channel(options).await.map_err(channel_refused)?;
         Ok(Value::Null)

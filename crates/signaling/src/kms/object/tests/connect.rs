@@ -87,8 +87,10 @@ async fn connections_are_listed_by_type_and_by_the_description_at_the_own_end() 
 async fn elements_of_two_pipelines_are_not_connected() {
     let mut stage = Stage::open().await;
     let source = stage.endpoint(none()).await;
-    let (elsewhere, _place) = stage.element_elsewhere();
+    let other = stage.second_pipeline().await;
+    let elsewhere = stage.create("WebRtcEndpoint", &other, none()).await;
     assert_eq!(stage.refused(&source, "connect", json!({"sink": elsewhere.as_str()})).await, Code::Connect);
+    stage.release(&other).await;
     stage.close().await;
 }
 
@@ -121,5 +123,31 @@ async fn nothing_flows_where_nothing_is_sent() {
         Code::IllegalParam
     );
     assert_eq!(stage.refused(&endpoint, "requestKeyframe", none()).await, Code::OperationNotSupported);
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn elements_without_a_peer_are_connected_like_others() {
+    let mut stage = Stage::open().await;
+    let pipeline = stage.pipeline.clone();
+    let (source, viewer) = (stage.endpoint(none()).await, stage.endpoint(none()).await);
+    let relay = stage.create("PassThrough", &pipeline, none()).await;
+    let hub = stage.create("Dispatcher", &pipeline, none()).await;
+    let entry = stage.create("HubPort", &hub, none()).await;
+    let exit = stage.create("HubPort", &hub, none()).await;
+    for (from, to) in [(&source, &relay), (&relay, &entry), (&exit, &viewer)] {
+        stage.done(from, "connect", json!({"sink": to.as_str()})).await;
+        assert_eq!(connections(&mut stage, to, "getSourceConnections", none()).await.len(), 3);
+    }
+    stage.done(&hub, "connect", json!({"source": entry.as_str(), "sink": exit.as_str()})).await;
+    let video = json!({"mediaType": "VIDEO"});
+    assert_eq!(stage.done(&relay, "isMediaFlowingIn", video.clone()).await, Value::Bool(false));
+    assert_eq!(stage.done(&entry, "isMediaFlowingOut", video).await, Value::Bool(false));
+
+    let circle = stage.create("PassThrough", &pipeline, none()).await;
+    stage.done(&relay, "connect", json!({"sink": circle.as_str()})).await;
+    stage.done(&source, "disconnect", json!({"sink": relay.as_str()})).await;
+    assert_eq!(stage.refused(&circle, "connect", json!({"sink": relay.as_str()})).await, Code::Connect);
+    assert_eq!(connections(&mut stage, &relay, "getSourceConnections", none()).await, []);
     stage.close().await;
 }

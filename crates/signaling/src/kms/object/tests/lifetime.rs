@@ -78,10 +78,12 @@ async fn a_session_that_ended_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn the_manager_cannot_be_released() {
+async fn the_manager_outlives_every_release_and_session() {
     let mut server = Server::start(Filters::Refuse, LIMITS).await;
     let manager = ObjectId::manager();
+    server.invoke("ben", &manager, "getName", json!({})).await.expect("it lives");
     server.release("anna", &manager).await;
+    server.end_session("ben", true).await;
     assert_eq!(server.get(&manager, "getMetadata", json!({})).await, Value::from("in a test"));
     server.stop().await;
 }

@@ -5,7 +5,7 @@ use crate::kms::model::{Class, Filters, RawArguments, Value, coerce};
 use crate::kms::object::{
     Action, Census, CensusLimits, Host, Notification, ObjectId, Reply, Surroundings, Tree, TreeRequest,
 };
-use crate::kms::session_id::SessionId;
+use crate::kms::session_id::{SessionId, SessionName};
 use keel_media::{MediaConfig, MediaServer};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -178,6 +178,23 @@ impl Server {
         told
     }
 
+    /// The events that nobody has looked at yet.
+    pub(super) fn told_so_far(&mut self) -> Vec<Notification> {
+        std::iter::from_fn(|| self.events.try_recv().ok()).map(|(_, event)| event).collect()
+    }
+
+    /// The events up to and with the first one that `is_last`.
+    pub(super) async fn told_until(&mut self, is_last: impl Fn(&Notification) -> bool) -> Vec<Notification> {
+        let mut told: Vec<Notification> = Vec::new();
+        while !told.last().is_some_and(&is_last) {
+            match tokio::time::timeout(PATIENCE, self.events.recv()).await {
+                Ok(Some((_, event))) => told.push(event),
+                _ => panic!("it did not come; told: {:?}", super::stage::names(&told)),
+            }
+        }
+        told
+    }
+
     pub(super) async fn ask(&self, who: &str, object: &ObjectId, action: Action) -> Result<Reply, Failure> {
         let gone = || Failure::object_not_found(object.as_str());
         let (reply, answer) = oneshot::channel();
@@ -189,7 +206,7 @@ impl Server {
 }
 
 pub(super) fn session(name: &str) -> SessionId {
-    SessionId::new(name).expect("a name")
+    SessionId::living(SessionName::parse(name).expect("a name"), 1)
 }
 
 fn raw(arguments: Json) -> RawArguments {
