@@ -41,11 +41,21 @@ tell('Elements', {}, (house) => {
     assert.deepEqual(await client.invoke(source, 'getSinkConnections'), []);
   });
 
-  it('may be connected to themselves, and again', async () => {
-    const { client, elements: [element] } = await passThroughs(1);
+  it('with a peer may be connected to themselves, and again', async () => {
+    const { client, pipeline } = await passThroughs(0);
+    const element = await client.create('WebRtcEndpoint', { mediaPipeline: pipeline });
     for (let round = 0; round < 3; round += 1) await client.invoke(element, 'connect', { sink: element });
     const all = KINDS.map((kind) => connection(element, element, kind));
     assert.deepEqual(byKind(await client.invoke(element, 'getSourceConnections')), all);
+  });
+
+  it('without a peer cannot feed one another in a circle', async () => {
+    const { client, elements: [first, second] } = await passThroughs(2);
+    await client.invoke(first, 'connect', { sink: second });
+    for (const [object, sink] of [[second, first], [first, first]]) {
+      const error = await client.refusal('invoke', { object, operation: 'connect', operationParams: { sink } });
+      assert.equal(error.code, 40004);
+    }
   });
 
   it('have one source for each kind: a new one takes the place of the old', async () => {

@@ -84,7 +84,9 @@ tell('An error names its code, its type and what was wrong:', {}, (house) => {
     matches(await client.refusal('subscribe', { object: NOWHERE, type: 'Error' }), gone, 'subscribe');
     matches(await client.refusal('create', { type: 'WebRtcEndpoint', constructorParams: { mediaPipeline: NOWHERE } }), gone, 'create');
     await refuses(client, NOWHERE, 'getName', undefined, gone);
-    await refuses(client, endpoint, 'connect', { sink: NOWHERE }, gone);
+    const sink = `${pipeline}/22222222-2222-4222-8222-222222222222_kurento.WebRtcEndpoint`;
+    await refuses(client, endpoint, 'connect', { sink }, { ...gone, message: new RegExp(`Object '${sink}' not found`) });
+    await refuses(client, endpoint, 'connect', { sink: pipeline }, { code: 40001, type: 'MARSHALL_ERROR', message: /'sink'/ });
     await client.result('release', { object: pipeline });
     await refuses(client, endpoint, 'getName', undefined, { code: 40101, type: 'MEDIA_OBJECT_NOT_FOUND' });
   });

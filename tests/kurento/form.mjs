@@ -7,7 +7,7 @@
 const OLD_FIELDS = new Set(['timestamp', 'inputAudioLatency', 'inputVideoLatency', 'audioE2ELatency', 'videoE2ELatency']);
 /** Fields whose text is the server's own. */
 const FREE_TEXT = new Set(['candidate', 'version', 'generationTime', 'serverId', 'message']);
-/** Lists whose length is the server's own; the forms of their members are compared. */
+/** Lists of words that are the server's own. */
 const FREE_LISTS = new Set(['factories']);
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
@@ -20,7 +20,7 @@ const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 export function formOf(value, key) {
   if (value === null) return null;
   if (Array.isArray(value)) {
-    if (FREE_LISTS.has(key)) return [...new Set(value.map((member) => typeof member))];
+    if (FREE_LISTS.has(key)) return value.every((member) => typeof member === 'string') ? 'words' : 'no words';
     return value.map((member) => formOf(member));
   }
   switch (typeof value) {

@@ -97,7 +97,7 @@ export class Keel {
       ...['--http-addresses', '127.0.0.1', '--http-port', String(httpPort)],
       ...['--kurento-addresses', '127.0.0.1', '--kurento-port', String(kurentoPort)],
       ...['--media-port', '0', '--workers', String(workers), '--data-dir', this.#dataDir],
-      ...(tls ? ['--tls-self-signed'] : []),
+      ...(tls ? ['--tls-self-signed', '--kurento-tls-port', '0'] : []),
       ...further,
     ];
     const environment = accessToken ? { ...process.env, KEEL_ACCESS_TOKENS: accessToken } : process.env;

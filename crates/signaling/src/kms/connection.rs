@@ -135,8 +135,7 @@ impl Talk<'_> {
                     match incoming.map_err(End::Unreadable)? {
                         None | Some(Incoming::Close) => return Err(End::Closed),
                         Some(Incoming::Text(text)) => self.handle(text).await?,
-                        // KMS: only texts are messages.
-                        Some(Incoming::Binary | Incoming::Pong) => {}
+                        Some(Incoming::Pong) => {}
                         Some(Incoming::Ping(payload)) => {
                             in_time(config.write_max, self.writer.pong(payload)).await?;
                         }

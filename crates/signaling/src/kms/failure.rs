@@ -132,6 +132,6 @@ codes! {
     GatherCandidates = 40400, "ICE_GATHER_CANDIDATES_ERROR";
     /// A candidate could not be added.
     AddCandidate = 40401, "ICE_ADD_CANDIDATE_ERROR";
-    /// There is no description of the module asked for.
-    KmdNotFound = 40500, "SERVER_MANAGER_ERROR_KMD_NOT_FOUND";
+    /// There is no description of the module asked for. KMS: its type has no name.
+    KmdNotFound = 40500, "UNDEFINED";
 }

@@ -11,9 +11,8 @@ use tungstenite::protocol::frame::{Frame, FrameHeader};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Incoming {
     /// A message.
+    /// KMS: the frame's type is not looked at; kurento-client for Node sends its texts as binary messages.
     Text(String),
-    /// A message that is no text; its content is of no interest here.
-    Binary,
     /// To be answered with a pong of the same bytes.
     Ping(Bytes),
     /// A sign of life.
@@ -29,7 +28,7 @@ pub(crate) enum ReadError {
     Broken,
     /// A message longer than the limit.
     TooBig,
-    /// A text that is not UTF-8 (RFC 6455 §8.1).
+    /// A message that is not UTF-8 (RFC 6455 §8.1).
     NotUtf8,
 }
 
@@ -48,7 +47,6 @@ pub(super) struct FrameReader {
 /// The first frames of a message whose end has not come.
 #[derive(Debug)]
 struct Fragments {
-    is_text: bool,
     is_compressed: bool,
     payload: Vec<u8>,
 }
@@ -71,7 +69,7 @@ impl FrameReader {
         while let Some((header, payload)) = self.poll_frame()? {
             let taken = match header.opcode {
                 OpCode::Control(control) => ControlFlow::Break(control_frame(control, payload)),
-                OpCode::Data(data) => self.take_data(data, &header, &payload)?,
+                OpCode::Data(_) => self.take_data(&header, &payload)?,
             };
             if let ControlFlow::Break(incoming) = taken {
                 return Ok(Some(incoming));
@@ -124,15 +122,12 @@ impl FrameReader {
 
     fn take_data(
         &mut self,
-        data: Data,
         header: &FrameHeader,
         payload: &[u8],
     ) -> Result<ControlFlow<Incoming>, ReadError> {
-        let mut message = self.message.take().unwrap_or_else(|| Fragments {
-            is_text: data == Data::Text,
-            is_compressed: header.rsv1,
-            payload: Vec::new(),
-        });
+        let begun = self.message.take();
+        let mut message =
+            begun.unwrap_or_else(|| Fragments { is_compressed: header.rsv1, payload: Vec::new() });
         message.payload.extend_from_slice(payload);
         if !header.is_final {
             self.message = Some(message);
@@ -146,9 +141,6 @@ impl FrameReader {
         } else {
             message.payload
         };
-        if !message.is_text {
-            return Ok(ControlFlow::Break(Incoming::Binary));
-        }
         let text = String::from_utf8(bytes).map_err(|_| ReadError::NotUtf8)?;
         Ok(ControlFlow::Break(Incoming::Text(text)))
     }
@@ -215,7 +207,7 @@ mod tests {
             frame(0x89, b"hi"),
             frame(0x00, b"two "),
             frame(0x80, b"three"),
-            frame(0x82, b"raw"),
+            frame(0x82, b"as kurento-client sends it"),
             frame(0x8a, b""),
             frame(0x81, "zwölf".as_bytes()),
             frame(0x88, &[0x03, 0xe8]),
@@ -224,7 +216,7 @@ mod tests {
         let expected = [
             Incoming::Ping(Bytes::from_static(b"hi")),
             Incoming::Text("one two three".into()),
-            Incoming::Binary,
+            Incoming::Text("as kurento-client sends it".into()),
             Incoming::Pong,
             Incoming::Text("zwölf".into()),
             Incoming::Close,
@@ -261,7 +253,9 @@ mod tests {
         ] {
             assert_eq!(read(&bytes, 3), Err(ReadError::Broken), "{what}");
         }
-        assert_eq!(read(&frame(0x81, &[0xff]), 3), Err(ReadError::NotUtf8));
+        for opcode in [0x81, 0x82] {
+            assert_eq!(read(&frame(opcode, &[0xff]), 3), Err(ReadError::NotUtf8));
+        }
         let mut reader = FrameReader::new(false, LIMIT);
         reader.buffer().extend_from_slice(&frame(0xc1, b"a"));
         assert_eq!(reader.poll_incoming(), Err(ReadError::Broken), "compression that was not agreed");
