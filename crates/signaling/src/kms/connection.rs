@@ -135,8 +135,11 @@ impl Talk<'_> {
                     match incoming.map_err(End::Unreadable)? {
                         None | Some(Incoming::Close) => return Err(End::Closed),
                         Some(Incoming::Text(text)) => self.handle(text).await?,
-                        // KMS: only texts are messages.
-                        Some(Incoming::Binary | Incoming::Pong) => {}
+                        // KMS: bytes are as good as text. kurento-client for Node sends all its requests so.
+                        Some(Incoming::Binary(bytes)) => {
+                            self.handle(String::from_utf8_lossy(&bytes).into_owned()).await?;
+                        }
+                        Some(Incoming::Pong) => {}
                         Some(Incoming::Ping(payload)) => {
                             in_time(config.write_max, self.writer.pong(payload)).await?;
                         }

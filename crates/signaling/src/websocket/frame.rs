@@ -12,8 +12,8 @@ use tungstenite::protocol::frame::{Frame, FrameHeader};
 pub(crate) enum Incoming {
     /// A message.
     Text(String),
-    /// A message that is no text; its content is of no interest here.
-    Binary,
+    /// A message of bytes.
+    Binary(Vec<u8>),
     /// To be answered with a pong of the same bytes.
     Ping(Bytes),
     /// A sign of life.
@@ -147,7 +147,7 @@ impl FrameReader {
             message.payload
         };
         if !message.is_text {
-            return Ok(ControlFlow::Break(Incoming::Binary));
+            return Ok(ControlFlow::Break(Incoming::Binary(bytes)));
         }
         let text = String::from_utf8(bytes).map_err(|_| ReadError::NotUtf8)?;
         Ok(ControlFlow::Break(Incoming::Text(text)))
@@ -224,7 +224,7 @@ mod tests {
         let expected = [
             Incoming::Ping(Bytes::from_static(b"hi")),
             Incoming::Text("one two three".into()),
-            Incoming::Binary,
+            Incoming::Binary(b"raw".to_vec()),
             Incoming::Pong,
             Incoming::Text("zwölf".into()),
             Incoming::Close,
