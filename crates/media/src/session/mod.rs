@@ -355,13 +355,7 @@ impl Session {
                     self.dtls_state = state;
                     self.events.push_back(SessionEvent::Dtls(state));
                     if matches!(state, DtlsState::Closed | DtlsState::Failed) {
-                        self.events.extend(self.liveness.close().map(SessionEvent::Media));
-                    }
-                    // Without DTLS there is nobody left to talk to.
-                    if let (DtlsState::Closed | DtlsState::Failed, Data::Running(data)) =
-                        (state, &mut self.data)
-                    {
-                        data.close(now);
+                        self.end_transport(now);
                     }
                 }
                 DtlsEvent::Keys(keys) => {
@@ -376,6 +370,15 @@ impl Session {
             }
         }
         self.advance_data(now);
+    }
+
+    /// Without DTLS there is nobody left to talk to: no media leaves or is taken any more.
+    fn end_transport(&mut self, now: Instant) {
+        self.srtp = None;
+        self.events.extend(self.liveness.close().map(SessionEvent::Media));
+        if let Data::Running(data) = &mut self.data {
+            data.close(now);
+        }
     }
 
     fn handle_data(&mut self, now: Instant, packet: &Bytes) {

@@ -6,6 +6,7 @@
 //! that crosses our closing of a channel would make rtc-sctp put off the peer's own closing for ever: it
 //! waits until that data is read, and does not let anyone read it.
 
+use super::grammar;
 use crate::forward::DropReason;
 use crate::srtp::DtlsRole;
 use bytes::{Bytes, BytesMut};
@@ -87,7 +88,9 @@ impl Guard {
         let mut buried = Vec::new();
         let mut first = true;
         for chunk in chunks(packet) {
-            let chunk = chunk.ok_or(DropReason::SctpRefused)?;
+            let chunk = chunk
+                .filter(|chunk| grammar::is_well_formed(chunk.kind, chunk.bytes))
+                .ok_or(DropReason::SctpRefused)?;
             match chunk.kind {
                 INIT => {
                     return if first {
@@ -266,11 +269,11 @@ fn crc32c(bytes: &[u8]) -> u32 {
     })
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 

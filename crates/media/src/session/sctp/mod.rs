@@ -12,6 +12,7 @@
 mod association;
 mod channel;
 mod establish;
+mod grammar;
 mod guard;
 mod message;
 #[cfg(test)]

@@ -77,7 +77,7 @@ async fn what_a_class_lacks_says_so_after_that_the_object_lives() {
             "invoke",
             json!({"operation": "addTag", "operationParams": {"key": "k"}}),
             40001,
-            "'value' parameter is required",
+            "'value' parameter should be a string",
         ),
         ("subscribe", json!({"type": "Dance"}), 40106, "Event 'Dance' not supported"),
     ] {
