@@ -177,14 +177,15 @@ tell('Applications for Kurento 6', {}, (house) => {
     const endpoint = await pipeline.create('WebRtcEndpoint');
     const heard = [];
     for (const name of ['OnIceGatheringDone', 'IceGatheringDone']) {
-      endpoint.on(name, ({ type, timestampMillis }) => heard.push({ name, type, timestampMillis }));
+      endpoint.on(name, ({ type, timestamp, timestampMillis }) => heard.push({ name, type, timestamp, timestampMillis }));
     }
     await endpoint.processOffer(chromiumOffer());
     await endpoint.gatherCandidates();
     await until('both', () => heard.length === 2);
     assert.deepEqual(heard.map(({ type }) => type).sort(), ['IceGatheringDone', 'OnIceGatheringDone']);
-    for (const { name, type, timestampMillis } of heard) {
+    for (const { name, type, timestamp, timestampMillis } of heard) {
       assert.equal(type, name);
+      if (name === 'OnIceGatheringDone') assert.match(timestamp, /^\d{10}$/, 'seconds, as 6.x has them');
       assert.match(timestampMillis, /^\d{13}$/);
     }
   });
