@@ -23,11 +23,11 @@ export class Cable {
     return cable;
   }
 
-  /** Resets every connection; new ones are refused until it is mended. */
+  /** Ends every connection without a word of the protocol; new ones are refused until it is mended. */
   async cut() {
     const closed = once(this.#listener, 'close');
     this.#listener.close();
-    for (const pair of this.#pairs) for (const end of pair) end.resetAndDestroy();
+    for (const pair of this.#pairs) for (const end of pair) end.destroy();
     await closed;
   }
 

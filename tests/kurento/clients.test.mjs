@@ -185,7 +185,7 @@ tell('Applications for Kurento 6', {}, (house) => {
     assert.deepEqual(heard.map(({ type }) => type).sort(), ['IceGatheringDone', 'OnIceGatheringDone']);
     for (const { name, type, timestamp, timestampMillis } of heard) {
       assert.equal(type, name);
-      assert.match(timestamp, /^\d{10}$/, 'seconds, as 6.x has them');
+      if (name === 'OnIceGatheringDone') assert.match(timestamp, /^\d{10}$/, 'seconds, as 6.x has them');
       assert.match(timestampMillis, /^\d{13}$/);
     }
   });

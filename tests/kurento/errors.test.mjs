@@ -100,7 +100,7 @@ tell('An error names its code, its type and what was wrong:', {}, (house) => {
     }
     const marshal = (message) => ({ code: 40001, type: 'MARSHALL_ERROR', message });
     matches(await client.refusal('create', { type: 'WebRtcEndpoint', constructorParams: {} }), marshal(/'mediaPipeline'/), 'no parent');
-    matches(await client.refusal('create', { type: 'WebRtcEndpoint' }), marshal(/'constructorParams' is required/), 'no parameters');
+    matches(await client.refusal('create', { type: 'WebRtcEndpoint' }), marshal(/'mediaPipeline' parameter/), 'no parameters');
     const wordy = { mediaPipeline: pipeline, certificateKeyType: 'DSA' };
     matches(await client.refusal('create', { type: 'WebRtcEndpoint', constructorParams: wordy }), marshal(/Invalid value for 'CertificateKeyType'/), 'enum');
     await refuses(client, endpoint, 'dance', {}, { code: 40008, type: 'MALFORMED_TRANSACTION', message: /Method 'dance' with 0 parameters not found/ });

@@ -26,7 +26,8 @@ export class MediaPeer {
 
   /** Creates the endpoint, and gives it the candidates that came before it. */
   async create(pipeline, options = {}) {
-    this.endpoint = await ask(pipeline, 'create', 'WebRtcEndpoint', options);
+    // A copy: the library writes the pipeline into what it is given.
+    this.endpoint = await ask(pipeline, 'create', 'WebRtcEndpoint', { ...options });
     for (const candidate of this.#waiting.splice(0)) this.endpoint.addIceCandidate(candidate);
     this.endpoint.on('IceCandidateFound', ({ candidate }) => this.#tellCandidate(IceCandidate(candidate)));
   }
