@@ -53,7 +53,8 @@ async fn what_is_no_request_is_answered_and_the_socket_lives() {
 async fn requests_are_answered_in_order_and_notifications_not_at_all() {
     let keel = Keel::start(Config::default()).await;
     let mut client = Application::open(&keel).await;
-    client.send(Message::binary(&b"\x00 no message"[..])).await;
+    client.send(Message::binary(&br#"{"jsonrpc":"2.0","method":"ping","id":"bytes"}"#[..])).await;
+    assert_eq!(client.hears().await["id"], "bytes", "kurento-client for Node sends no texts");
     client.say(r#"{"jsonrpc":"2.0","method":"dance"}"#).await;
     client.say(r#"{"jsonrpc":"2.0","method":"create","params":{"type":"MediaPipeline"}}"#).await;
     for _ in 0..300 {
