@@ -190,8 +190,9 @@ tell('Hubs', {}, (house) => {
   it('Dispatcher sends one port to another', async () => {
     const { client, hub, ports: [source, sink] } = await hubWith('Dispatcher', 2);
     assert.equal(await client.invoke(hub, 'connect', { source, sink }), null);
-    const other = await hubWith('Dispatcher', 1);
-    const { error } = await client.call('invoke', { object: hub, operation: 'connect', operationParams: { source, sink: other.ports[0] } });
+    const { ports: [foreign] } = await hubWith('Dispatcher', 1);
+    const operationParams = { source, sink: foreign };
+    const error = await client.refusal('invoke', { object: hub, operation: 'connect', operationParams });
     assert.ok(error.code >= 40001, 'ports of another hub are no business of this one');
   });
 

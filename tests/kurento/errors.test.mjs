@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { TYPES } from './codes.mjs';
 import { tell } from './house.mjs';
 import { chromiumOffer } from './offers.mjs';
 
@@ -14,17 +15,15 @@ tell('An error names its code, its type and what was wrong:', {}, (house) => {
     return { client, pipeline, endpoint };
   }
 
-  /** Asserts one error of an invocation. */
-  async function refuses(client, object, operation, operationParams, expected) {
-    const error = await client.refusal('invoke', { object, operation, operationParams });
-    matches(error, expected, operation);
+  /** Asserts the error of an invocation: its code, the code's name, and its words. */
+  async function refuses(client, object, operation, operationParams, code, words = /./) {
+    matches(await client.refusal('invoke', { object, operation, operationParams }), code, words, operation);
   }
 
-  function matches(error, { code, type, message }, what) {
+  function matches(error, code, words, what) {
     assert.equal(error.code, code, `${what}: ${JSON.stringify(error)}`);
-    assert.equal(error.data?.type, type, what);
-    if (message) assert.match(error.message, message, what);
-    else assert.ok(error.message.length > 0, what);
+    assert.equal(error.data?.type, TYPES[code], what);
+    assert.match(error.message, words, what);
   }
 
   it('messages that are no requests', async () => {
@@ -79,48 +78,43 @@ tell('An error names its code, its type and what was wrong:', {}, (house) => {
 
   it('objects that are not there (40101)', async () => {
     const { client, pipeline, endpoint } = await furnished();
-    const gone = { code: 40101, type: 'MEDIA_OBJECT_NOT_FOUND', message: new RegExp(`Object '${NOWHERE}' not found`) };
-    matches(await client.refusal('describe', { object: NOWHERE }), gone, 'describe');
-    matches(await client.refusal('subscribe', { object: NOWHERE, type: 'Error' }), gone, 'subscribe');
-    matches(await client.refusal('create', { type: 'WebRtcEndpoint', constructorParams: { mediaPipeline: NOWHERE } }), gone, 'create');
-    await refuses(client, NOWHERE, 'getName', undefined, gone);
+    const notFound = (id) => new RegExp(`Object '${id}' not found`);
+    const inNowhere = { type: 'WebRtcEndpoint', constructorParams: { mediaPipeline: NOWHERE } };
+    matches(await client.refusal('describe', { object: NOWHERE }), 40101, notFound(NOWHERE), 'describe');
+    matches(await client.refusal('subscribe', { object: NOWHERE, type: 'Error' }), 40101, notFound(NOWHERE), 'subscribe');
+    matches(await client.refusal('create', inNowhere), 40101, notFound(NOWHERE), 'create');
+    await refuses(client, NOWHERE, 'getName', undefined, 40101, notFound(NOWHERE));
     const sink = `${pipeline}/22222222-2222-4222-8222-222222222222_kurento.WebRtcEndpoint`;
-    await refuses(client, endpoint, 'connect', { sink }, { ...gone, message: new RegExp(`Object '${sink}' not found`) });
-    await refuses(client, endpoint, 'connect', { sink: pipeline }, { code: 40001, type: 'MARSHALL_ERROR', message: /'sink'/ });
+    await refuses(client, endpoint, 'connect', { sink }, 40101, notFound(sink));
     await client.result('release', { object: pipeline });
-    await refuses(client, endpoint, 'getName', undefined, { code: 40101, type: 'MEDIA_OBJECT_NOT_FOUND' });
+    await refuses(client, endpoint, 'getName', undefined, 40101, notFound(endpoint));
   });
 
   it('classes, constructor parameters, operations and events that do not exist', async () => {
     const { client, pipeline, endpoint } = await furnished();
+    const creating = (type, constructorParams) => client.refusal('create', { type, constructorParams });
+    const subscribing = (object, type) => client.refusal('subscribe', { object, type });
     for (const type of ['Nothing', 'elements.WebRtcEndpoint', 'MediaElement', 'chroma.ChromaFilter', 'ServerManager']) {
-      matches(await client.refusal('create', { type, constructorParams: { mediaPipeline: pipeline } }), {
-        code: 40108, type: 'MEDIA_OBJECT_NOT_AVAILABLE', message: new RegExp(`Factory '${type}' not found`),
-      }, type);
+      matches(await creating(type, { mediaPipeline: pipeline }), 40108, new RegExp(`Factory '${type}' not found`), type);
     }
-    const marshal = (message) => ({ code: 40001, type: 'MARSHALL_ERROR', message });
-    matches(await client.refusal('create', { type: 'WebRtcEndpoint', constructorParams: {} }), marshal(/'mediaPipeline'/), 'no parent');
-    matches(await client.refusal('create', { type: 'WebRtcEndpoint' }), marshal(/'mediaPipeline' parameter/), 'no parameters');
+    matches(await creating('WebRtcEndpoint', {}), 40001, /'mediaPipeline' parameter/, 'no parent');
+    matches(await creating('WebRtcEndpoint', undefined), 40001, /'mediaPipeline' parameter/, 'no parameters');
     const wordy = { mediaPipeline: pipeline, certificateKeyType: 'DSA' };
-    matches(await client.refusal('create', { type: 'WebRtcEndpoint', constructorParams: wordy }), marshal(/Invalid value for 'CertificateKeyType'/), 'enum');
-    await refuses(client, endpoint, 'dance', {}, { code: 40008, type: 'MALFORMED_TRANSACTION', message: /Method 'dance' with 0 parameters not found/ });
-    matches(await client.refusal('subscribe', { object: endpoint, type: 'Nothing' }), {
-      code: 40106, type: 'MEDIA_OBJECT_EVENT_NOT_SUPPORTED', message: /Event 'Nothing' not supported/,
-    }, 'event');
-    matches(await client.refusal('subscribe', { object: pipeline, type: 'IceCandidateFound' }), {
-      code: 40106, type: 'MEDIA_OBJECT_EVENT_NOT_SUPPORTED',
-    }, 'event of another class');
+    matches(await creating('WebRtcEndpoint', wordy), 40001, /Invalid value for 'CertificateKeyType'/, 'no such word');
+    await refuses(client, endpoint, 'dance', {}, 40008, /Method 'dance' with 0 parameters not found/);
+    matches(await subscribing(endpoint, 'Nothing'), 40106, /Event 'Nothing' not supported/, 'no such event');
+    matches(await subscribing(pipeline, 'IceCandidateFound'), 40106, /Event 'IceCandidateFound' not supported/, 'of another class');
   });
 
   it('operation parameters of the wrong type (40001)', async () => {
-    const { client, endpoint } = await furnished();
-    const marshal = (message) => ({ code: 40001, type: 'MARSHALL_ERROR', message });
-    await refuses(client, endpoint, 'processOffer', {}, marshal(/'offer' parameter/));
-    await refuses(client, endpoint, 'processOffer', { offer: {} }, marshal(/'offer' parameter should be a string/));
-    await refuses(client, endpoint, 'connect', { sink: endpoint, mediaType: 'SMELL' }, marshal(/Invalid value for 'MediaType'/));
-    await refuses(client, endpoint, 'setMaxVideoSendBandwidth', { maxVideoSendBandwidth: {} }, marshal(/'maxVideoSendBandwidth'/));
-    await refuses(client, endpoint, 'addIceCandidate', { candidate: 'text' }, marshal(/'candidate'/));
-    await refuses(client, endpoint, 'addTag', { key: 'k' }, marshal(/'value'/));
+    const { client, pipeline, endpoint } = await furnished();
+    await refuses(client, endpoint, 'processOffer', {}, 40001, /'offer' parameter/);
+    await refuses(client, endpoint, 'processOffer', { offer: {} }, 40001, /'offer' parameter should be a string/);
+    await refuses(client, endpoint, 'connect', { sink: endpoint, mediaType: 'SMELL' }, 40001, /Invalid value for 'MediaType'/);
+    await refuses(client, endpoint, 'connect', { sink: pipeline }, 40001, /'sink'/);
+    await refuses(client, endpoint, 'setMaxVideoSendBandwidth', { maxVideoSendBandwidth: {} }, 40001, /'maxVideoSendBandwidth'/);
+    await refuses(client, endpoint, 'addIceCandidate', { candidate: 'text' }, 40001, /'candidate'/);
+    await refuses(client, endpoint, 'addTag', { key: 'k' }, 40001, /'value'/);
     // KMS converts what jsoncpp calls convertible, since its Java client sends text.
     await client.invoke(endpoint, 'setMaxVideoSendBandwidth', { maxVideoSendBandwidth: '640' });
     assert.equal(await client.invoke(endpoint, 'getMaxVideoSendBandwidth'), 640);
@@ -130,15 +124,14 @@ tell('An error names its code, its type and what was wrong:', {}, (house) => {
 
   it('negotiation out of turn', async () => {
     const { client, pipeline, endpoint } = await furnished();
-    await refuses(client, endpoint, 'getLocalSessionDescriptor', {}, { code: 40202, type: 'SDP_END_POINT_NO_LOCAL_SDP_ERROR', message: /No local SDP/ });
-    await refuses(client, endpoint, 'getRemoteSessionDescriptor', {}, { code: 40203, type: 'SDP_END_POINT_NO_REMOTE_SDP_ERROR' });
-    await refuses(client, endpoint, 'processOffer', { offer: '' }, { code: 40201, type: 'SDP_PARSE_ERROR', message: /Empty offer not valid/ });
-    await refuses(client, endpoint, 'processOffer', { offer: 'v=0 offer' }, { code: 40201, type: 'SDP_PARSE_ERROR' });
-    await refuses(client, endpoint, 'processAnswer', { answer: chromiumOffer() }, { code: 40209, type: 'SDP_END_POINT_NOT_OFFER_GENERATED' });
+    await refuses(client, endpoint, 'getLocalSessionDescriptor', {}, 40202, /No local SDP/);
+    await refuses(client, endpoint, 'getRemoteSessionDescriptor', {}, 40203);
+    await refuses(client, endpoint, 'processOffer', { offer: '' }, 40201, /Empty offer not valid/);
+    await refuses(client, endpoint, 'processOffer', { offer: 'v=0 offer' }, 40201);
+    await refuses(client, endpoint, 'processAnswer', { answer: chromiumOffer() }, 40209);
     await client.invoke(endpoint, 'processOffer', { offer: chromiumOffer() });
-    const negotiated = { code: 40208, type: 'SDP_END_POINT_ALREADY_NEGOTIATED' };
-    await refuses(client, endpoint, 'processOffer', { offer: chromiumOffer() }, negotiated);
-    await refuses(client, endpoint, 'generateOffer', {}, negotiated);
+    await refuses(client, endpoint, 'processOffer', { offer: chromiumOffer() }, 40208);
+    await refuses(client, endpoint, 'generateOffer', {}, 40208);
 
     const [offering, answering] = [
       await client.create('WebRtcEndpoint', { mediaPipeline: pipeline }),
@@ -147,29 +140,25 @@ tell('An error names its code, its type and what was wrong:', {}, (house) => {
     const offer = await client.invoke(offering, 'generateOffer');
     const answer = await client.invoke(answering, 'processOffer', { offer });
     await client.invoke(offering, 'processAnswer', { answer });
-    await refuses(client, offering, 'processAnswer', { answer }, { code: 40210, type: 'SDP_END_POINT_ANSWER_ALREADY_PROCCESED' });
+    await refuses(client, offering, 'processAnswer', { answer }, 40210);
   });
 
   it('elements of different pipelines (40004)', async () => {
     const { client, endpoint } = await furnished();
     const other = await client.create('MediaPipeline');
-    const stranger = await client.create('PassThrough', { mediaPipeline: other });
-    await refuses(client, endpoint, 'connect', { sink: stranger }, {
-      code: 40004, type: 'CONNECT_ERROR', message: /Media elements do not share pipeline/,
-    });
+    const sink = await client.create('PassThrough', { mediaPipeline: other });
+    await refuses(client, endpoint, 'connect', { sink }, 40004, /Media elements do not share pipeline/);
   });
 
   it('tags, modules, sessions and data channels that do not exist', async () => {
     const { client, pipeline, endpoint } = await furnished();
-    await refuses(client, endpoint, 'getTag', { key: 'k' }, { code: 40110, type: 'MEDIA_OBJECT_TAG_KEY_NOT_FOUND' });
-    await refuses(client, 'manager_ServerManager', 'getKmd', { moduleName: 'astrology' }, { code: 40500, type: 'UNDEFINED' });
-    matches(await client.refusal('connect', { sessionId: 'nobody' }), { code: 40007, type: 'INVALID_SESSION', message: /Invalid session/ }, 'connect');
-    await refuses(client, endpoint, 'createDataChannel', {}, { code: 40111, type: 'MEDIA_OBJECT_OPERATION_NOT_SUPPORTED' });
+    await refuses(client, endpoint, 'getTag', { key: 'k' }, 40110);
+    await refuses(client, 'manager_ServerManager', 'getKmd', { moduleName: 'astrology' }, 40500);
+    matches(await client.refusal('connect', { sessionId: 'nobody' }), 40007, /Invalid session/, 'connect');
+    await refuses(client, endpoint, 'createDataChannel', {}, 40111);
     const withData = await client.create('WebRtcEndpoint', { mediaPipeline: pipeline, useDataChannels: true });
-    await refuses(client, withData, 'createDataChannel', { maxPacketLifeTime: 100, maxRetransmits: 3 }, {
-      code: 40107, type: 'MEDIA_OBJECT_ILLEGAL_PARAM_ERROR',
-    });
-    await refuses(client, endpoint, 'requestKeyframe', {}, { code: 40111, type: 'MEDIA_OBJECT_OPERATION_NOT_SUPPORTED' });
+    await refuses(client, withData, 'createDataChannel', { maxPacketLifeTime: 100, maxRetransmits: 3 }, 40107);
+    await refuses(client, endpoint, 'requestKeyframe', {}, 40111);
   });
 });
 

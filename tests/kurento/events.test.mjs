@@ -11,7 +11,8 @@ tell('The events of an endpoint', (theatre) => {
     await ada.press('start');
     await ada.isIn('started');
     await ada.seesAndHears();
-    await until('flowing media in both directions', () => diary.of('MediaFlowInStateChanged').length + diary.of('MediaFlowOutStateChanged').length, (count) => count >= 4);
+    const flowing = () => diary.entries.filter(({ state }) => state === 'FLOWING').length;
+    await until('picture and sound flowing both ways', flowing, (count) => count === 4);
     await until('the state of the media', () => diary.of('MediaStateChanged').length);
 
     const { endpoint } = diary;
@@ -46,12 +47,14 @@ tell('The events of an endpoint', (theatre) => {
       connected,
       place('MediaStateChanged'),
     ];
-    assert.deepEqual(order, [...order].sort((a, b) => a - b), diary.entries.map(({ type, state }) => `${type} ${state ?? ''}`).join(', '));
+    const told = diary.entries.map(({ type, state }) => `${type} ${state ?? ''}`).join(', ');
+    assert.deepEqual(order, [...order].sort((a, b) => a - b), told);
 
     await ada.page.evaluate(() => window.keelPeers.at(-1).close());
-    const ended = () => diary.entries.filter(({ state, newState, type }) =>
-      state === 'NOT_FLOWING' || newState === 'DISCONNECTED' || type === 'MediaSessionTerminated').map(({ type }) => type);
-    await until('the end in all its parts', ended, (types) =>
-      ['MediaFlowOutStateChanged', 'MediaStateChanged', 'ConnectionStateChanged', 'MediaSessionTerminated'].every((type) => types.includes(type)));
+    const isEnd = ({ state, newState, type }) =>
+      state === 'NOT_FLOWING' || newState === 'DISCONNECTED' || type === 'MediaSessionTerminated';
+    const ended = () => diary.entries.filter(isEnd).map(({ type }) => type);
+    const ends = ['MediaFlowOutStateChanged', 'MediaStateChanged', 'ConnectionStateChanged', 'MediaSessionTerminated'];
+    await until('the end in all its parts', ended, (types) => ends.every((type) => types.includes(type)));
   });
 });

@@ -87,7 +87,7 @@ tell('Hostile clients', { flags: ['--kurento-garbage-collection-s', '1'] }, (hou
           const constructorParams = { mediaPipeline: pipeline, hub: pipeline, [name]: oddity };
           const { result, error } = await client.call('create', { type, constructorParams });
           if (result) await client.result('release', { object: result.value });
-          else assert.ok([40001, 40101, 40107, 40108, 40109].includes(error.code), `${type} ${name} ${JSON.stringify(oddity)}: ${JSON.stringify(error)}`);
+          else expectOneOf([40001, 40101, 40107, 40108, 40109], error, [type, name, oddity]);
         }
       }
     }
@@ -109,7 +109,7 @@ tell('Hostile clients', { flags: ['--kurento-garbage-collection-s', '1'] }, (hou
         for (const oddity of [null, 7, true, [7], {}]) {
           if (field === 'operations' && Array.isArray(oddity)) continue;
           const { error } = await client.call(method, { ...good, [field]: oddity });
-          assert.ok([-32000, -32602, 40101, 40008].includes(error?.code), `${method} ${field} ${JSON.stringify(oddity)}: ${JSON.stringify(error)}`);
+          expectOneOf([-32000, -32602, 40101, 40008], error, [method, field, oddity]);
         }
       }
       for (const params of [7, 'text', [], null]) {
@@ -159,7 +159,8 @@ tell('Hostile clients', { flags: ['--kurento-garbage-collection-s', '1'] }, (hou
     const pipeline = await owner.create('MediaPipeline');
     const guesser = await house.raw();
     const [uuid] = pipeline.split('_');
-    for (const object of [uuid, `${uuid}_kurento.WebRtcEndpoint`, `${pipeline}/`, `${pipeline}/x`, `/${pipeline}`, pipeline.toUpperCase(), '', '/', '_', 'manager']) {
+    const near = [uuid, `${uuid}_kurento.WebRtcEndpoint`, `${pipeline}/`, `${pipeline}/x`, `/${pipeline}`, pipeline.toUpperCase()];
+    for (const object of [...near, '', '/', '_', 'manager']) {
       assert.equal((await guesser.refusal('describe', { object })).code, 40101, object);
       await guesser.result('release', { object });
     }
@@ -183,10 +184,15 @@ tell('Hostile clients', { flags: ['--kurento-garbage-collection-s', '1'] }, (hou
     for (let round = 0; round < 10; round += 1) {
       const client = await house.raw();
       const pipeline = await client.create('MediaPipeline');
-      for (let sent = 0; sent < 20; sent += 1) client.post('create', { type: 'WebRtcEndpoint', constructorParams: { mediaPipeline: pipeline } });
+      const constructorParams = { mediaPipeline: pipeline };
+      for (let sent = 0; sent < 20; sent += 1) client.post('create', { type: 'WebRtcEndpoint', constructorParams });
       await client.vanish();
     }
     const witness = await house.raw();
     assert.equal((await witness.result('ping', {})).value, 'pong');
   });
 });
+
+function expectOneOf(codes, error, what) {
+  assert.ok(codes.includes(error?.code), `${JSON.stringify(what)}: ${JSON.stringify(error)}`);
+}

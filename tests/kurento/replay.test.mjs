@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { it } from 'node:test';
+import { TYPES } from './codes.mjs';
 import { formOf } from './form.mjs';
 import { tell } from './house.mjs';
 import { Recording, REFUSALS, REFUSALS_WITHIN, withRealOffer } from './recording.mjs';
@@ -55,8 +56,10 @@ async function replay(house, name) {
           kind === 'request' && message.id === step.message.id && on === step.socket);
         const answer = await socket.answer(step.message.id);
         const expected = expectedAnswer(name, request.message, step.message, gone);
-        const comparable = request.message.params?.operation === 'getStats' ? onlyRecordedStats(answer, ids.translate(JSON.stringify(step.message))) : answer;
-        assert.deepEqual(formOf(comparable), formOf(expected), `${JSON.stringify(request.message)} answered ${JSON.stringify(answer)}`);
+        const isReport = request.message.params?.operation === 'getStats';
+        const comparable = isReport ? onlyRecordedStats(answer, ids.translate(JSON.stringify(step.message))) : answer;
+        const words = `${JSON.stringify(request.message)} answered ${JSON.stringify(answer)}`;
+        assert.deepEqual(formOf(comparable), formOf(expected), words);
         ids.learn(expected, answer);
         compared.answers += 1;
         break;
@@ -84,7 +87,7 @@ function expectedAnswer(name, request, recorded, gone) {
     if (method === 'create') gone.add(recorded.result.value);
     return refused(id, refusal.code);
   }
-  const named = JSON.stringify(params?.object ?? params?.constructorParams ?? {}) + JSON.stringify(params?.operationParams ?? {});
+  const named = JSON.stringify([params?.object, params?.constructorParams, params?.operationParams]);
   const needsObject = ['invoke', 'create', 'describe'].includes(method) && params.object !== 'manager_ServerManager';
   if (needsObject && (gone.has('everything') || [...gone].some((object) => named.includes(object)))) {
     if (method === 'create') gone.add(recorded.result.value);
@@ -95,7 +98,8 @@ function expectedAnswer(name, request, recorded, gone) {
   if (params?.operation === 'getSessions') return valued(recorded, [recorded.result.sessionId]);
   const within = REFUSALS_WITHIN[name]?.[id];
   if (!within) return recorded;
-  return valued(recorded, recorded.result.value.map((answer) => (within[answer.id] ? refused(answer.id, within[answer.id].code) : answer)));
+  const expected = (answer) => (within[answer.id] ? refused(answer.id, within[answer.id].code) : answer);
+  return valued(recorded, recorded.result.value.map(expected));
 }
 
 /** The stub had statistics of the endpoint itself only. */
@@ -105,7 +109,6 @@ function onlyRecordedStats(answer, recordedText) {
 }
 
 const valued = (recorded, value) => ({ ...recorded, result: { ...recorded.result, value } });
-const TYPES = { 40001: 'MARSHALL_ERROR', 40101: 'MEDIA_OBJECT_NOT_FOUND', 40108: 'MEDIA_OBJECT_NOT_AVAILABLE', 40111: 'MEDIA_OBJECT_OPERATION_NOT_SUPPORTED' };
 const refused = (id, code) => ({ id, jsonrpc: '2.0', error: { code, message: 'text', data: { type: TYPES[code] } } });
 
 /** What the server calls what the recording calls otherwise. */

@@ -5,7 +5,7 @@ import { Statistics } from './apps/statistics.mjs';
 import { tell } from './theatre.mjs';
 
 /** Enough packets for counters to be compared. */
-const PACKETS = 100;
+const PACKETS = 60;
 /** By how much counters of both sides may differ, read one after the other while packets flow. */
 const TOLERANCE = 0.2;
 

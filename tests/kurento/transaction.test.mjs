@@ -18,7 +18,9 @@ tell('A transaction', {}, (house) => {
         request(5, 'invoke', { object: 'newref:2', operation: 'getSourceConnections', operationParams: { mediaType: 'VIDEO' } }),
       ],
     });
-    assert.deepEqual(value.map(({ id, jsonrpc, result }) => [id, jsonrpc, result?.sessionId]), value.map((_, id) => [id, '2.0', client.sessionId]));
+    for (const [place, { id, jsonrpc, result }] of value.entries()) {
+      assert.deepEqual([id, jsonrpc, result?.sessionId], [place, '2.0', client.sessionId]);
+    }
     const [pipeline, source, sink, connected, , connections] = value.map(({ result }) => result.value);
     assert.ok(source.startsWith(`${pipeline}/`) && sink.startsWith(`${pipeline}/`));
     assert.equal(connected, null);
