@@ -27,10 +27,15 @@ export class HelloWorld {
     this.#calls.get(visitor).pipeline = pipeline;
     await peer.create(pipeline, this.#options);
     await this.prepare(peer.endpoint, pipeline);
-    await ask(peer.endpoint, 'connect', peer.endpoint);
+    await this.route(peer.endpoint, pipeline);
     const sdpAnswer = await peer.processOffer(sdpOffer);
     visitor.send({ id: 'startResponse', sdpAnswer });
     await peer.gather();
+  }
+
+  /** Brings what a visitor sends back to the visitor. */
+  async route(endpoint) {
+    await ask(endpoint, 'connect', endpoint);
   }
 
   /** What else to do with an endpoint before it is negotiated. */

@@ -1,5 +1,6 @@
 //! Carrying out what sessions ask of a tree.
 
+use super::flow;
 use super::{Action, Notice, Object, ObjectId, Reply, Tree, TreeRequest};
 use crate::kms::failure::{Code, Failure};
 use crate::kms::model::{Call, Class, Creation, Fields, Get, Method, Property, Run, Set, Value};
@@ -27,7 +28,11 @@ impl Tree {
             }
             Action::Describe { object } => Ok(Reply::Described(self.touch(session, &object)?.class())),
             Action::Subscribe { object, event, name } => {
-                self.touch(session, &object)?.subscriptions.add(session, event, name).map(Reply::Subscribed)
+                let subscription = self.touch(session, &object)?.subscriptions.add(session, event, name)?;
+                if flow::is_watched(&object, event) {
+                    self.watch_flow(&object).await;
+                }
+                Ok(Reply::Subscribed(subscription))
             }
             Action::Unsubscribe { object, subscription } => {
                 // KMS: an object that has gone, or a subscription that never was, is no error.

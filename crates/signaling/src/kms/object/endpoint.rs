@@ -247,7 +247,8 @@ fn channel_fields(stream: u16) -> [(&'static str, Value); 1] {
     [("channelId", Value::Int(stream.into()))]
 }
 
-fn flow_fields(kind: MediaKind, flowing: bool) -> [(&'static str, Value); 3] {
+/// The fields of both events of flow.
+pub(super) fn flow_fields(kind: MediaKind, flowing: bool) -> [(&'static str, Value); 3] {
     [
         ("state", Value::Enum(if flowing { "FLOWING" } else { "NOT_FLOWING" })),
         ("padName", DEFAULT_DESCRIPTION.into()),

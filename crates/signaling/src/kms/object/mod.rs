@@ -13,6 +13,7 @@ pub(crate) mod dot;
 pub(crate) mod dscp;
 pub(crate) mod endpoint;
 mod event;
+mod flow;
 mod ice;
 mod id;
 mod lifetime;

@@ -4,6 +4,7 @@ use super::census::Place;
 use super::connection::Connections;
 use super::endpoint::Endpoint;
 use super::event::now_ms;
+use super::flow::Flows;
 use super::subscription::Subscriptions;
 use super::{Body, Notice, ObjectId, Surroundings, TreeRequest};
 use crate::kms::failure::Failure;
@@ -29,6 +30,7 @@ pub(crate) struct Tree {
     media: Option<Pipeline>,
     pub(super) objects: BTreeMap<ObjectId, Object>,
     pub(crate) connections: Connections,
+    pub(super) flows: Flows,
 }
 
 /// One object: what every class has, and its body.
@@ -119,6 +121,7 @@ impl Tree {
             media,
             objects: BTreeMap::from([(root.id.clone(), root)]),
             connections: Connections::default(),
+            flows: Flows::default(),
         }
     }
 
@@ -137,11 +140,17 @@ impl Tree {
         while self.objects.contains_key(&self.root) {
             tokio::select! {
                 request = requests.recv() => match request {
-                    Some(request) => self.handle_request(request).await,
+                    Some(request) => {
+                        self.handle_request(request).await;
+                        self.renew_flows().await;
+                    }
                     None => self.release(&self.root.clone()).await,
                 },
                 news = feed.recv(), if has_news => match news {
-                    Some(News::Media(event)) => self.handle_media(event.endpoint, event.event),
+                    Some(News::Media(event)) => {
+                        self.handle_media(event.endpoint, event.event);
+                        self.renew_flows().await;
+                    }
                     Some(News::Notice(notice)) => self.handle_notice(notice),
                     None => has_news = false,
                 },

@@ -10,11 +10,10 @@ use crate::kms::model::{
 use crate::kms::object::connection::{Connection, DEFAULT_DESCRIPTION};
 use crate::kms::object::endpoint::Endpoint;
 use crate::kms::object::settings::{Formats, apply, illegal};
-use crate::kms::object::{Body, Tree, media_type, now_ms, stats};
+use crate::kms::object::{Body, media_type, now_ms, stats};
 use futures_util::future::BoxFuture;
 use keel_media::codec::Codec;
-use keel_media::id::ElementId;
-use keel_media::{Flow, MediaKind, MediaType};
+use keel_media::{MediaKind, MediaType};
 
 /// Bytes of a media description at most.
 const DESCRIPTION_BYTES_MAX: usize = 128;
@@ -332,7 +331,7 @@ fn flows_in(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
         };
         Ok(match &call.tree.object(&call.object).body {
             Body::WebRtc(endpoint) => endpoint.progress.flows_in(kind),
-            body => flow(call.tree, body.as_sink(), kind).await.is_some_and(|flow| flow.incoming),
+            body => call.tree.element_flow(body, kind).await.incoming,
         }
         .into())
     })
@@ -345,7 +344,7 @@ fn flows_out(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
         };
         Ok(match &call.tree.object(&call.object).body {
             Body::WebRtc(endpoint) => endpoint.progress.flows_out(kind),
-            body => flow(call.tree, body.as_source(), kind).await.is_some_and(|flow| flow.outgoing),
+            body => call.tree.element_flow(body, kind).await.outgoing,
         }
         .into())
     })
@@ -357,10 +356,6 @@ fn flow_asked_for(arguments: &Fields, description: &str) -> Result<Option<MediaK
     let kind = media_type::from_word(arguments.word("mediaType")).rtp();
     let kind = kind.ok_or_else(|| illegal("The flow of DATA is not known"))?;
     Ok((arguments.text(description) == DEFAULT_DESCRIPTION).then_some(kind))
-}
-
-async fn flow(tree: &Tree, element: Option<ElementId>, kind: MediaKind) -> Option<Flow> {
-    tree.media().flow(element?, kind.into()).await
 }
 
 fn stats_of(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
