@@ -4,9 +4,10 @@
 use crate::stage::{Guest, Stage, config, seeded, until_snapshot};
 use anyhow::{Context, Result};
 use keel_media::{
-    EndpointEvent, EndpointOptions, IceCandidate, IceState, MediaConfig, MediaKind, MediaServer,
+    EndpointEvent, EndpointOptions, IceCandidate, IceState, MediaConfig, MediaServer, MediaType,
     NegotiationError, OfferOptions, PipelineEvent, WebRtcEndpoint,
 };
+use keel_testkit::peer::{PeerMessage, PeerOptions};
 use std::net::UdpSocket;
 
 /// Alice's and Bob's places, with a trunk between them.
@@ -30,10 +31,11 @@ fn server(workers: usize, seed: u64) -> Result<MediaServer> {
 
 /// An endpoint to be a trunk's end, connected both ways to this guest's.
 async fn trunk_end(stage: &Stage, guest: &Guest) -> Result<WebRtcEndpoint> {
-    let end = stage.pipeline.create_webrtc_endpoint(EndpointOptions::default()).await?;
-    for kind in MediaKind::ALL {
-        end.connect(&guest.endpoint, kind).await?;
-        guest.endpoint.connect(&end, kind).await?;
+    let options = EndpointOptions { data_channels: true, ..EndpointOptions::default() };
+    let end = stage.pipeline.create_webrtc_endpoint(options).await?;
+    for media in MediaType::ALL {
+        end.connect(&guest.endpoint, media).await?;
+        guest.endpoint.connect(&end, media).await?;
     }
     Ok(end)
 }
@@ -56,8 +58,9 @@ impl Trunk {
     /// Seats both guests and negotiates the trunk as an application does: candidates follow each
     /// description at once.
     async fn new(near: Stage, far: Stage, offer_on_the_way: OnTheWay) -> Result<Self> {
-        let mut alice = near.arrive(seeded(1)).await?;
-        let mut bob = far.arrive(seeded(2)).await?;
+        let talkative = |seed| PeerOptions { channels: vec!["chat".to_owned()], ..seeded(seed) };
+        let mut alice = near.arrive(talkative(1)).await?;
+        let mut bob = far.arrive(talkative(2)).await?;
         near.seat(&mut alice, None).await?;
         far.seat(&mut bob, None).await?;
         let offerer = trunk_end(&near, &alice).await?;
@@ -81,8 +84,9 @@ impl Trunk {
         Ok(Self { near, far, alice, bob, offerer, answerer })
     }
 
-    /// Alice and Bob see and hear each other, without a gap.
+    /// Alice and Bob see and hear each other, without a gap, and their messages arrive in order.
     async fn carries_both_ways(&self) -> Result<()> {
+        self.carries_messages().await?;
         for guest in [&self.alice, &self.bob] {
             let report = guest
                 .peer
@@ -90,6 +94,22 @@ impl Trunk {
                 .await?;
             assert_eq!((report.video.missing(), report.video.corrupted), (0, 0), "{report}");
             assert_eq!((report.audio.missing(), report.audio.corrupted), (0, 0), "{report}");
+        }
+        Ok(())
+    }
+
+    /// The first message of each way meets no channel on the trunk: Keel opens one for it.
+    async fn carries_messages(&self) -> Result<()> {
+        for guest in [&self.alice, &self.bob] {
+            guest.peer.until("an open channel", |report| report.channel("chat").opened == 1).await?;
+        }
+        let said: Vec<_> = (0..20).map(|number| PeerMessage::Text(format!("message {number}"))).collect();
+        for (speaker, hearer) in [(&self.alice, &self.bob), (&self.bob, &self.alice)] {
+            for message in &said {
+                speaker.peer.send("chat", message).await?;
+            }
+            let heard = hearer.peer.until("all messages", |r| r.channel("chat").messages == 20).await?;
+            assert_eq!(heard.channel("chat").first, said[..heard.channel("chat").first.len()]);
         }
         Ok(())
     }

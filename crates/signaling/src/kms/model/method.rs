@@ -92,10 +92,10 @@ impl Class {
         }
         let (verb, rest) = name.split_at_checked(3)?;
         self.properties.iter().find_map(|property| {
-            let spelt = property.spelt_after_verb(rest)?;
+            let parameter = property.parameter_after_verb(rest)?;
             match (verb, &property.set) {
                 ("get", _) => Some(Method::Get(property)),
-                ("set", Set::Stored | Set::Applied(_)) => Some(Method::Set(property, spelt)),
+                ("set", Set::Stored | Set::Applied(_)) => Some(Method::Set(property, parameter)),
                 _ => None,
             }
         })
@@ -103,12 +103,15 @@ impl Class {
 }
 
 impl Property {
-    /// Its name, or the alias, that stands behind `get` or `set` as `rest`: with an upper-case initial.
-    fn spelt_after_verb(&self, rest: &str) -> Option<&'static str> {
-        iter::once(self.name).chain(self.aliases.iter().copied()).find(|name| {
+    /// What its new value is called where `rest`, its name or an alias with an upper-case initial, stands
+    /// behind `get` or `set`.
+    fn parameter_after_verb(&self, rest: &str) -> Option<&'static str> {
+        let aliases = self.aliases.iter().map(|alias| (alias.name, alias.parameter));
+        let found = iter::once((self.name, self.name)).chain(aliases).find(|(name, _)| {
             let mut letters = name.chars();
             let initial = letters.next().map(|letter| letter.to_ascii_uppercase());
             rest.strip_prefix(|letter| Some(letter) == initial) == Some(letters.as_str())
-        })
+        });
+        found.map(|(_, parameter)| parameter)
     }
 }

@@ -178,7 +178,22 @@ pub(crate) struct Property {
     pub(crate) get: Get,
     pub(crate) set: Set,
     /// Names of 6.x clients for it.
-    pub(crate) aliases: &'static [&'static str],
+    pub(crate) aliases: &'static [Alias],
+}
+
+/// A property's name in 6.x.
+pub(crate) struct Alias {
+    /// What stands behind `get` and `set`.
+    pub(crate) name: &'static str,
+    /// What its new value is called.
+    pub(crate) parameter: &'static str,
+}
+
+impl Alias {
+    /// A name that is also that of the parameter.
+    pub(crate) const fn new(name: &'static str) -> Self {
+        Self { name, parameter: name }
+    }
 }
 
 /// Where a property's value comes from.

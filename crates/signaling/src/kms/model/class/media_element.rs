@@ -4,8 +4,8 @@ use super::MEDIA_OBJECT;
 use super::drawing::{DOT_OPERATION, DUMP_OPERATION};
 use crate::kms::failure::{Code, Failure};
 use crate::kms::model::{
-    Call, Class, Creation, Fields, Get, Literal, Module, Operation, Param, Property, Record, Run, Set, State,
-    Type, Value, enumeration, event, record,
+    Alias, Call, Class, Creation, Fields, Get, Literal, Module, Operation, Param, Property, Record, Run, Set,
+    State, Type, Value, enumeration, event, record,
 };
 use crate::kms::object::connection::{Connection, DEFAULT_DESCRIPTION};
 use crate::kms::object::endpoint::Endpoint;
@@ -47,7 +47,8 @@ pub(crate) static MEDIA_ELEMENT: Class = Class {
             state: State::Stored(NO_ENCODER),
             get: Get::Stored(Literal::Int(300_000)),
             set: Set::Applied(Run::Now(check_bitrate)),
-            aliases: &["outputBitrate"],
+            // KMS 6 has this one as an operation of its own.
+            aliases: &[Alias { name: "outputBitrate", parameter: "bitrate" }],
         },
         Property {
             name: "minEncoderBitrate",
@@ -56,7 +57,7 @@ pub(crate) static MEDIA_ELEMENT: Class = Class {
             state: State::Stored(NO_ENCODER),
             get: Get::Stored(Literal::Int(0)),
             set: Set::Applied(Run::Now(check_bitrate)),
-            aliases: &["minOutputBitrate", "minOuputBitrate"],
+            aliases: &[Alias::new("minOutputBitrate"), Alias::new("minOuputBitrate")],
         },
         Property {
             name: "maxEncoderBitrate",
@@ -68,7 +69,7 @@ pub(crate) static MEDIA_ELEMENT: Class = Class {
             ),
             get: Get::Stored(Literal::Int(0)),
             set: Set::Applied(Run::Media(apply_max_bitrate)),
-            aliases: &["maxOutputBitrate", "maxOuputBitrate"],
+            aliases: &[Alias::new("maxOutputBitrate"), Alias::new("maxOuputBitrate")],
         },
     ],
     operations: &[

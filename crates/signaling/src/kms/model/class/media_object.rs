@@ -3,8 +3,8 @@
 use super::MEDIA_PIPELINE;
 use crate::kms::failure::{Code, Failure};
 use crate::kms::model::{
-    Call, Class, Creation, Get, Literal, Module, Operation, Param, Property, Run, Set, State, Type, Value,
-    event, record,
+    Alias, Call, Class, Creation, Get, Literal, Module, Operation, Param, Property, Run, Set, State, Type,
+    Value, event, record,
 };
 
 /// Tags of one object at most; further ones are refused with 40009.
@@ -51,7 +51,7 @@ pub(crate) static MEDIA_OBJECT: Class = Class {
             state: State::Works,
             get: Get::Run(Run::Now(children)),
             set: Set::ReadOnly,
-            aliases: &["childs"],
+            aliases: &[Alias::new("childs")],
         },
         Property {
             name: "name",

@@ -3,8 +3,8 @@
 use super::{BASE_RTP_ENDPOINT, MEDIA_PIPELINE};
 use crate::kms::failure::{Code, Failure};
 use crate::kms::model::{
-    Call, Class, Creation, Get, Literal, Module, Operation, Param, Property, Run, Set, State, Type, Value,
-    enumeration, event, record,
+    Alias, Call, Class, Creation, Get, Literal, Module, Operation, Param, Property, Run, Set, State, Type,
+    Value, enumeration, event, record,
 };
 use crate::kms::object::endpoint::{DataChannels, Endpoint};
 use crate::kms::object::settings::{self, Formats, apply, illegal};
@@ -92,7 +92,7 @@ pub(crate) static WEB_RTC_ENDPOINT: Class = Class {
             state: State::Works,
             get: Get::Stored(Literal::Text("")),
             set: Set::Applied(Run::Media(apply)),
-            aliases: &["externalAddress"],
+            aliases: &[Alias::new("externalAddress")],
         },
         Property {
             name: "externalIPv6",

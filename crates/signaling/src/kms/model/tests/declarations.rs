@@ -32,6 +32,7 @@ fn a_method_is_found_by_its_names_and_by_no_other() {
         ("setExternalIPv4", vec!["externalIPv4"]),
         ("connect", vec!["sink", "mediaType", "sourceMediaDescription", "sinkMediaDescription"]),
         ("setMinOutputBitrate", vec!["minOutputBitrate"]),
+        ("setOutputBitrate", vec!["bitrate"]),
         ("getChilds", vec![]),
     ] {
         let method = endpoint.method(name).unwrap_or_else(|| panic!("{name}"));
