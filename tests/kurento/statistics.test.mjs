@@ -7,7 +7,7 @@ import { tell } from './theatre.mjs';
 /** Enough packets for counters to be compared. */
 const PACKETS = 60;
 /** By how much counters of both sides may differ, read one after the other while packets flow. */
-const TOLERANCE = 0.2;
+const TOLERANCE = 0.25;
 
 tell('Statistics', (theatre) => {
   it('begin when media flows, and agree with the browser\'s own', async () => {
@@ -26,9 +26,13 @@ tell('Statistics', (theatre) => {
     const { inboundrtp, outboundrtp, endpoint } = server;
     assert.equal(inboundrtp.ssrc, String(browser.sent.ssrc), 'what the browser sends');
     assert.equal(outboundrtp.ssrc, String(browser.received.ssrc), 'what the browser receives');
-    agrees(inboundrtp.packetsReceived, browser.sent.packetsSent, 'packets from the browser');
+    // Chromium adds to what it sent the probes on the stream's RTX ssrc, so its count is only an upper bound; what comes
+    // back to it is exactly what came here.
+    assert.ok(inboundrtp.packetsReceived <= browser.sent.packetsSent, 'packets from the browser');
+    assert.ok(inboundrtp.bytesReceived <= browser.sent.bytesSent, 'bytes from the browser');
+    agrees(inboundrtp.packetsReceived, browser.received.packetsReceived, 'packets from the browser and back');
+    agrees(inboundrtp.bytesReceived, browser.received.bytesReceived, 'bytes from the browser and back');
     agrees(outboundrtp.packetsSent, browser.received.packetsReceived, 'packets to the browser');
-    agrees(inboundrtp.bytesReceived, browser.sent.bytesSent, 'bytes from the browser');
     agrees(outboundrtp.bytesSent, browser.received.bytesReceived, 'bytes to the browser');
     assert.equal(inboundrtp.packetsLost, 0);
     assert.ok(Math.abs(outboundrtp.pliCount - browser.received.pliCount) <= 1, 'keyframe requests of the browser');
