@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { NODE, layOut } from '../../web/admin/layout.js';
+import { Rates, bitrate, lossShare } from '../../web/admin/rates.js';
 import { Backoff } from '../../web/backoff.js';
 import { readOptions, serverAddress } from '../../web/options.js';
 import { asSentence } from '../../web/sentence.js';
@@ -138,5 +140,41 @@ describe('Texts', () => {
     assert.equal(asSentence('the user is busy'), 'The user is busy.');
     assert.equal(asSentence('Éa has left.'), 'Éa has left.');
     assert.equal(asSentence('ça va?'), 'Ça va?');
+  });
+});
+
+describe('The drawing of a pipeline', () => {
+  const elements = (...ids) => ids.map((id) => ({ id }));
+  const column = (places, id) => (places.get(id).x - NODE.margin) / (NODE.width + NODE.gapX);
+
+  it('has viewers right of what feeds them, below each other', () => {
+    const connections = [{ source: 1, sink: 2 }, { source: 2, sink: 3 }, { source: 2, sink: 4 }];
+    const { places, width, height } = layOut(elements(1, 2, 3, 4), connections);
+    assert.deepEqual([1, 2, 3, 4].map((id) => column(places, id)), [0, 1, 2, 2]);
+    assert.ok(places.get(4).y > places.get(3).y);
+    for (const { x, y } of places.values()) assert.ok(x + NODE.width < width && y + NODE.height < height);
+  });
+
+  it('puts two that feed each other beside each other, and a loop and a stranger anywhere', () => {
+    const { places } = layOut(elements(1, 2, 3), [{ source: 1, sink: 2 }, { source: 2, sink: 1 }, { source: 3, sink: 3 }]);
+    assert.deepEqual([1, 2, 3].map((id) => column(places, id)), [0, 1, 0]);
+    assert.equal(layOut(elements(7), [{ source: 7, sink: 99 }]).places.size, 1);
+    assert.equal(layOut([], []).places.size, 0);
+  });
+
+  it('shows rates from the second answer on, and none for what began anew', () => {
+    const rates = new Rates();
+    rates.begin(1000);
+    assert.equal(rates.of('a', 500), undefined);
+    rates.begin(3000);
+    assert.equal(rates.of('a', 1500), 500);
+    assert.equal(rates.of('b', 9), undefined);
+    rates.begin(5000);
+    assert.equal(rates.of('a', 100), undefined);
+  });
+
+  it('has rates in words and loss as a share', () => {
+    assert.deepEqual([undefined, 12, 48_400, 2_540_000].map(bitrate), ['', '12 bit/s', '48 kbit/s', '2.5 Mbit/s']);
+    assert.deepEqual([lossShare(1, 9), lossShare(-3, 9), lossShare(0, 0), lossShare(undefined, 9)], [0.1, 0, 0, undefined]);
   });
 });
