@@ -62,7 +62,7 @@ pub(crate) const FIELDS: &[Field] = &[
         "admin_token",
         "admin-token",
         "TOKEN",
-        "Token for /api/calls and /api/users; empty: both are closed",
+        "Token for /admin, /api/calls, /api/users and /api/pipelines; empty: they are closed",
     ),
     field("allowed_origins", "allowed-origins", "LIST", "Other web origins whose pages may use this server"),
     field(
