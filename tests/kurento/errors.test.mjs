@@ -98,7 +98,7 @@ tell('An error names its code, its type and what was wrong:', {}, (house) => {
       matches(await creating(type, { mediaPipeline: pipeline }), 40108, new RegExp(`Factory '${type}' not found`), type);
     }
     matches(await creating('WebRtcEndpoint', {}), 40001, /'mediaPipeline' parameter/, 'no parent');
-    matches(await creating('WebRtcEndpoint', undefined), 40001, /'mediaPipeline' parameter/, 'no parameters');
+    matches(await creating('WebRtcEndpoint', undefined), 40001, /'constructorParams' is required/, 'no parameters');
     const wordy = { mediaPipeline: pipeline, certificateKeyType: 'DSA' };
     matches(await creating('WebRtcEndpoint', wordy), 40001, /Invalid value for 'CertificateKeyType'/, 'no such word');
     await refuses(client, endpoint, 'dance', {}, 40008, /Method 'dance' with 0 parameters not found/);

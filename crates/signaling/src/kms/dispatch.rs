@@ -164,6 +164,10 @@ impl Dispatcher {
     ) -> Result<Carried, Failure> {
         let class = Class::to_create(class, self.shared.surroundings.filters)?;
         let params = class.constructor_params();
+        if !params.is_empty() && !arguments.is_given() {
+            // KMS: only what needs no parameters may leave them out.
+            return Err(Failure::new(Code::Marshall, "'constructorParams' is required"));
+        }
         let arguments = coerce(params, arguments)?;
         if let Creation::Root = class.creation {
             let root = self.create_pipeline(session).await?;

@@ -7,21 +7,29 @@ use serde_json::{Map, Value as Json};
 
 /// The arguments of a request before they are read.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RawArguments(Map<String, Json>);
+pub(crate) struct RawArguments {
+    map: Map<String, Json>,
+    is_given: bool,
+}
 
 impl RawArguments {
     /// `None` for what is not an object; absent and `null` are empty ones.
     pub(crate) fn new(json: Option<Json>) -> Option<Self> {
         match json {
             None | Some(Json::Null) => Some(Self::default()),
-            Some(Json::Object(map)) => Some(Self(map)),
+            Some(Json::Object(map)) => Some(Self { map, is_given: true }),
             Some(_) => None,
         }
     }
 
+    /// Whether there was an object at all, if only an empty one.
+    pub(crate) fn is_given(&self) -> bool {
+        self.is_given
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.map.len()
     }
 }
 
@@ -30,7 +38,7 @@ impl RawArguments {
 /// # Errors
 /// 40001 for an argument that is missing or of the wrong type, 40101 for what cannot name an object.
 pub(crate) fn coerce(params: &[Param], arguments: &RawArguments) -> Result<Fields, Failure> {
-    read_fields(params, &arguments.0)
+    read_fields(params, &arguments.map)
 }
 
 fn read_fields<'a>(
