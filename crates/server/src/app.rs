@@ -8,7 +8,8 @@ use crate::{file_limit, shutdown::Signals};
 use anyhow::Context;
 use axum::Router;
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use keel_media::{MediaConfig, MediaServer};
 use keel_signaling::{
     AppState, Filters, IceServer, KurentoConfig, Limits, OriginPolicy, Store, Token, kurento_router,
@@ -150,9 +151,14 @@ async fn serve(
         .first_request_timeout(REQUEST_HEAD_MAX)
         .accept_error_handler(|_, error| tracing::warn!(%error, "cannot accept a connection"));
     server.http_builder().http1().header_read_timeout(REQUEST_HEAD_MAX);
+    // A message is one small write, and the next one waits for nobody: Nagle's algorithm (RFC 9293 §3.7.4) with
+    // delayed acknowledgements would hold an event back 40 ms behind an answer.
     match tls {
-        None => server.serve(service).await,
-        Some(tls) => server.acceptor(axum_server::tls_rustls::RustlsAcceptor::new(tls)).serve(service).await,
+        None => server.acceptor(NoDelayAcceptor::new()).serve(service).await,
+        Some(tls) => {
+            let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
+            server.acceptor(acceptor).serve(service).await
+        }
     }
 }
 
