@@ -193,6 +193,26 @@ impl KeelServer {
         })
     }
 
+    /// Waits until the server has no more than so many files and sockets open: the connection over which its
+    /// metrics were read closes when both sides have noticed, of which nothing tells.
+    ///
+    /// # Errors
+    /// When it has more for 30 s, or the process has ended.
+    pub async fn closed_down_to(&self, descriptors: u64) -> Result<ProcessUsage> {
+        let mut looks = tokio::time::interval(Duration::from_millis(20));
+        let closed = async {
+            loop {
+                looks.tick().await;
+                let usage = self.usage()?;
+                if usage.descriptors <= descriptors {
+                    return anyhow::Ok(usage);
+                }
+            }
+        };
+        let words = || format!("more than {descriptors} descriptors stay open: {:?}", self.usage());
+        tokio::time::timeout(PATIENCE, closed).await.with_context(words)?
+    }
+
     /// What the server has logged.
     ///
     /// # Errors

@@ -303,9 +303,11 @@ impl Source {
                 }
             }
             self.leave_stream();
-            if self.kind == MediaKind::Video && !format.codec.begins_keyframe(payload) {
-                self.keyframe.wish(now);
-            }
+        }
+        // The beginning of a stream may be lost on the way, or come before its keys.
+        let begins_blind = self.kind == MediaKind::Video && !format.codec.begins_keyframe(payload);
+        if self.stream.is_none() && begins_blind && !payload.is_empty() {
+            self.keyframe.wish(now);
         }
         let next = self.window.next();
         let stream = self.stream.get_or_insert_with(|| Stream {

@@ -164,6 +164,18 @@ fn a_new_ssrc_that_begins_without_a_keyframe_is_asked_for_one() {
 }
 
 #[test]
+fn a_first_stream_whose_keyframe_was_lost_is_asked_for_one() {
+    let mut stage = Stage::new(1);
+    let track = stage.publish(ALICE);
+    stage.subscribe(track, BOB, 0x2000);
+    let mut publisher = Publisher::new(0x1000, 700, 9);
+    let lost = publisher.frame(1, true);
+    stage.send_all(track, &publisher.frame(1, false));
+    let asked = |reports: Vec<Report>| reports.iter().any(|report| matches!(report, Report::Pli { .. }));
+    assert!(asked(stage.take_reports(ALICE)), "nobody could decode what follows {:?}", lost[0].index);
+}
+
+#[test]
 fn a_stream_that_was_replaced_comes_back_only_after_silence() {
     let mut stage = Stage::new(1);
     let track = stage.publish(ALICE);
