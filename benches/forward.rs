@@ -14,8 +14,8 @@
 use criterion::{BenchmarkId, Criterion, Throughput};
 use keel_media::MediaKind;
 use keel_media::codec::{Codec, CodecParameters};
-use keel_media::forward::{Forwarder, SinkConfig, SourceConfig};
-use keel_media::id::{SessionId, TrackId};
+use keel_media::forward::{Forwarder, SinkConfig, TrackConfig};
+use keel_media::id::{SessionId, SourceId};
 use keel_media::rtp::{
     AbsSendTime, ClockRate, Direction, ExtSeq, Extension, ExtensionId, ExtensionMap, Format, Mid,
     PayloadType, RtpHeader, RtpParameters, Ssrc,
@@ -48,7 +48,7 @@ struct Forwarding {
     publisher: SendContext,
     receiver: ReceiveContext,
     forwarder: Forwarder,
-    track: TrackId,
+    source: SourceId,
     /// By session.
     subscribers: Vec<SendContext>,
     arena: Arena,
@@ -92,8 +92,13 @@ impl Forwarding {
         let mut forwarder = Forwarder::new(1);
         let kind = MediaKind::Video;
         let session = SessionId::new(subscribers as u64);
-        let track =
-            forwarder.add_source(SourceConfig { session, kind, parameters: parameters(PAYLOAD_TYPE) });
+        let track = forwarder.add_track(TrackConfig {
+            session,
+            kind,
+            parameters: parameters(PAYLOAD_TYPE),
+            encodings: 1,
+        });
+        let source = forwarder.source_of(track, 0).expect("its only one");
         let now = Instant::now();
         for subscriber in 0..subscribers as u64 {
             let sink = forwarder.add_sink(SinkConfig {
@@ -108,7 +113,7 @@ impl Forwarding {
         }
         let subscribers = (0..subscribers).map(|_| contexts().0).collect();
         let (next, arena) = (ExtSeq::new(1), Arena::new());
-        Self { publisher, receiver, forwarder, track, subscribers, arena, next, frame: 0, now }
+        Self { publisher, receiver, forwarder, source, subscribers, arena, next, frame: 0, now }
     }
 
     /// Forwards the frames of a pattern once: how long that took, and how many packets left.
@@ -135,11 +140,11 @@ impl Forwarding {
 
     /// What a worker's tick does with a batch, but for the system calls.
     fn forward(&mut self, frame: &mut [Vec<u8>]) -> usize {
-        let Self { receiver, forwarder, track, subscribers, arena, now, .. } = self;
+        let Self { receiver, forwarder, source, subscribers, arena, now, .. } = self;
         for packet in frame {
             let header = RtpHeader::parse(packet).expect("a valid packet");
             let (length, index) = receiver.unprotect_rtp(packet, &header).expect("genuine and new");
-            forwarder.handle_rtp(*track, index, &header, &packet[..length], *now).expect("fresh");
+            forwarder.handle_rtp(*source, index, &header, &packet[..length], *now).expect("fresh");
         }
         let mut left = 0;
         forwarder.fan_out(*now, AbsSendTime::since_origin(Duration::ZERO), |departure| {

@@ -49,8 +49,13 @@ id!(
     SessionId, "s"
 );
 id!(
-    /// One incoming media stream of a session (a publisher's audio or video).
+    /// What a session sends on one m-line (a publisher's audio or video): one source, or one for each
+    /// simulcast encoding.
     TrackId, "t"
+);
+id!(
+    /// One incoming RTP stream: a track's only one, or one of its simulcast encodings.
+    SourceId, "r"
 );
 id!(
     /// One outgoing media stream of a session (what one subscriber receives).

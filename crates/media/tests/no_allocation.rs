@@ -4,8 +4,8 @@
 
 use keel_media::MediaKind;
 use keel_media::codec::{Codec, CodecParameters};
-use keel_media::forward::{Forwarder, SinkConfig, SourceConfig};
-use keel_media::id::{SessionId, TrackId};
+use keel_media::forward::{Forwarder, SinkConfig, TrackConfig};
+use keel_media::id::{SessionId, SourceId};
 use keel_media::rtp::{
     AbsSendTime, ClockRate, Direction, ExtSeq, Extension, ExtensionId, ExtensionMap, Format, Mid,
     PayloadType, RtpHeader, RtpParameters, Ssrc,
@@ -65,7 +65,7 @@ fn parameters(payload_type: u8) -> Arc<RtpParameters> {
 }
 
 /// One frame of eight packets in and out; returns how many departed.
-fn tick(forwarder: &mut Forwarder, track: TrackId, frame: u64, now: Instant, arena: &mut [u8]) -> u64 {
+fn tick(forwarder: &mut Forwarder, source: SourceId, frame: u64, now: Instant, arena: &mut [u8]) -> u64 {
     let mut packet = [7; 1_100];
     for place in 0..8 {
         let index = 30_000 + frame * 8 + place;
@@ -75,7 +75,7 @@ fn tick(forwarder: &mut Forwarder, track: TrackId, frame: u64, now: Instant, are
         packet[8..12].copy_from_slice(&9u32.to_be_bytes());
         packet[12..20].copy_from_slice(&[0xbe, 0xde, 0, 1, 0x31, (index >> 8) as u8, index as u8, 0]);
         let header = RtpHeader::parse(&packet).expect("a valid packet");
-        forwarder.handle_rtp(track, ExtSeq::new(index), &header, &packet, now).expect("a fresh packet");
+        forwarder.handle_rtp(source, ExtSeq::new(index), &header, &packet, now).expect("a fresh packet");
     }
     let mut departed = 0;
     forwarder.fan_out(now, AbsSendTime::since_origin(Duration::ZERO), |departure| {
@@ -89,8 +89,13 @@ fn tick(forwarder: &mut Forwarder, track: TrackId, frame: u64, now: Instant, are
 fn a_warm_packet_path_does_not_allocate() {
     let mut forwarder = Forwarder::new(1);
     let kind = MediaKind::Video;
-    let track =
-        forwarder.add_source(SourceConfig { session: SessionId::new(1), kind, parameters: parameters(96) });
+    let track = forwarder.add_track(TrackConfig {
+        session: SessionId::new(1),
+        kind,
+        parameters: parameters(96),
+        encodings: 1,
+    });
+    let source = forwarder.source_of(track, 0).expect("its only one");
     let mut now = Instant::now(); // clock: an origin, never compared with the present
     for subscriber in 0..SUBSCRIBERS {
         let sink = forwarder.add_sink(SinkConfig {
@@ -108,7 +113,7 @@ fn a_warm_packet_path_does_not_allocate() {
     for frame in 0..600 {
         now += Duration::from_millis(33);
         let before = ALLOCATIONS.get();
-        let departed = tick(&mut forwarder, track, frame, now, &mut arena);
+        let departed = tick(&mut forwarder, source, frame, now, &mut arena);
         assert_eq!(departed, 8 * SUBSCRIBERS);
         // The ring grows for the first seconds.
         if frame >= 300 {

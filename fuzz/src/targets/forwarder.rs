@@ -2,8 +2,8 @@
 
 use keel_media::MediaKind;
 use keel_media::codec::{Codec, CodecParameters};
-use keel_media::forward::{Forwarder, SinkConfig, SourceConfig};
-use keel_media::id::{SessionId, SinkId, TrackId};
+use keel_media::forward::{Forwarder, SinkConfig, TrackConfig};
+use keel_media::id::{SessionId, SinkId, SourceId, TrackId};
 use keel_media::rtp::rtcp::Feedback;
 use keel_media::rtp::{
     AbsSendTime, ClockRate, Direction, ExtSeq, ExtensionMap, Format, Mid, NtpTime, PayloadType, RtpHeader,
@@ -32,6 +32,7 @@ pub fn forwarder(play: &[u8]) {
 struct Stage {
     forwarder: Forwarder,
     track: TrackId,
+    source: SourceId,
     subscribers: [Subscriber; 2],
     now: Instant,
     start: Instant,
@@ -52,8 +53,13 @@ impl Stage {
     fn new() -> Self {
         let mut forwarder = Forwarder::new(1);
         let kind = MediaKind::Video;
-        let track =
-            forwarder.add_source(SourceConfig { session: PUBLISHER, kind, parameters: parameters(96, 97) });
+        let track = forwarder.add_track(TrackConfig {
+            session: PUBLISHER,
+            kind,
+            parameters: parameters(96, 97),
+            encodings: 1,
+        });
+        let source = forwarder.source_of(track, 0).expect("its only one");
         let now = Instant::now();
         let mut subscribe = |number: u64, rtx: Option<Ssrc>| {
             let (session, ssrc) = (SessionId::new(number), Ssrc::new(number as u32 * 0x10));
@@ -68,7 +74,7 @@ impl Stage {
         };
         let subscribers = [subscribe(2, Some(Ssrc::new(0x21))), subscribe(3, None)];
         // Close to the wrap, so that short plays cross it.
-        Self { forwarder, track, subscribers, now, start: now, newest: 0xfff0 }
+        Self { forwarder, track, source, subscribers, now, start: now, newest: 0xfff0 }
     }
 
     fn step(&mut self, [what, a, b]: [u8; 3]) {
@@ -104,7 +110,7 @@ impl Stage {
         packet.resize(packet.len() + usize::from(b), a);
         let header = RtpHeader::parse(&packet).expect("the packet is well-formed");
         // A refusal is counted by the caller; it must only leave the forwarder whole.
-        let _ = self.forwarder.handle_rtp(self.track, ExtSeq::new(index), &header, &packet, self.now);
+        let _ = self.forwarder.handle_rtp(self.source, ExtSeq::new(index), &header, &packet, self.now);
     }
 
     fn feedback(&mut self, session: SessionId, feedback: &Feedback) {

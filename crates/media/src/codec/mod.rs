@@ -1,6 +1,7 @@
 //! What a forwarder must know of a codec, and no more.
 
 mod av1;
+mod frame;
 mod h264;
 mod h265;
 mod nal_unit;
@@ -8,6 +9,7 @@ mod parameters;
 mod vp8;
 mod vp9;
 
+pub use frame::{Describer, FrameInfo, Layer, PictureNumbers};
 pub use parameters::{CodecParameters, H264Profile};
 
 use crate::rtp::ClockRate;

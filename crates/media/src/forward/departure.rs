@@ -267,7 +267,7 @@ mod tests {
             &[(16, Extension::DependencyDescriptor), (1, Extension::Mid)],
         );
         let route = Route::new(&source, &sink);
-        let stored = Stored { header, timestamp: header.timestamp, packet: &packet };
+        let stored = Stored { header, timestamp: header.timestamp, frame: None, packet: &packet };
         let send_time = AbsSendTime::since_origin(Duration::ZERO);
         let forwarded = Some((&route, stored));
         let (header, bytes) = written(&Extensions { sink: &sink, send_time, forwarded });
@@ -286,7 +286,7 @@ mod tests {
         let extensions = [(3, Extension::ColorSpace)];
         let source = parameters("0", vec![format(96, Codec::Vp8)], &extensions);
         let route = Route::new(&source, &source);
-        let stored = Stored { header, timestamp: header.timestamp, packet: &packet };
+        let stored = Stored { header, timestamp: header.timestamp, frame: None, packet: &packet };
         let send_time = AbsSendTime::since_origin(Duration::ZERO);
         let forwarded = Some((&route, stored));
         let (header, bytes) = written(&Extensions { sink: &source, send_time, forwarded });

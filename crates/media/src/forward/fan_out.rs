@@ -16,14 +16,17 @@ impl Forwarder {
     /// and not on arrival: a pacer (issue 4) that holds packets back calls the same code at release.
     pub fn fan_out(&mut self, now: Instant, send_time: AbsSendTime, mut emit: impl FnMut(&Departure<'_>)) {
         let mut release = Release { now, send_time, buffer: &mut self.buffer };
-        for track in self.fresh.drain(..) {
-            let Some(source) = self.sources.get_mut(track.number()) else { continue };
+        for id in self.fresh.drain(..) {
+            let Some(source) = self.sources.get_mut(id.number()) else { continue };
             for sink in &source.sinks {
                 let Some(sink) = self.sinks.get_mut(sink.number()) else { continue };
                 let mut media_left = false;
                 for fresh in &source.fresh {
-                    match sink.forward(fresh, &source.ring, &mut release, &mut emit) {
-                        Ok(media) => media_left |= media,
+                    match sink.plan(fresh, &source.ring, now) {
+                        Ok(Some(planned)) => {
+                            media_left |= sink.depart(planned, &source.ring, &mut release, &mut emit);
+                        }
+                        Ok(None) => {}
                         Err(reason) => {
                             self.drops.count(reason);
                             if reason == DropReason::NoCommonCodec {
@@ -42,8 +45,8 @@ impl Forwarder {
         }
         for sink in self.repairing.drain(..) {
             let Some(sink) = self.sinks.get_mut(sink.number()) else { continue };
-            let Some(track) = sink.connection.as_ref().map(|connection| connection.source) else { continue };
-            let Some(source) = self.sources.get(track.number()) else { continue };
+            let Some(origin) = sink.source() else { continue };
+            let Some(source) = self.sources.get(origin.number()) else { continue };
             sink.retransmit(&source.ring, &mut release, &mut emit);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::sink::SinkCounters;
 use super::{DropReason, Forwarder};
-use crate::id::{SessionId, SinkId, TrackId};
+use crate::id::{SessionId, SinkId, SourceId};
 use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{Feedback, ReceptionReport};
 use crate::rtp::{NtpTime, RtpTime, SeqNo, Ssrc};
@@ -34,31 +34,19 @@ impl Forwarder {
     pub fn receives_from(&self, session: SessionId) -> bool {
         let peer = self.peers_by_session.get(&session).and_then(|key| self.peers.get(*key));
         let sources = peer.map(|peer| peer.sources.as_slice()).unwrap_or_default();
-        sources.iter().any(|track| self.sources.get(track.number()).is_some_and(|source| source.flow.flowing))
-    }
-
-    /// Asks the publisher of a video source for a keyframe; `false` where there is no such source, or
-    /// nobody who would receive it.
-    pub fn request_keyframe_of(&mut self, track: TrackId, now: Instant) -> bool {
-        let Some(source) = self.sources.get_mut(track.number()) else { return false };
-        if source.kind != MediaKind::Video || source.sinks.is_empty() {
-            return false;
-        }
-        source.keyframe.wish(now);
-        self.serve_source(track, now);
-        true
+        sources.iter().any(|id| self.sources.get(id.number()).is_some_and(|source| source.flow.flowing))
     }
 
     /// Asks for a keyframe on behalf of a video sink whose transport has come up: the one that was asked
     /// for when it was connected may be gone by. Others and unknown ones are ignored.
     pub fn request_keyframe(&mut self, sink: SinkId, now: Instant) {
         let connection = self.sinks.get(sink.number()).and_then(|sink| sink.connection.as_ref());
-        let Some(track) = connection.map(|connection| connection.source) else { return };
+        let Some(id) = connection.map(|connection| connection.source) else { return };
         if let Some(source) =
-            self.sources.get_mut(track.number()).filter(|source| source.kind == MediaKind::Video)
+            self.sources.get_mut(id.number()).filter(|source| source.kind == MediaKind::Video)
         {
             source.keyframe.wish(now);
-            self.serve_source(track, now);
+            self.serve_source(id, now);
         }
     }
 
@@ -74,8 +62,8 @@ impl Forwarder {
         let Some(peer) = self.peers_by_session.get(&session).and_then(|key| self.peers.get(*key)) else {
             return;
         };
-        for track in &peer.sources {
-            let Some(source) = self.sources.get_mut(track.number()) else { continue };
+        for id in &peer.sources {
+            let Some(source) = self.sources.get_mut(id.number()) else { continue };
             if !source.handle_sender_report(ssrc, ntp, rtp, now) {
                 continue;
             }
@@ -104,8 +92,8 @@ impl Forwarder {
     fn handle_nack(&mut self, session: SessionId, media_ssrc: Ssrc, lost: &[SeqNo], now: Instant) {
         let Some(id) = self.sink_by_ssrc(session, media_ssrc) else { return };
         let Some(sink) = self.sinks.get_mut(id.number()) else { return };
-        let track = sink.connection.as_ref().map(|connection| connection.source);
-        let source = track.and_then(|track| self.sources.get(track.number()));
+        let origin = sink.connection.as_ref().map(|connection| connection.source);
+        let source = origin.and_then(|origin| self.sources.get(origin.number()));
         for seq in lost {
             let answer = match source {
                 Some(source) => sink.handle_nack(*seq, &source.ring, now),
@@ -137,17 +125,17 @@ impl Forwarder {
         let Some(peer) = self.peers_by_session.get(&session).and_then(|key| self.peers.get(*key)) else {
             return;
         };
-        let ended: Vec<TrackId> = peer
+        let ended: Vec<SourceId> = peer
             .sources
             .iter()
             .copied()
-            .filter(|track| {
-                let source = self.sources.get(track.number());
+            .filter(|id| {
+                let source = self.sources.get(id.number());
                 source.and_then(|source| source.ssrc()).is_some_and(|ssrc| ssrcs.contains(&ssrc))
             })
             .collect();
-        for track in ended {
-            self.end_flow(track);
+        for id in ended {
+            self.end_flow(id);
         }
     }
 

@@ -3,8 +3,8 @@
 use super::Forwarder;
 use super::receive_cap::Allowance;
 use super::sink::Sink;
-use super::source::Source;
 use super::timeout::Owner;
+use super::track::Track;
 use crate::id::{SessionId, SinkId, TrackId};
 use crate::pipeline::MediaKind;
 use crate::rtp::{Bitrate, BitrateLimits};
@@ -14,23 +14,13 @@ use crate::rtp::{Bitrate, BitrateLimits};
 const ESTIMATE_FLOOR: Bitrate = Bitrate::bps(100_000);
 
 impl Forwarder {
-    /// Limits what the publisher of a video source is told to send. The maximum holds always; the minimum
-    /// is the least that any estimate, Keel's or a subscriber's, asks it to go down to. Unknown and audio
-    /// sources are ignored.
-    pub fn limit_source(&mut self, track: TrackId, limits: BitrateLimits) {
-        if let Some(source) = self.sources.get_mut(track.number()) {
-            source.limits = limits;
-            self.renew_allowance(track);
-        }
-    }
-
     /// Limits what a video sink is sent. Nothing is left out of a stream for it: while the sink is the only
     /// one of its source, the publisher is asked to send no more than the maximum, nor than the subscriber's
     /// own estimate, which is believed down to the minimum. Unknown ones are ignored.
     pub fn limit_sink(&mut self, sink: SinkId, limits: BitrateLimits) {
         let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
         outgoing.limits = limits;
-        if let Some(track) = outgoing.source() {
+        if let Some(track) = outgoing.track() {
             self.renew_allowance(track);
         }
     }
@@ -45,7 +35,7 @@ impl Forwarder {
             let Some(sink) = self.sinks.get_mut(sink.number()) else { continue };
             if sink.config.kind == MediaKind::Video {
                 sink.remb = Some(estimate);
-                if let Some(track) = sink.source() {
+                if let Some(track) = sink.track() {
                     self.renew_allowance(track);
                 }
             }
@@ -55,8 +45,8 @@ impl Forwarder {
     /// Finds anew what the publisher of a source may send: after a change of limits, estimates or
     /// connections.
     pub(super) fn renew_allowance(&mut self, track: TrackId) {
-        if let Some(source) = self.sources.get(track.number()) {
-            self.renew_allowance_of(source.peer);
+        if let Some(track) = self.tracks.get(track.number()) {
+            self.renew_allowance_of(track.peer);
         }
     }
 
@@ -65,11 +55,11 @@ impl Forwarder {
         let Some(peer) = self.peers.get(key) else { return };
         // The message is of all streams together. Audio's share is small and has no limit of its own.
         let allowance = peer
-            .sources
+            .tracks
             .iter()
-            .filter_map(|track| self.sources.get(track.number()))
-            .filter(|source| source.kind == MediaKind::Video)
-            .map(|source| source.allowance(self.only_sink(source)))
+            .filter_map(|track| self.tracks.get(track.number()))
+            .filter(|track| track.kind == MediaKind::Video)
+            .map(|track| track.allowance(self.only_sink(track)))
             .reduce(|one, other| Allowance {
                 floor: one.floor.plus(other.floor),
                 // One stream without a limit makes a sum without one.
@@ -81,8 +71,8 @@ impl Forwarder {
         }
     }
 
-    fn only_sink(&self, source: &Source) -> Option<&Sink> {
-        match source.sinks.as_slice() {
+    fn only_sink(&self, track: &Track) -> Option<&Sink> {
+        match track.sinks.as_slice() {
             [only] => self.sinks.get(only.number()),
             // With several, the weakest must not decide for all.
             _ => None,
@@ -90,7 +80,7 @@ impl Forwarder {
     }
 }
 
-impl Source {
+impl Track {
     fn allowance(&self, only_sink: Option<&Sink>) -> Allowance {
         let BitrateLimits { min, max } = self.limits;
         let floor = min.unwrap_or_default();

@@ -22,13 +22,15 @@
 //! # let packet = [0x80, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0x10, 0];
 //! # let now = Instant::now();
 //! let mut forwarder = Forwarder::new(7);
-//! let track = forwarder.add_source(SourceConfig { session: alice, kind, parameters: parameters.clone() });
+//! let config = TrackConfig { session: alice, kind, parameters: parameters.clone(), encodings: 1 };
+//! let track = forwarder.add_track(config);
+//! let source = forwarder.source_of(track, 0).expect("its only one");
 //! let (ssrc, cname) = (Ssrc::new(0x1000), "alice".into());
 //! let sink = forwarder.add_sink(SinkConfig { session: bob, kind, parameters, ssrc, rtx_ssrc: None, cname });
 //! forwarder.connect(track, sink, now);
 //!
 //! let header = RtpHeader::parse(&packet)?;
-//! forwarder.handle_rtp(track, ExtSeq::new(1), &header, &packet, now).expect("a fresh packet is taken");
+//! forwarder.handle_rtp(source, ExtSeq::new(1), &header, &packet, now).expect("a fresh packet is taken");
 //! let mut sent = Vec::new();
 //! forwarder.fan_out(now, AbsSendTime::since_origin(Duration::ZERO), |departure| {
 //!     let mut out = vec![0; departure.packet_len()];
@@ -68,13 +70,15 @@ mod stats;
 pub(crate) mod tests;
 mod timeline;
 mod timeout;
+mod track;
 mod window;
 
 pub use departure::Departure;
 pub use drop::{DropCounters, DropReason};
 pub use output::Output;
+pub use track::{ENCODINGS_MAX, TrackConfig};
 
-use crate::id::{SessionId, SinkId, TrackId};
+use crate::id::{SessionId, SinkId, SourceId, TrackId};
 use crate::pipeline::MediaKind;
 use crate::rtp::{ExtSeq, RtpHeader, RtpParameters, Ssrc};
 use arena::Arena;
@@ -90,6 +94,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 use timeout::Owner;
+use track::Track;
 
 /// The forwarding core of one worker: all streams of its sessions.
 ///
@@ -102,29 +107,19 @@ use timeout::Owner;
 #[derive(Debug)]
 pub struct Forwarder {
     seed: Seed,
+    tracks: Arena<Track>,
     sources: Arena<Source>,
     sinks: Arena<Sink>,
     peers: Arena<Peer>,
     peers_by_session: BTreeMap<SessionId, u64>,
     /// Sources with fresh packets, in the order of their first.
-    fresh: Vec<TrackId>,
+    fresh: Vec<SourceId>,
     /// Sinks that were asked for retransmissions, in the order of their first request.
     repairing: Vec<SinkId>,
     deadlines: Deadlines,
     outputs: Outputs,
     drops: DropCounters,
     buffer: HeaderBuffer,
-}
-
-/// An incoming stream.
-#[derive(Clone, Debug)]
-pub struct SourceConfig {
-    /// Whose it is.
-    pub session: SessionId,
-    /// Its kind.
-    pub kind: MediaKind,
-    /// What the publisher may send.
-    pub parameters: Arc<RtpParameters>,
 }
 
 /// An outgoing stream.
@@ -150,6 +145,7 @@ impl Forwarder {
     pub fn new(seed: u64) -> Self {
         Self {
             seed: Seed::new(seed),
+            tracks: Arena::new(),
             sources: Arena::new(),
             sinks: Arena::new(),
             peers: Arena::new(),
@@ -160,34 +156,6 @@ impl Forwarder {
             outputs: Outputs::default(),
             drops: DropCounters::default(),
             buffer: HeaderBuffer::new(),
-        }
-    }
-
-    /// Adds an incoming stream. Its SSRC is that of its packets, and may change.
-    pub fn add_source(&mut self, config: SourceConfig) -> TrackId {
-        let SourceConfig { session, kind, parameters } = config;
-        let peer = self.peer_of(session);
-        let key = self.sources.insert(|_| Source::new(session, peer, kind, parameters));
-        if let Some(peer) = self.peers.get_mut(peer) {
-            peer.sources.push(TrackId::new(key));
-        }
-        TrackId::new(key)
-    }
-
-    /// Removes an incoming stream; its sinks stay, without a source. Unknown ones are ignored.
-    pub fn remove_source(&mut self, track: TrackId) {
-        let Some(source) = self.sources.get(track.number()) else { return };
-        for sink in source.sinks.clone() {
-            self.disconnect(sink);
-        }
-        self.deadlines.set(Owner::Source(track.number()).number(), None);
-        self.fresh.retain(|fresh| *fresh != track);
-        if let Some(source) = self.sources.remove(track.number())
-            && let Some(peer) = self.peers.get_mut(source.peer)
-        {
-            peer.sources.retain(|kept| *kept != track);
-            self.renew_allowance_of(source.peer);
-            self.release_peer(source.peer);
         }
     }
 
@@ -218,18 +186,21 @@ impl Forwarder {
     /// video source for a keyframe if it is live. Says whether both exist; formats that the sink lacks
     /// are told by [`Output::NoCommonCodec`].
     pub fn connect(&mut self, track: TrackId, sink: SinkId, now: Instant) -> bool {
-        if self.sources.get(track.number()).is_none() || self.sinks.get(sink.number()).is_none() {
+        if self.tracks.get(track.number()).is_none() || self.sinks.get(sink.number()).is_none() {
             return false;
         }
         self.detach(sink);
-        let (Some(source), Some(outgoing)) =
-            (self.sources.get_mut(track.number()), self.sinks.get_mut(sink.number()))
+        let (Some(known), Some(outgoing)) =
+            (self.tracks.get_mut(track.number()), self.sinks.get_mut(sink.number()))
         else {
             return false;
         };
-        let route = Route::new(&source.parameters, &outgoing.config.parameters);
+        let Some(id) = known.sources.last().copied() else { return false };
+        let Some(source) = self.sources.get_mut(id.number()) else { return false };
+        let route = Route::new(&known.parameters, &outgoing.config.parameters);
         let incompatible = route.is_empty();
-        outgoing.connect(track, route, source.next_index());
+        outgoing.connect(track, id, route, source.next_index());
+        known.sinks.push(sink);
         source.sinks.push(sink);
         // Where media flows on, the subscriber's side notices nothing of the switch.
         if !source.flow.flowing {
@@ -244,7 +215,7 @@ impl Forwarder {
         }
         self.renew_allowance(track);
         if wants_keyframe {
-            self.serve_source(track, now);
+            self.serve_source(id, now);
         }
         true
     }
@@ -267,41 +238,44 @@ impl Forwarder {
                 self.fresh.retain(|fresh| *fresh != connection.source);
             }
         }
-        self.renew_allowance(connection.source);
+        if let Some(track) = self.tracks.get_mut(connection.track.number()) {
+            track.sinks.retain(|kept| *kept != sink);
+        }
+        self.renew_allowance(connection.track);
     }
 
     /// Takes a packet in plaintext that came on the stream itself. `index` is its SRTP packet index,
     /// `packet` the whole packet with its header.
     ///
     /// # Errors
-    /// The reason when it goes no further, for the caller to count: an unknown track
+    /// The reason when it goes no further, for the caller to count: an unknown source
     /// ([`DropReason::RtpUnknownStream`]) or payload type, broken padding, a duplicate, one too late, a
     /// probe ([`DropReason::PaddingOnly`]: its number is skipped), more than one batch holds
     /// ([`DropReason::Overrun`]).
     pub fn handle_rtp(
         &mut self,
-        track: TrackId,
+        id: SourceId,
         index: ExtSeq,
         header: &RtpHeader,
         packet: &[u8],
         now: Instant,
     ) -> Result<(), DropReason> {
-        self.receive(track, header, packet, now, |source| source.handle_rtp(index, header, packet, now))
+        self.receive(id, header, packet, now, |source| source.handle_rtp(index, header, packet, now))
     }
 
-    /// Takes a retransmission of `track` in plaintext (RFC 4588): a packet whose payload type is the
+    /// Takes a retransmission of a source in plaintext (RFC 4588): a packet whose payload type is the
     /// `rtx` of one of its formats, on whatever SSRC.
     ///
     /// # Errors
     /// As [`Self::handle_rtp`].
     pub fn handle_rtx(
         &mut self,
-        track: TrackId,
+        id: SourceId,
         header: &RtpHeader,
         packet: &[u8],
         now: Instant,
     ) -> Result<(), DropReason> {
-        self.receive(track, header, packet, now, |source| source.handle_rtx(header, packet, now))
+        self.receive(id, header, packet, now, |source| source.handle_rtx(header, packet, now))
     }
 
     /// The next effect to carry out.
@@ -318,13 +292,13 @@ impl Forwarder {
 
     fn receive(
         &mut self,
-        track: TrackId,
+        id: SourceId,
         header: &RtpHeader,
         packet: &[u8],
         now: Instant,
         take: impl FnOnce(&mut Source) -> Result<(), DropReason>,
     ) -> Result<(), DropReason> {
-        let Some(source) = self.sources.get_mut(track.number()) else {
+        let Some(source) = self.sources.get_mut(id.number()) else {
             return Err(DropReason::RtpUnknownStream);
         };
         // Every authenticated packet counts for the bandwidth estimate, also those that go no further.
@@ -335,12 +309,12 @@ impl Forwarder {
         let had_fresh = !source.fresh.is_empty();
         let taken = take(source);
         if !had_fresh && !source.fresh.is_empty() {
-            self.fresh.push(track);
+            self.fresh.push(id);
         }
         if taken.is_ok() {
             source.note_flow(now, &mut self.seed, &mut self.outputs);
         }
-        self.deadlines.set(Owner::Source(track.number()).number(), source.poll_timeout());
+        self.deadlines.set(Owner::Source(id.number()).number(), source.poll_timeout());
         taken
     }
 

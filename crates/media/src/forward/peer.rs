@@ -3,7 +3,7 @@
 use super::arrival::ArrivalLog;
 use super::receive_cap::ReceiveCap;
 use super::round_trip;
-use crate::id::{SessionId, SinkId, TrackId};
+use crate::id::{SessionId, SinkId, SourceId, TrackId};
 use crate::rtp::rtcp::Report;
 use crate::rtp::{Extension, Format, RtpHeader, RtpParameters, SeqNo, Ssrc};
 use std::time::{Duration, Instant};
@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) session: SessionId,
-    pub(super) sources: Vec<TrackId>,
+    pub(super) tracks: Vec<TrackId>,
+    /// Those of its tracks.
+    pub(super) sources: Vec<SourceId>,
     pub(super) sinks: Vec<SinkId>,
     /// The latest round trip of any of its sinks.
     pub(super) round_trip: Option<Duration>,
@@ -26,6 +28,7 @@ impl Peer {
     pub(super) fn new(session: SessionId) -> Self {
         Self {
             session,
+            tracks: Vec::new(),
             sources: Vec::new(),
             sinks: Vec::new(),
             round_trip: None,
@@ -87,6 +90,6 @@ impl Peer {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.sources.is_empty() && self.sinks.is_empty()
+        self.tracks.is_empty() && self.sinks.is_empty()
     }
 }

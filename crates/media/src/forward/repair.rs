@@ -1,5 +1,6 @@
 //! The recent packets of one source in plaintext: they serve every subscriber's fan-out and NACKs.
 
+use crate::codec::FrameInfo;
 use crate::pipeline::MediaKind;
 use crate::rtp::{ExtSeq, RtpHeader, RtpTime};
 use std::collections::VecDeque;
@@ -42,6 +43,8 @@ struct Slot {
     index: ExtSeq,
     header: RtpHeader,
     timestamp: RtpTime,
+    /// Of video only.
+    frame: Option<FrameInfo>,
     chunk: u64,
     start: u32,
     length: u32,
@@ -55,6 +58,8 @@ pub(super) struct Stored<'a> {
     pub(super) header: RtpHeader,
     /// Its timestamp on the source's own continuous clock.
     pub(super) timestamp: RtpTime,
+    /// What it says of its frame; of video only.
+    pub(super) frame: Option<FrameInfo>,
     /// Its bytes without padding.
     pub(super) packet: &'a [u8],
 }
@@ -83,6 +88,7 @@ impl RepairRing {
         index: ExtSeq,
         header: RtpHeader,
         timestamp: RtpTime,
+        frame: Option<FrameInfo>,
         head: &[u8],
         body: &[u8],
         now: Instant,
@@ -98,7 +104,7 @@ impl RepairRing {
         chunk.bytes.extend_from_slice(body);
         chunk.newest = now;
         let chunk = self.front + self.chunks.len() as u64 - 1;
-        let slot = Slot { index, header, timestamp, chunk, start, length: length as u32, stored: now };
+        let slot = Slot { index, header, timestamp, frame, chunk, start, length: length as u32, stored: now };
         self.enter(slot, now);
         true
     }
@@ -108,7 +114,7 @@ impl RepairRing {
         let slot = self.slot(index)?;
         let chunk = self.chunks.get(usize::try_from(slot.chunk.checked_sub(self.front)?).ok()?)?;
         let packet = chunk.bytes.get(slot.start as usize..(slot.start + slot.length) as usize)?;
-        Some(Stored { header: slot.header, timestamp: slot.timestamp, packet })
+        Some(Stored { header: slot.header, timestamp: slot.timestamp, frame: slot.frame, packet })
     }
 
     /// [`Self::find`] for a repair: not what is older than any receiver waits for.
@@ -175,7 +181,7 @@ mod tests {
 
     fn store(ring: &mut RepairRing, index: u64, body: &[u8], now: Instant) -> bool {
         let header = RtpHeader::parse(&HEADER).expect("a well-formed header");
-        ring.store(ExtSeq::new(index), header, header.timestamp, &HEADER, body, now)
+        ring.store(ExtSeq::new(index), header, header.timestamp, None, &HEADER, body, now)
     }
 
     fn payload(ring: &RepairRing, index: u64) -> Option<Vec<u8>> {

@@ -11,7 +11,7 @@ use super::seed::Seed;
 use super::source::{Fresh, FreshPayload, Relation};
 use super::timeline::Timeline;
 use super::{DropReason, SinkConfig};
-use crate::id::{SinkId, TrackId};
+use crate::id::{SinkId, SourceId, TrackId};
 use crate::rtp::rtcp::{ReceptionReport, Report};
 use crate::rtp::{AbsSendTime, Bitrate, BitrateLimits, ClockRate, ExtSeq, PayloadType, RtpTime, SeqNo};
 use std::time::{Duration, Instant};
@@ -41,7 +41,8 @@ pub(super) struct Sink {
 /// The source of a sink.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) source: TrackId,
+    pub(super) track: TrackId,
+    pub(super) source: SourceId,
     pub(super) route: Route,
     /// The sink has no sender report of this source yet.
     pub(super) report_pending: bool,
@@ -66,6 +67,16 @@ pub(super) struct SinkCounters {
     pub(super) pli: u64,
     pub(super) fir: u64,
     pub(super) reported: Option<ReceptionReport>,
+}
+
+/// A packet that one subscriber is to have, its numbers final, not written yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Planned {
+    pub(super) out: ExtSeq,
+    pub(super) payload_type: PayloadType,
+    pub(super) timestamp: RtpTime,
+    /// Its place in the source's ring; `None` for an empty packet that fills a number.
+    pub(super) stored: Option<ExtSeq>,
 }
 
 /// What all departures of one fan-out have in common.
@@ -103,17 +114,22 @@ impl Sink {
     }
 
     /// Takes packets of `source` from its number `first_in` on.
-    pub(super) fn connect(&mut self, source: TrackId, route: Route, first_in: ExtSeq) {
+    pub(super) fn connect(&mut self, track: TrackId, source: SourceId, route: Route, first_in: ExtSeq) {
         match &mut self.numbers {
             Numbers::Unused { first } => self.numbers = Numbers::Used(Rewriter::new(first_in, *first)),
             Numbers::Used(rewriter) => rewriter.switch(first_in),
         }
         self.timeline.switch();
-        self.connection = Some(Connection { source, route, report_pending: true, codec_told: false });
+        self.connection = Some(Connection { track, source, route, report_pending: true, codec_told: false });
     }
 
-    /// The source it has.
-    pub(super) fn source(&self) -> Option<TrackId> {
+    /// The track it has.
+    pub(super) fn track(&self) -> Option<TrackId> {
+        self.connection.as_ref().map(|connection| connection.track)
+    }
+
+    /// The source it takes packets of.
+    pub(super) fn source(&self) -> Option<SourceId> {
         self.connection.as_ref().map(|connection| connection.source)
     }
 
@@ -125,18 +141,17 @@ impl Sink {
         self.connection.take()
     }
 
-    /// Sends or withholds one number of the source; `Ok(true)` when a packet with media left.
-    pub(super) fn forward(
+    /// Decides what becomes of one number of the source: a packet with its final numbers, or nothing.
+    pub(super) fn plan(
         &mut self,
         fresh: &Fresh,
         ring: &RepairRing,
-        release: &mut Release<'_>,
-        emit: &mut impl FnMut(&Departure<'_>),
-    ) -> Result<bool, DropReason> {
+        now: Instant,
+    ) -> Result<Option<Planned>, DropReason> {
         let (Some(connection), Numbers::Used(rewriter)) = (&self.connection, &mut self.numbers) else {
-            return Ok(false);
+            return Ok(None);
         };
-        match fresh.payload {
+        let (payload_type, timestamp, out, stored) = match fresh.payload {
             FreshPayload::Media => {
                 // Gone only when one batch overfilled the ring. Its number stays free for a repair.
                 let stored = ring.find(fresh.index).ok_or(DropReason::Overrun)?;
@@ -145,20 +160,18 @@ impl Sink {
                     return Err(DropReason::NoCommonCodec);
                 };
                 // From before the connection: neither missed nor wanted.
-                let Some(out) = rewriter.map(fresh.index) else { return Ok(false) };
-                let timestamp = self.timeline.map(stored.timestamp, fresh.clock, release.now);
+                let Some(out) = rewriter.map(fresh.index) else { return Ok(None) };
                 self.clock = Some(fresh.clock);
-                self.depart(out, format.payload_type, timestamp, Some(stored), release, emit);
-                Ok(true)
+                (format.payload_type, stored.timestamp, out, Some(fresh.index))
             }
             FreshPayload::Padding { payload_type, timestamp } => {
-                let Withheld::Late(out) = rewriter.withhold(fresh.index) else { return Ok(false) };
-                let Some(format) = connection.route.format(payload_type) else { return Ok(false) };
-                let timestamp = self.timeline.map(timestamp, fresh.clock, release.now);
-                self.depart(out, format.payload_type, timestamp, None, release, emit);
-                Ok(false)
+                let Withheld::Late(out) = rewriter.withhold(fresh.index) else { return Ok(None) };
+                let Some(format) = connection.route.format(payload_type) else { return Ok(None) };
+                (format.payload_type, timestamp, out, None)
             }
-        }
+        };
+        let timestamp = self.timeline.map(timestamp, fresh.clock, now);
+        Ok(Some(Planned { out, payload_type, timestamp, stored }))
     }
 
     /// Takes a subscriber's request for a packet. `Ok(true)` when it will be served at the next fan-out,
@@ -249,16 +262,17 @@ impl Sink {
         route.and_then(|route| route.format(stored.header.payload_type)).is_some_and(|f| f.rtx.is_some())
     }
 
-    /// Seals the numbers of one packet and hands it out; without `stored` it is an empty one.
-    fn depart(
+    /// Writes a planned packet and hands it out; says whether it carried media. One that has left the ring
+    /// meanwhile leaves as an empty packet: its number is the subscriber's already.
+    pub(super) fn depart(
         &mut self,
-        out: ExtSeq,
-        payload_type: PayloadType,
-        timestamp: RtpTime,
-        stored: Option<Stored<'_>>,
+        planned: Planned,
+        ring: &RepairRing,
         release: &mut Release<'_>,
         emit: &mut impl FnMut(&Departure<'_>),
-    ) {
+    ) -> bool {
+        let Planned { out, payload_type, timestamp, stored } = planned;
+        let stored = stored.and_then(|index| ring.find(index));
         let marker = stored.is_some_and(|stored| stored.header.marker);
         let fields = Fields { marker, payload_type, seq: out.seq(), timestamp, ssrc: self.config.ssrc };
         let route = self.connection.as_ref().map(|connection| &connection.route);
@@ -280,5 +294,6 @@ impl Sink {
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
         self.newest_departure = Some(release.now);
+        stored.is_some()
     }
 }

@@ -7,11 +7,11 @@ use super::reception::Reception;
 use super::repair::RepairRing;
 use super::timeline::Timeline;
 use super::window::{Order, ReceiveWindow};
-use crate::codec::Codec;
-use crate::id::{SessionId, SinkId};
+use crate::codec::{Codec, Describer, FrameInfo};
+use crate::id::{SessionId, SinkId, TrackId};
 use crate::pipeline::MediaKind;
 use crate::rtp::{
-    BitrateLimits, ClockRate, ExtSeq, Format, NtpTime, PayloadType, RtpHeader, RtpParameters, RtpTime,
+    ClockRate, ExtSeq, Extension, Format, NtpTime, PayloadType, RtpHeader, RtpParameters, RtpTime,
 };
 use crate::rtp::{SeqNo, Ssrc};
 use std::sync::Arc;
@@ -35,6 +35,7 @@ pub(super) struct Source {
     pub(super) session: SessionId,
     /// The peer's key among the forwarder's peers.
     pub(super) peer: u64,
+    pub(super) track: TrackId,
     pub(super) kind: MediaKind,
     pub(super) parameters: Arc<RtpParameters>,
     /// In the order of connection, which is the order of fan-out.
@@ -50,7 +51,7 @@ pub(super) struct Source {
     pub(super) report_due: Option<Instant>,
     pub(super) flow: Flow,
     pub(super) counters: SourceCounters,
-    pub(super) limits: BitrateLimits,
+    describer: Describer,
     earlier: Option<Earlier>,
     timeline: Timeline,
     window: ReceiveWindow,
@@ -61,6 +62,8 @@ pub(super) struct Source {
 pub(super) struct Fresh {
     pub(super) index: ExtSeq,
     pub(super) clock: ClockRate,
+    /// Of video packets.
+    pub(super) frame: Option<FrameInfo>,
     pub(super) payload: FreshPayload,
 }
 
@@ -137,12 +140,14 @@ impl Source {
     pub(super) fn new(
         session: SessionId,
         peer: u64,
+        track: TrackId,
         kind: MediaKind,
         parameters: Arc<RtpParameters>,
     ) -> Self {
         Self {
             session,
             peer,
+            track,
             kind,
             parameters,
             sinks: Vec::new(),
@@ -156,7 +161,7 @@ impl Source {
             report_due: None,
             flow: Flow::default(),
             counters: SourceCounters::default(),
-            limits: BitrateLimits::default(),
+            describer: Describer::default(),
             earlier: None,
             timeline: Timeline::new(RtpTime::new(0)),
             window: ReceiveWindow::new(FIRST),
@@ -355,7 +360,12 @@ impl Source {
             Order::Newest { .. } | Order::Late => {}
         }
         let padding = payload.is_empty();
-        if !padding && !self.ring.store(index, header, timestamp, head, payload, now) {
+        let frame = (codec.is_video() && !padding).then(|| {
+            let id = self.parameters.extensions.id(Extension::DependencyDescriptor);
+            let dependency = id.and_then(|id| header.extension(head, id));
+            self.describer.describe(codec, payload, dependency, header.marker)
+        });
+        if !padding && !self.ring.store(index, header, timestamp, frame, head, payload, now) {
             return Err(DropReason::TooLate);
         }
         self.window.note(index);
@@ -373,7 +383,7 @@ impl Source {
                 true => FreshPayload::Padding { payload_type, timestamp },
                 false => FreshPayload::Media,
             };
-            self.fresh.push(Fresh { index, clock, payload });
+            self.fresh.push(Fresh { index, clock, frame, payload });
         }
         if padding {
             return Err(DropReason::PaddingOnly);
@@ -381,7 +391,7 @@ impl Source {
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
         self.flow.newest = Some(now);
-        if codec.begins_keyframe(payload) {
+        if frame.is_some_and(|frame| frame.begins_keyframe) {
             self.keyframe.note_keyframe();
         }
         Ok(())

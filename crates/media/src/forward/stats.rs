@@ -1,15 +1,14 @@
 //! Counters as plain values.
 
 use super::Forwarder;
-use crate::id::{SinkId, TrackId};
+use crate::id::{SinkId, SourceId};
 use crate::pipeline::{MediaKind, StreamStats};
 use std::time::Duration;
 
 impl Forwarder {
     /// Whether media arrives on a source: its latest packet is less than two seconds old.
-    #[must_use]
-    pub fn source_flows(&self, track: TrackId) -> bool {
-        self.sources.get(track.number()).is_some_and(|source| source.flow.flowing)
+    pub(super) fn source_flows(&self, id: SourceId) -> bool {
+        self.sources.get(id.number()).is_some_and(|source| source.flow.flowing)
     }
 
     /// Whether media leaves for a sink, in the same sense.
@@ -19,9 +18,8 @@ impl Forwarder {
     }
 
     /// A source's counters; `None` before its first packet.
-    #[must_use]
-    pub fn source_stats(&self, track: TrackId) -> Option<StreamStats> {
-        let source = self.sources.get(track.number())?;
+    pub(super) fn source_stats(&self, id: SourceId) -> Option<StreamStats> {
+        let source = self.sources.get(id.number())?;
         let reception = &source.stream.as_ref()?.reception;
         let is_video = source.kind == MediaKind::Video;
         Some(StreamStats {

@@ -6,7 +6,7 @@ use super::output::{Output, Outputs};
 use super::seed::Seed;
 use super::sink::Sink;
 use super::source::{Relation, Source};
-use crate::id::TrackId;
+use crate::id::SourceId;
 use crate::rtp::Ssrc;
 use crate::rtp::rtcp::Report;
 use std::time::{Duration, Instant};
@@ -49,7 +49,7 @@ impl Forwarder {
             let (place, is_peer) = (owner >> 1, owner & 1 == 1);
             // Every turn moves its owner's deadline past `now`, so the loop ends.
             match (is_peer, self.sources.key_at(place), self.peers.key_at(place)) {
-                (false, Some(source), _) => self.serve_source(TrackId::new(source), now),
+                (false, Some(source), _) => self.serve_source(SourceId::new(source), now),
                 (true, _, Some(peer)) => self.serve_peer(peer, now),
                 _ => self.deadlines.set(owner, None),
             }
@@ -57,8 +57,8 @@ impl Forwarder {
     }
 
     /// Does what is due for a source and finds its next deadline.
-    pub(super) fn serve_source(&mut self, track: TrackId, now: Instant) {
-        let Some(source) = self.sources.get_mut(track.number()) else { return };
+    pub(super) fn serve_source(&mut self, id: SourceId, now: Instant) {
+        let Some(source) = self.sources.get_mut(id.number()) else { return };
         let round_trip = self.peers.get(source.peer).map(|peer| peer.estimate_round_trip());
         if source.report_due.is_some_and(|due| due <= now) && source.flow.flowing {
             for sink in &source.sinks {
@@ -70,22 +70,22 @@ impl Forwarder {
         source.report(now, &mut self.seed, &mut self.outputs);
         source.ask_for_losses(now, round_trip.unwrap_or_default(), &mut self.outputs);
         source.ask_for_keyframe(now, &mut self.outputs);
-        self.check_flow(track, now);
-        if let Some(source) = self.sources.get(track.number()) {
-            self.deadlines.set(Owner::Source(track.number()).number(), source.poll_timeout());
+        self.check_flow(id, now);
+        if let Some(source) = self.sources.get(id.number()) {
+            self.deadlines.set(Owner::Source(id.number()).number(), source.poll_timeout());
         }
     }
 
     /// Ends the flow of a source, and of its sinks with it.
-    pub(super) fn end_flow(&mut self, track: TrackId) {
-        let Some(source) = self.sources.get_mut(track.number()) else { return };
+    pub(super) fn end_flow(&mut self, id: SourceId) {
+        let Some(source) = self.sources.get_mut(id.number()) else { return };
         source.end_flow(&mut self.outputs);
         for sink in &source.sinks {
             if let Some(sink) = self.sinks.get_mut(sink.number()) {
                 sink.set_flowing(false, &mut self.outputs);
             }
         }
-        self.deadlines.set(Owner::Source(track.number()).number(), source.poll_timeout());
+        self.deadlines.set(Owner::Source(id.number()).number(), source.poll_timeout());
     }
 
     fn serve_peer(&mut self, key: u64, now: Instant) {
@@ -98,8 +98,8 @@ impl Forwarder {
 
     /// Looks whether a source still flows, and whether each of its sinks gets any of it: a publisher may
     /// have changed to a format that some of them lack.
-    fn check_flow(&mut self, track: TrackId, now: Instant) {
-        let Some(source) = self.sources.get_mut(track.number()) else { return };
+    fn check_flow(&mut self, id: SourceId, now: Instant) {
+        let Some(source) = self.sources.get_mut(id.number()) else { return };
         if source.flow.check_due.is_none_or(|due| due > now) {
             return;
         }
@@ -107,7 +107,7 @@ impl Forwarder {
             newest.is_none_or(|newest| now.saturating_duration_since(newest) >= SILENCE)
         };
         if silent(source.flow.newest) {
-            self.end_flow(track);
+            self.end_flow(id);
             return;
         }
         source.flow.check_due = source.flow.newest.map(|newest| newest + SILENCE);

@@ -1,7 +1,7 @@
 //! Which of a session's tracks an incoming packet belongs to.
 
 use crate::forward::DropReason;
-use crate::id::TrackId;
+use crate::id::SourceId;
 use crate::rtp::{Extension, ExtensionId, Mid, PayloadType, RtpHeader, RtpParameters, Ssrc};
 
 /// SSRCs remembered per session. Authentic peers only; a peer that exceeds it is broken.
@@ -11,21 +11,21 @@ const STREAMS_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     receivers: Vec<Receiver>,
-    bindings: Vec<(Ssrc, TrackId)>,
+    bindings: Vec<(Ssrc, SourceId)>,
 }
 
 /// An authenticated packet's place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Arrival {
     /// Media of the track.
-    Primary(TrackId),
+    Primary(SourceId),
     /// A retransmission for the track (RFC 4588).
-    Rtx(TrackId),
+    Rtx(SourceId),
 }
 
 #[derive(Debug)]
 struct Receiver {
-    track: TrackId,
+    source: SourceId,
     mid: Mid,
     mid_extension: Option<ExtensionId>,
     /// One bit per payload type.
@@ -37,13 +37,13 @@ impl Streams {
     /// Adds a receiving m-line with the SSRCs that its description declares.
     pub(crate) fn add(
         &mut self,
-        track: TrackId,
+        source: SourceId,
         parameters: &RtpParameters,
         declared: impl IntoIterator<Item = Ssrc>,
     ) {
         let bit = |payload_type: PayloadType| 1u128 << payload_type.wire();
         self.receivers.push(Receiver {
-            track,
+            source,
             mid: parameters.mid,
             mid_extension: parameters.extensions.id(Extension::Mid),
             primary: parameters.formats.iter().fold(0, |bits, format| bits | bit(format.payload_type)),
@@ -54,8 +54,8 @@ impl Streams {
                 .fold(0, |bits, rtx| bits | bit(rtx)),
         });
         for ssrc in declared {
-            if self.bindings.len() < STREAMS_MAX && self.track_of(ssrc).is_none() {
-                self.bindings.push((ssrc, track));
+            if self.bindings.len() < STREAMS_MAX && self.source_of(ssrc).is_none() {
+                self.bindings.push((ssrc, source));
             }
         }
     }
@@ -67,29 +67,29 @@ impl Streams {
     /// When none fits, the payload type is not of that m-line, or the SSRC is one too many.
     pub(crate) fn resolve(&mut self, header: &RtpHeader, packet: &[u8]) -> Result<Arrival, DropReason> {
         let bit = 1u128 << header.payload_type.wire();
-        let track = match self.track_of(header.ssrc) {
-            Some(track) => track,
+        let source = match self.source_of(header.ssrc) {
+            Some(source) => source,
             None => {
-                let track = self.find(header, packet, bit).ok_or(DropReason::RtpUnknownStream)?;
+                let source = self.find(header, packet, bit).ok_or(DropReason::RtpUnknownStream)?;
                 if self.bindings.len() >= STREAMS_MAX {
                     return Err(DropReason::RtpTooManyStreams);
                 }
-                self.bindings.push((header.ssrc, track));
-                track
+                self.bindings.push((header.ssrc, source));
+                source
             }
         };
-        match self.receivers.iter().find(|receiver| receiver.track == track) {
-            Some(receiver) if receiver.primary & bit != 0 => Ok(Arrival::Primary(track)),
-            Some(receiver) if receiver.rtx & bit != 0 => Ok(Arrival::Rtx(track)),
+        match self.receivers.iter().find(|receiver| receiver.source == source) {
+            Some(receiver) if receiver.primary & bit != 0 => Ok(Arrival::Primary(source)),
+            Some(receiver) if receiver.rtx & bit != 0 => Ok(Arrival::Rtx(source)),
             _ => Err(DropReason::RtpUnknownPayloadType),
         }
     }
 
-    fn track_of(&self, ssrc: Ssrc) -> Option<TrackId> {
-        self.bindings.iter().find(|(bound, _)| *bound == ssrc).map(|(_, track)| *track)
+    fn source_of(&self, ssrc: Ssrc) -> Option<SourceId> {
+        self.bindings.iter().find(|(bound, _)| *bound == ssrc).map(|(_, source)| *source)
     }
 
-    fn find(&self, header: &RtpHeader, packet: &[u8], bit: u128) -> Option<TrackId> {
+    fn find(&self, header: &RtpHeader, packet: &[u8], bit: u128) -> Option<SourceId> {
         let named = self.receivers.iter().find(|receiver| {
             receiver
                 .mid_extension
@@ -97,11 +97,11 @@ impl Streams {
                 .is_some_and(|value| value == receiver.mid.as_bytes())
         });
         if let Some(receiver) = named {
-            return Some(receiver.track);
+            return Some(receiver.source);
         }
         let mut users = self.receivers.iter().filter(|receiver| (receiver.primary | receiver.rtx) & bit != 0);
         let only = users.next()?;
-        users.next().is_none().then_some(only.track)
+        users.next().is_none().then_some(only.source)
     }
 }
 
@@ -111,8 +111,8 @@ mod tests {
     use crate::codec::{Codec, CodecParameters};
     use crate::rtp::{Direction, ExtensionMap, Format};
 
-    const AUDIO: TrackId = TrackId::new(1);
-    const VIDEO: TrackId = TrackId::new(2);
+    const AUDIO: SourceId = SourceId::new(1);
+    const VIDEO: SourceId = SourceId::new(2);
 
     fn parameters(mid: &str, codec: Codec, payload_type: u8, rtx: Option<u8>) -> RtpParameters {
         let mut extensions = ExtensionMap::default();

@@ -114,7 +114,7 @@ impl State {
         self.settle(now, id);
         if let Some(known) = self.endpoints.get_mut(&endpoint) {
             for media in known.media.iter_mut().filter_map(Option::take) {
-                media.track.into_iter().for_each(|track| self.forwarder.remove_source(track));
+                media.track.into_iter().for_each(|track| self.forwarder.remove_track(track));
                 media.sink.into_iter().for_each(|sink| self.forwarder.remove_sink(sink));
             }
         }

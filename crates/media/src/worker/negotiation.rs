@@ -3,7 +3,7 @@
 use super::State;
 use super::endpoint::{Media, Negotiation};
 use crate::error::{CandidateError, NegotiationError};
-use crate::forward::{SinkConfig, SourceConfig};
+use crate::forward::{SinkConfig, TrackConfig};
 use crate::id::ElementId;
 use crate::pipeline::graph::Feed;
 use crate::pipeline::{IceCandidate, MediaKind, OfferOptions};
@@ -110,10 +110,12 @@ impl State {
         for media in negotiated.media {
             let parameters = Arc::new(media.parameters);
             let track = parameters.direction.receives().then(|| {
-                let config = SourceConfig { session, kind: media.kind, parameters: parameters.clone() };
-                let track = self.forwarder.add_source(config);
+                let config =
+                    TrackConfig { session, kind: media.kind, parameters: parameters.clone(), encodings: 1 };
+                let track = self.forwarder.add_track(config);
+                let source = self.forwarder.source_of(track, 0).expect("every track has a first encoding");
                 seat.session.streams.add(
-                    track,
+                    source,
                     &parameters,
                     media.receive.iter().flat_map(|stream| [Some(stream.ssrc), stream.rtx]).flatten(),
                 );

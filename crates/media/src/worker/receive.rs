@@ -50,8 +50,8 @@ impl State {
         let (header, length, index, arrival) = received?;
         let plain = packet.get(..length).ok_or(DropReason::RtpMalformed)?;
         match arrival {
-            Arrival::Primary(track) => self.forwarder.handle_rtp(track, index, &header, plain, now),
-            Arrival::Rtx(track) => self.forwarder.handle_rtx(track, &header, plain, now),
+            Arrival::Primary(source) => self.forwarder.handle_rtp(source, index, &header, plain, now),
+            Arrival::Rtx(source) => self.forwarder.handle_rtx(source, &header, plain, now),
         }
     }
 

@@ -97,13 +97,16 @@ impl State {
 
     fn describe_edge(&self, Edge { source, sink, media }: Edge) -> GraphEdge {
         let origin = self.graph.origin(source, media);
-        let stats = self.track_of(origin, media).and_then(|track| self.forwarder.source_stats(track));
-        let (packets, bytes) = stats.map_or((0, 0), |StreamStats { packets, bytes, .. }| (packets, bytes));
+        let stats =
+            self.track_of(origin, media).into_iter().flat_map(|track| self.forwarder.track_stats(track));
+        let (packets, bytes) = stats.fold((0, 0), |sum: (u64, u64), StreamStats { packets, bytes, .. }| {
+            (sum.0 + packets, sum.1 + bytes)
+        });
         GraphEdge { source, sink, media, flowing: self.brings_media(origin, media), packets, bytes }
     }
 
     fn brings_media(&self, origin: Option<ElementId>, media: MediaType) -> bool {
-        self.track_of(origin, media).is_some_and(|track| self.forwarder.source_flows(track))
+        self.track_of(origin, media).is_some_and(|track| self.forwarder.track_flows(track))
     }
 
     fn track_of(&self, endpoint: Option<ElementId>, media: MediaType) -> Option<TrackId> {

@@ -31,7 +31,7 @@ impl State {
             endpoint.settings;
         if let Some(track) = endpoint.track(MediaKind::Video) {
             let limits = BitrateLimits { min: video_receive_min, max: video_receive_max };
-            self.forwarder.limit_source(track, limits);
+            self.forwarder.limit_track(track, limits);
         }
         if let Some(sink) = endpoint.sink(MediaKind::Video) {
             let limits = BitrateLimits { min: video_send_min, max: video_send_max };

@@ -22,7 +22,8 @@ impl State {
                 .media
                 .iter()
                 .flatten()
-                .filter_map(|media| self.forwarder.source_stats(media.track?))
+                .filter_map(|media| media.track)
+                .flat_map(|track| self.forwarder.track_stats(track))
                 .collect(),
             outgoing: endpoint
                 .media

@@ -111,17 +111,24 @@ fn released_streams_leave_nothing_behind() {
     let frame = publisher.frame(4, true);
     stage.send(track, &frame[0]).expect("fresh");
     stage.send_in_batch(track, &frame[3]).expect("fresh");
+    let source = stage.source(track);
     stage.forwarder.remove_sink(looped);
-    stage.forwarder.remove_source(track);
+    stage.forwarder.remove_track(track);
     stage.received.clear();
     stage.settle();
     assert!(stage.received.is_empty(), "what waited went with its source");
-    assert_eq!(stage.send(track, &frame[1]), Err(DropReason::RtpUnknownStream));
+    let late =
+        stage.forwarder.handle_rtp(source, frame[1].index, &frame[1].header(), &frame[1].bytes, stage.now);
+    assert_eq!(late, Err(DropReason::RtpUnknownStream));
+    assert_eq!(stage.forwarder.source_of(track, 0), None);
     assert_eq!(stage.forwarder.poll_timeout(), None);
     assert!(!stage.forwarder.connect(track, sink, stage.now));
     stage.forwarder.remove_sink(sink);
     assert_eq!(stage.forwarder.sources.len() + stage.forwarder.sinks.len(), 0);
-    assert_eq!(stage.forwarder.peers.len() + stage.forwarder.peers_by_session.len(), 0);
+    assert_eq!(
+        stage.forwarder.tracks.len() + stage.forwarder.peers.len() + stage.forwarder.peers_by_session.len(),
+        0
+    );
     assert_ne!(stage.publish(ALICE), track, "identifiers are not used again");
 }
 

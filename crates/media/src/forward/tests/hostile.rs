@@ -82,6 +82,7 @@ proptest! {
     fn random_packets_and_feedback_break_nothing(moves in moves()) {
         let mut stage = Stage::new(3);
         let track = stage.publish_with(ALICE, video());
+        let source = stage.source(track);
         stage.subscribe(track, BOB, 0x2000);
         for step in moves {
             // The stage checks after each step that nothing is sealed twice and that timers move on.
@@ -89,12 +90,12 @@ proptest! {
                 Move::Rtp { index, bytes } => {
                     if let Ok(header) = RtpHeader::parse(&bytes) {
                         let index = ExtSeq::new(index);
-                        let _ = stage.forwarder.handle_rtp(track, index, &header, &bytes, stage.now);
+                        let _ = stage.forwarder.handle_rtp(source, index, &header, &bytes, stage.now);
                     }
                 }
                 Move::Rtx { bytes } => {
                     if let Ok(header) = RtpHeader::parse(&bytes) {
-                        let _ = stage.forwarder.handle_rtx(track, &header, &bytes, stage.now);
+                        let _ = stage.forwarder.handle_rtx(source, &header, &bytes, stage.now);
                     }
                 }
                 Move::Feedback { from_publisher, feedback } => {

@@ -53,11 +53,11 @@ fn the_owners_maximum_reaches_a_publisher_that_estimates_by_itself() {
     let track = stage.publish_with(ALICE, chromium());
     let mut publisher = Publisher::new(0x1000, 500, 0);
     assert_eq!(told(&mut stage, track, &mut publisher), [0; 0], "without a limit its estimate is its own");
-    stage.forwarder.limit_source(track, at_most(300));
+    stage.forwarder.limit_track(track, at_most(300));
     assert_eq!(told(&mut stage, track, &mut publisher), [300]);
-    let given = stage.forwarder.source_stats(track).expect("it sends").remb;
+    let given = stage.forwarder.track_stats(track).next().expect("it sends").remb;
     assert_eq!(given, Some(Bitrate::bps(300_000)));
-    stage.forwarder.limit_source(track, BitrateLimits::default());
+    stage.forwarder.limit_track(track, BitrateLimits::default());
     assert_eq!(told(&mut stage, track, &mut publisher), [1_000_000], "the limit is taken back");
 }
 
@@ -65,7 +65,7 @@ fn the_owners_maximum_reaches_a_publisher_that_estimates_by_itself() {
 fn a_publisher_that_did_not_agree_on_remb_is_sent_none() {
     let mut stage = Stage::new(1);
     let track = stage.publish_with(ALICE, video());
-    stage.forwarder.limit_source(track, at_most(300));
+    stage.forwarder.limit_track(track, at_most(300));
     assert_eq!(told(&mut stage, track, &mut Publisher::new(0x1000, 500, 0)), [0; 0]);
 }
 
@@ -74,7 +74,7 @@ fn the_only_subscriber_limits_its_source_and_two_do_not() {
     let mut stage = Stage::new(1);
     let track = stage.publish_with(ALICE, chromium());
     let mut publisher = Publisher::new(0x1000, 500, 0);
-    stage.forwarder.limit_source(track, at_most(2_000));
+    stage.forwarder.limit_track(track, at_most(2_000));
     let bob = stage.subscribe(track, BOB, 0x2000);
     stage.forwarder.limit_sink(bob, at_most(500));
     assert_eq!(told(&mut stage, track, &mut publisher), [500]);
@@ -101,9 +101,9 @@ fn a_subscribers_estimate_is_recorded_and_believed_within_its_limits() {
     assert_eq!(told(&mut stage, track, &mut publisher), [100], "zero would end the stream for good");
     stage.forwarder.limit_sink(bob, at_least(250));
     assert_eq!(told(&mut stage, track, &mut publisher), [250]);
-    stage.forwarder.limit_source(track, at_least(400));
+    stage.forwarder.limit_track(track, at_least(400));
     assert_eq!(told(&mut stage, track, &mut publisher), [400]);
-    stage.forwarder.limit_source(track, BitrateLimits { max: at_most(200).max, ..at_least(400) });
+    stage.forwarder.limit_track(track, BitrateLimits { max: at_most(200).max, ..at_least(400) });
     assert_eq!(told(&mut stage, track, &mut publisher), [200], "the maximum holds always");
 }
 
@@ -127,6 +127,6 @@ fn the_floor_lifts_keels_own_estimate() {
     let mut stage = Stage::new(1);
     let vp8 = Format { transport_cc: false, remb: true, ..format(VP8, Codec::Vp8) };
     let track = stage.publish_with(ALICE, Arc::new(parameters("0", vec![vp8], &[])));
-    stage.forwarder.limit_source(track, at_least(3_000));
+    stage.forwarder.limit_track(track, at_least(3_000));
     assert_eq!(told(&mut stage, track, &mut Publisher::new(0x1000, 500, 0)), [3_000]);
 }

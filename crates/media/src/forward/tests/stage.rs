@@ -3,8 +3,8 @@
 use super::parameters::{format, parameters, pt};
 use super::publisher::{Packet, video};
 use crate::codec::Codec;
-use crate::forward::{DropReason, Forwarder, Output, SinkConfig, SourceConfig};
-use crate::id::{SessionId, SinkId, TrackId};
+use crate::forward::{DropReason, Forwarder, Output, SinkConfig, TrackConfig};
+use crate::id::{SessionId, SinkId, SourceId, TrackId};
 use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{Feedback, Report};
 use crate::rtp::{AbsSendTime, ExtSeq, Extension, Format, RtpHeader, RtpParameters, Ssrc};
@@ -68,7 +68,12 @@ impl Stage {
     }
 
     pub(super) fn publish_with(&mut self, session: SessionId, parameters: Arc<RtpParameters>) -> TrackId {
-        self.forwarder.add_source(SourceConfig { session, kind: MediaKind::Video, parameters })
+        self.forwarder.add_track(TrackConfig { session, kind: MediaKind::Video, parameters, encodings: 1 })
+    }
+
+    /// The only source of a track.
+    pub(super) fn source(&self, track: TrackId) -> SourceId {
+        self.forwarder.source_of(track, 0).expect("a track that has not been removed")
     }
 
     /// Adds a sink with the SSRC `ssrc` (RTX one above) and connects it.
@@ -122,10 +127,11 @@ impl Stage {
 
     pub(super) fn send_in_batch(&mut self, track: TrackId, packet: &Packet) -> Result<(), DropReason> {
         let header = packet.header();
+        let source = self.source(track);
         if packet.is_rtx() {
-            self.forwarder.handle_rtx(track, &header, &packet.bytes, self.now)
+            self.forwarder.handle_rtx(source, &header, &packet.bytes, self.now)
         } else {
-            self.forwarder.handle_rtp(track, packet.index, &header, &packet.bytes, self.now)
+            self.forwarder.handle_rtp(source, packet.index, &header, &packet.bytes, self.now)
         }
     }
 
