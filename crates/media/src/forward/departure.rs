@@ -78,6 +78,8 @@ pub(super) struct Fields {
 pub(super) struct Extensions<'a> {
     pub(super) sink: &'a RtpParameters,
     pub(super) send_time: AbsSendTime,
+    /// The packet's transport-wide number, and the id that it goes by.
+    pub(super) transport_number: Option<(ExtensionId, SeqNo)>,
     /// The route and the source's packet; `None` for a packet that stands for no packet of the source.
     pub(super) forwarded: Option<(&'a Route, Stored<'a>)>,
 }
@@ -127,6 +129,9 @@ impl HeaderBuffer {
         }
         if let Some(id) = negotiated.id(Extension::AbsSendTime) {
             block.push(id, &extensions.send_time.to_bytes())?;
+        }
+        if let Some((id, number)) = extensions.transport_number {
+            block.push(id, &number.wire().to_be_bytes())?;
         }
         if let Some((route, stored)) = &extensions.forwarded {
             for (id, value) in stored.header.extensions(stored.packet) {
@@ -237,11 +242,15 @@ mod tests {
             &[(4, Extension::Mid), (2, Extension::AbsSendTime), (5, Extension::TransportSequenceNumber)],
         );
         let send_time = AbsSendTime::since_origin(Duration::from_secs(1));
-        let (header, bytes) = written(&Extensions { sink: &sink, send_time, forwarded: None });
+        let id = sink.transport_number_id().expect("feedback on it was agreed");
+        let transport_number = Some((id, SeqNo::new(0x0fff)));
+        let (header, bytes) =
+            written(&Extensions { sink: &sink, send_time, transport_number, forwarded: None });
         assert!(header.marker && !header.padded);
         assert_eq!((header.payload_type, header.seq.wire()), (pt(120), 0x1234));
         assert_eq!((header.timestamp.wire(), header.ssrc.wire()), (99, 7));
-        assert_eq!(values(&header, &bytes), [(4, b"v1".to_vec()), (2, vec![4, 0, 0])]);
+        let expected = [(4, b"v1".to_vec()), (2, vec![4, 0, 0]), (5, vec![0x0f, 0xff])];
+        assert_eq!(values(&header, &bytes), expected);
         assert_eq!(bytes[12..14], [0xbe, 0xde]);
     }
 
@@ -249,7 +258,8 @@ mod tests {
     fn without_extensions_there_is_no_block() {
         let sink = parameters("0", vec![format(120, Codec::Vp8)], &[]);
         let send_time = AbsSendTime::since_origin(Duration::ZERO);
-        let (header, bytes) = written(&Extensions { sink: &sink, send_time, forwarded: None });
+        let (header, bytes) =
+            written(&Extensions { sink: &sink, send_time, transport_number: None, forwarded: None });
         assert_eq!((values(&header, &bytes).len(), bytes.len()), (0, 12));
     }
 
@@ -270,7 +280,8 @@ mod tests {
         let stored = Stored { header, timestamp: header.timestamp, frame: None, packet: &packet };
         let send_time = AbsSendTime::since_origin(Duration::ZERO);
         let forwarded = Some((&route, stored));
-        let (header, bytes) = written(&Extensions { sink: &sink, send_time, forwarded });
+        let (header, bytes) =
+            written(&Extensions { sink: &sink, send_time, transport_number: None, forwarded });
         assert_eq!(values(&header, &bytes), [(1, b"0".to_vec()), (16, descriptor.to_vec())]);
         assert_eq!(bytes[12..14], [0x10, 0x00]);
     }
@@ -289,7 +300,8 @@ mod tests {
         let stored = Stored { header, timestamp: header.timestamp, frame: None, packet: &packet };
         let send_time = AbsSendTime::since_origin(Duration::ZERO);
         let forwarded = Some((&route, stored));
-        let (header, bytes) = written(&Extensions { sink: &source, send_time, forwarded });
+        let (header, bytes) =
+            written(&Extensions { sink: &source, send_time, transport_number: None, forwarded });
         assert_eq!(values(&header, &bytes).len(), (EXTENSIONS_MAX - 4) / 17);
         assert!(bytes.len() <= HEADER_MAX);
     }

@@ -15,11 +15,13 @@ impl Forwarder {
     /// `send_time` goes into the packets of sinks that negotiated abs-send-time. Numbers are given here
     /// and not on arrival: a pacer (issue 4) that holds packets back calls the same code at release.
     pub fn fan_out(&mut self, now: Instant, send_time: AbsSendTime, mut emit: impl FnMut(&Departure<'_>)) {
-        let mut release = Release { now, send_time, buffer: &mut self.buffer };
+        let Self { sources, sinks, peers, outputs, drops, buffer, .. } = self;
         for id in self.fresh.drain(..) {
-            let Some(source) = self.sources.get_mut(id.number()) else { continue };
+            let Some(source) = sources.get_mut(id.number()) else { continue };
             for sink in &source.sinks {
-                let Some(sink) = self.sinks.get_mut(sink.number()) else { continue };
+                let Some(sink) = sinks.get_mut(sink.number()) else { continue };
+                let Some(peer) = peers.get_mut(sink.peer) else { continue };
+                let mut release = Release { now, send_time, transport: &mut peer.transport, buffer };
                 let mut media_left = false;
                 for fresh in &source.fresh {
                     match sink.plan(fresh, &source.ring, now) {
@@ -28,25 +30,27 @@ impl Forwarder {
                         }
                         Ok(None) => {}
                         Err(reason) => {
-                            self.drops.count(reason);
+                            drops.count(reason);
                             if reason == DropReason::NoCommonCodec {
-                                sink.tell_no_common_codec(&mut self.outputs);
+                                sink.tell_no_common_codec(outputs);
                             }
                         }
                     }
                 }
                 if media_left {
-                    sink.set_flowing(true, &mut self.outputs);
+                    sink.set_flowing(true, outputs);
                     // One that was connected late learns the relation of clocks with its first packets.
-                    sink.catch_up_report(source.relation, now, &mut self.outputs);
+                    sink.catch_up_report(source.relation, now, outputs);
                 }
             }
             source.fresh.clear();
         }
         for sink in self.repairing.drain(..) {
-            let Some(sink) = self.sinks.get_mut(sink.number()) else { continue };
+            let Some(sink) = sinks.get_mut(sink.number()) else { continue };
+            let Some(peer) = peers.get_mut(sink.peer) else { continue };
             let Some(origin) = sink.source() else { continue };
-            let Some(source) = self.sources.get(origin.number()) else { continue };
+            let Some(source) = sources.get(origin.number()) else { continue };
+            let mut release = Release { now, send_time, transport: &mut peer.transport, buffer };
             sink.retransmit(&source.ring, &mut release, &mut emit);
         }
     }

@@ -71,6 +71,7 @@ pub(crate) mod tests;
 mod timeline;
 mod timeout;
 mod track;
+mod transport;
 mod window;
 
 pub use departure::Departure;

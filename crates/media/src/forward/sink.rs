@@ -10,10 +10,13 @@ use super::route::Route;
 use super::seed::Seed;
 use super::source::{Fresh, FreshPayload, Relation};
 use super::timeline::Timeline;
+use super::transport::Transport;
 use super::{DropReason, SinkConfig};
 use crate::id::{SinkId, SourceId, TrackId};
 use crate::rtp::rtcp::{ReceptionReport, Report};
-use crate::rtp::{AbsSendTime, Bitrate, BitrateLimits, ClockRate, ExtSeq, PayloadType, RtpTime, SeqNo};
+use crate::rtp::{
+    AbsSendTime, Bitrate, BitrateLimits, ClockRate, ExtSeq, ExtensionId, PayloadType, RtpTime, SeqNo,
+};
 use std::time::{Duration, Instant};
 
 /// One outgoing stream.
@@ -32,6 +35,8 @@ pub(super) struct Sink {
     pub(super) limits: BitrateLimits,
     /// What the subscriber's connection carries by its own estimate, all streams together.
     pub(super) remb: Option<Bitrate>,
+    /// Where its packets carry transport-wide numbers, the extension's id.
+    transport_number_id: Option<ExtensionId>,
     numbers: Numbers,
     timeline: Timeline,
     clock: Option<ClockRate>,
@@ -79,10 +84,11 @@ pub(super) struct Planned {
     pub(super) stored: Option<ExtSeq>,
 }
 
-/// What all departures of one fan-out have in common.
+/// What the departures to one peer in one fan-out have in common.
 pub(super) struct Release<'a> {
     pub(super) now: Instant,
     pub(super) send_time: AbsSendTime,
+    pub(super) transport: &'a mut Transport,
     pub(super) buffer: &'a mut HeaderBuffer,
 }
 
@@ -96,6 +102,7 @@ impl Sink {
         let retransmitter = config.rtx_ssrc.map(|ssrc| Retransmitter::new(ssrc, rtx_first));
         Self {
             id,
+            transport_number_id: config.parameters.transport_number_id(),
             config,
             peer,
             connection: None,
@@ -217,6 +224,7 @@ impl Sink {
             let extensions = Extensions {
                 sink: &self.config.parameters,
                 send_time: release.send_time,
+                transport_number: self.transport_number_id.map(|id| (id, release.transport.next_number())),
                 forwarded: Some((&connection.route, stored)),
             };
             emit(&Departure {
@@ -279,6 +287,7 @@ impl Sink {
         let extensions = Extensions {
             sink: &self.config.parameters,
             send_time: release.send_time,
+            transport_number: self.transport_number_id.map(|id| (id, release.transport.next_number())),
             forwarded: route.zip(stored),
         };
         let payload = stored.map(|stored| stored.payload()).unwrap_or_default();
