@@ -40,8 +40,9 @@ impl Forwarder {
     /// Asks for a keyframe on behalf of a video sink whose transport has come up: the one that was asked
     /// for when it was connected may be gone by. Others and unknown ones are ignored.
     pub fn request_keyframe(&mut self, sink: SinkId, now: Instant) {
-        let connection = self.sinks.get(sink.number()).and_then(|sink| sink.connection.as_ref());
-        let Some(id) = connection.map(|connection| connection.source) else { return };
+        let Some(sink) = self.sinks.get(sink.number()) else { return };
+        let awaited = sink.awaited.map(|awaited| awaited.source);
+        let Some(id) = sink.current.or(awaited) else { return };
         if let Some(source) =
             self.sources.get_mut(id.number()).filter(|source| source.kind == MediaKind::Video)
         {
@@ -70,6 +71,7 @@ impl Forwarder {
             let Some(relation) = source.relation else { continue };
             for sink in &source.sinks {
                 if let Some(sink) = self.sinks.get_mut(sink.number())
+                    && sink.takes(*id)
                     && let Some(report) = sink.sender_report(relation, now)
                 {
                     self.outputs.report(sink.config.session, report);
@@ -92,11 +94,13 @@ impl Forwarder {
     fn handle_nack(&mut self, session: SessionId, media_ssrc: Ssrc, lost: &[SeqNo], now: Instant) {
         let Some(id) = self.sink_by_ssrc(session, media_ssrc) else { return };
         let Some(sink) = self.sinks.get_mut(id.number()) else { return };
-        let origin = sink.connection.as_ref().map(|connection| connection.source);
-        let source = origin.and_then(|origin| self.sources.get(origin.number()));
         for seq in lost {
+            sink.counters.nacked += 1;
+            let out = sink.extend(*seq);
+            let origin = out.and_then(|out| Some((out, sink.origin(out)?.0.source)));
+            let source = origin.and_then(|(out, source)| Some((out, self.sources.get(source.number())?)));
             let answer = match source {
-                Some(source) => sink.handle_nack(*seq, &source.ring, now),
+                Some((out, source)) => sink.handle_nack(out, &source.ring, now),
                 None => Err(DropReason::RepairMissing),
             };
             match answer {

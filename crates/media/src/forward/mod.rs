@@ -42,6 +42,7 @@
 //! # Ok::<(), HeaderError>(())
 //! ```
 
+mod aim;
 mod arena;
 mod arrival;
 mod deadline;
@@ -50,8 +51,10 @@ mod drop;
 mod fan_out;
 mod feedback;
 mod keyframe;
+mod layer;
 mod limit;
 mod loss;
+mod meter;
 mod output;
 mod peer;
 mod rate;
@@ -63,9 +66,12 @@ mod rewrite;
 mod round_trip;
 mod route;
 mod seed;
+mod select;
 mod sink;
 mod source;
 mod stats;
+mod stretch;
+mod switch;
 #[cfg(test)]
 pub(crate) mod tests;
 mod timeline;
@@ -76,10 +82,11 @@ mod window;
 
 pub use departure::Departure;
 pub use drop::{DropCounters, DropReason};
+pub use layer::{LayerTarget, Layers, SPATIAL_MAX, SinkLayer, TEMPORAL_MAX};
 pub use output::Output;
 pub use track::{ENCODINGS_MAX, TrackConfig};
 
-use crate::id::{SessionId, SinkId, SourceId, TrackId};
+use crate::id::{SessionId, SinkId, SourceId};
 use crate::pipeline::MediaKind;
 use crate::rtp::{ExtSeq, RtpHeader, RtpParameters, Ssrc};
 use arena::Arena;
@@ -87,7 +94,6 @@ use deadline::Deadlines;
 use departure::HeaderBuffer;
 use output::Outputs;
 use peer::Peer;
-use route::Route;
 use seed::Seed;
 use sink::Sink;
 use source::Source;
@@ -117,6 +123,8 @@ pub struct Forwarder {
     fresh: Vec<SourceId>,
     /// Sinks that were asked for retransmissions, in the order of their first request.
     repairing: Vec<SinkId>,
+    /// Sinks that changed their source during a fan-out, and the one that each left.
+    left: Vec<(SourceId, SinkId)>,
     deadlines: Deadlines,
     outputs: Outputs,
     drops: DropCounters,
@@ -153,6 +161,7 @@ impl Forwarder {
             peers_by_session: BTreeMap::new(),
             fresh: Vec::new(),
             repairing: Vec::new(),
+            left: Vec::new(),
             deadlines: Deadlines::default(),
             outputs: Outputs::default(),
             drops: DropCounters::default(),
@@ -182,69 +191,6 @@ impl Forwarder {
         }
     }
 
-    /// Sends what arrives on `track` from now on to `sink`, in place of the sink's source so far. The
-    /// subscriber sees one stream go on: its numbers have no hole and its timestamps go forward. Asks a
-    /// video source for a keyframe if it is live. Says whether both exist; formats that the sink lacks
-    /// are told by [`Output::NoCommonCodec`].
-    pub fn connect(&mut self, track: TrackId, sink: SinkId, now: Instant) -> bool {
-        if self.tracks.get(track.number()).is_none() || self.sinks.get(sink.number()).is_none() {
-            return false;
-        }
-        self.detach(sink);
-        let (Some(known), Some(outgoing)) =
-            (self.tracks.get_mut(track.number()), self.sinks.get_mut(sink.number()))
-        else {
-            return false;
-        };
-        let Some(id) = known.sources.last().copied() else { return false };
-        let Some(source) = self.sources.get_mut(id.number()) else { return false };
-        let route = Route::new(&known.parameters, &outgoing.config.parameters);
-        let incompatible = route.is_empty();
-        outgoing.connect(track, id, route, source.next_index());
-        known.sinks.push(sink);
-        source.sinks.push(sink);
-        // Where media flows on, the subscriber's side notices nothing of the switch.
-        if !source.flow.flowing {
-            outgoing.set_flowing(false, &mut self.outputs);
-        }
-        let wants_keyframe = source.kind == MediaKind::Video && source.flow.flowing;
-        if wants_keyframe {
-            source.keyframe.wish(now);
-        }
-        if incompatible {
-            outgoing.tell_no_common_codec(&mut self.outputs);
-        }
-        self.renew_allowance(track);
-        if wants_keyframe {
-            self.serve_source(id, now);
-        }
-        true
-    }
-
-    /// Takes the source off a sink; one without a source is left as it is.
-    pub fn disconnect(&mut self, sink: SinkId) {
-        self.detach(sink);
-        if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
-            outgoing.set_flowing(false, &mut self.outputs);
-        }
-    }
-
-    fn detach(&mut self, sink: SinkId) {
-        let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
-        let Some(connection) = outgoing.disconnect() else { return };
-        if let Some(source) = self.sources.get_mut(connection.source.number()) {
-            source.sinks.retain(|kept| *kept != sink);
-            if source.sinks.is_empty() {
-                source.fresh.clear();
-                self.fresh.retain(|fresh| *fresh != connection.source);
-            }
-        }
-        if let Some(track) = self.tracks.get_mut(connection.track.number()) {
-            track.sinks.retain(|kept| *kept != sink);
-        }
-        self.renew_allowance(connection.track);
-    }
-
     /// Takes a packet in plaintext that came on the stream itself. `index` is its SRTP packet index,
     /// `packet` the whole packet with its header.
     ///
@@ -261,6 +207,7 @@ impl Forwarder {
         packet: &[u8],
         now: Instant,
     ) -> Result<(), DropReason> {
+        self.wake(id, header, packet, now);
         self.receive(id, header, packet, now, |source| source.handle_rtp(index, header, packet, now))
     }
 
@@ -312,10 +259,16 @@ impl Forwarder {
         if !had_fresh && !source.fresh.is_empty() {
             self.fresh.push(id);
         }
-        if taken.is_ok() {
-            source.note_flow(now, &mut self.seed, &mut self.outputs);
-        }
+        let (track, began) = (source.track, taken.is_ok() && source.note_flow(now, &mut self.seed));
         self.deadlines.set(Owner::Source(id.number()).number(), source.poll_timeout());
+        let greeted = began || source.waking;
+        if began {
+            self.tell_flow(track);
+            self.begin_looking(track, now);
+        }
+        if greeted {
+            self.greet(id, now);
+        }
         taken
     }
 

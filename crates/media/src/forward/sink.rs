@@ -1,22 +1,28 @@
-//! One outgoing stream: what one subscriber receives of one kind.
+//! One outgoing stream: one continuous stream to its subscriber, whatever sources it is connected to.
 
 use super::departure::{Departure, Extensions, Fields, HeaderBuffer};
+use super::layer::LayerTarget;
 use super::rate::RateMeter;
 use super::repair::{RepairRing, Stored};
-use super::retransmit::{Retransmitter, Wanted};
-use super::rewrite::{Rewriter, Withheld};
+use super::retransmit::Retransmitter;
+use super::rewrite::{PictureShift, Pictures, Rewriter, Withheld};
 use super::round_trip::RoundTrip;
 use super::route::Route;
 use super::seed::Seed;
+use super::select::{Selector, Verdict};
 use super::source::{Fresh, FreshPayload, Relation};
+use super::stretch::{Stretch, Stretches};
+use super::switch::Awaited;
 use super::timeline::Timeline;
 use super::transport::Transport;
 use super::{DropReason, SinkConfig};
+use crate::codec::FrameInfo;
 use crate::id::{SinkId, SourceId, TrackId};
 use crate::rtp::rtcp::{ReceptionReport, Report};
 use crate::rtp::{
     AbsSendTime, Bitrate, BitrateLimits, ClockRate, ExtSeq, ExtensionId, PayloadType, RtpTime, SeqNo,
 };
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// One outgoing stream.
@@ -27,6 +33,11 @@ pub(super) struct Sink {
     /// The peer's key among the forwarder's peers.
     pub(super) peer: u64,
     pub(super) connection: Option<Connection>,
+    /// The source that it takes packets of, and the one that it goes to at its next switching point.
+    pub(super) current: Option<SourceId>,
+    pub(super) awaited: Option<Awaited>,
+    pub(super) target: LayerTarget,
+    pub(super) paused: bool,
     pub(super) flowing: bool,
     pub(super) newest_departure: Option<Instant>,
     pub(super) round_trip: RoundTrip,
@@ -35,21 +46,30 @@ pub(super) struct Sink {
     pub(super) limits: BitrateLimits,
     /// What the subscriber's connection carries by its own estimate, all streams together.
     pub(super) remb: Option<Bitrate>,
+    pub(super) selector: Selector,
+    /// Since when another spatial layer is shown than should be, as far as anybody looked.
+    pub(super) off_since: Option<Instant>,
+    pub(super) numbers: Numbers,
+    pub(super) timeline: Timeline,
+    pub(super) stretches: Stretches,
+    /// The newest numbers of pictures that left.
+    pub(super) pictures: Pictures,
+    /// The relation of clocks that the subscriber was told last.
+    pub(super) told: Option<Relation>,
     /// Where its packets carry transport-wide numbers, the extension's id.
     transport_number_id: Option<ExtensionId>,
-    numbers: Numbers,
-    timeline: Timeline,
     clock: Option<ClockRate>,
     retransmitter: Option<Retransmitter>,
 }
 
-/// The source of a sink.
+/// The track of a sink.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) track: TrackId,
-    pub(super) source: SourceId,
-    pub(super) route: Route,
-    /// The sink has no sender report of this source yet.
+    pub(super) route: Arc<Route>,
+    /// Its sources are encodings, of which the sink gets one.
+    pub(super) simulcast: bool,
+    /// The sink has no sender report of its present source yet.
     pub(super) report_pending: bool,
     /// The missing codec has been told of.
     pub(super) codec_told: bool,
@@ -57,7 +77,7 @@ pub(super) struct Connection {
 
 /// The outgoing numbers: where they will start, or how they go on.
 #[derive(Debug)]
-enum Numbers {
+pub(super) enum Numbers {
     Unused { first: ExtSeq },
     Used(Rewriter),
 }
@@ -80,8 +100,10 @@ pub(super) struct Planned {
     pub(super) out: ExtSeq,
     pub(super) payload_type: PayloadType,
     pub(super) timestamp: RtpTime,
-    /// Its place in the source's ring; `None` for an empty packet that fills a number.
-    pub(super) stored: Option<ExtSeq>,
+    /// In whose ring it lies, and where; `None` for an empty packet that fills a number.
+    pub(super) stored: Option<(SourceId, ExtSeq)>,
+    /// What is added to the numbers of its picture.
+    pub(super) shift: PictureShift,
 }
 
 /// What the departures to one peer in one fan-out have in common.
@@ -106,6 +128,10 @@ impl Sink {
             config,
             peer,
             connection: None,
+            current: None,
+            awaited: None,
+            target: LayerTarget::BEST,
+            paused: false,
             flowing: false,
             newest_departure: None,
             round_trip: RoundTrip::default(),
@@ -113,21 +139,16 @@ impl Sink {
             rate: RateMeter::default(),
             limits: BitrateLimits::default(),
             remb: None,
+            selector: Selector::new(LayerTarget::BEST),
+            off_since: None,
             numbers: Numbers::Unused { first },
             timeline,
+            stretches: Stretches::default(),
+            pictures: Pictures::default(),
+            told: None,
             clock: None,
             retransmitter,
         }
-    }
-
-    /// Takes packets of `source` from its number `first_in` on.
-    pub(super) fn connect(&mut self, track: TrackId, source: SourceId, route: Route, first_in: ExtSeq) {
-        match &mut self.numbers {
-            Numbers::Unused { first } => self.numbers = Numbers::Used(Rewriter::new(first_in, *first)),
-            Numbers::Used(rewriter) => rewriter.switch(first_in),
-        }
-        self.timeline.switch();
-        self.connection = Some(Connection { track, source, route, report_pending: true, codec_told: false });
     }
 
     /// The track it has.
@@ -135,109 +156,144 @@ impl Sink {
         self.connection.as_ref().map(|connection| connection.track)
     }
 
-    /// The source it takes packets of.
-    pub(super) fn source(&self) -> Option<SourceId> {
-        self.connection.as_ref().map(|connection| connection.source)
-    }
-
-    /// Drops the source and what waits to be repaired from it.
-    pub(super) fn disconnect(&mut self) -> Option<Connection> {
+    /// Forgets what was asked for again: nothing more is sent.
+    pub(super) fn forget_repairs(&mut self) {
         if let Some(retransmitter) = &mut self.retransmitter {
             retransmitter.clear();
         }
-        self.connection.take()
     }
 
-    /// Decides what becomes of one number of the source: a packet with its final numbers, or nothing.
+    /// Decides what becomes of one number of the present source: a packet with its final numbers, or nothing.
     pub(super) fn plan(
         &mut self,
         fresh: &Fresh,
         ring: &RepairRing,
         now: Instant,
     ) -> Result<Option<Planned>, DropReason> {
-        let (Some(connection), Numbers::Used(rewriter)) = (&self.connection, &mut self.numbers) else {
+        if self.awaited.as_ref().is_some_and(|awaited| awaited.is_due(now)) {
+            return Ok(None);
+        }
+        let target = self.source_target();
+        let (Some(stretch), Numbers::Used(rewriter)) = (self.stretches.newest(), &mut self.numbers) else {
             return Ok(None);
         };
-        let (payload_type, timestamp, out, stored) = match fresh.payload {
+        let (payload_type, timestamp, out, shift, stored) = match fresh.payload {
             FreshPayload::Media => {
                 // Gone only when one batch overfilled the ring. Its number stays free for a repair.
                 let stored = ring.find(fresh.index).ok_or(DropReason::Overrun)?;
-                let Some(format) = connection.route.format(stored.header.payload_type) else {
-                    rewriter.withhold(fresh.index);
+                let Some(format) = stretch.route.format(stored.header.payload_type) else {
+                    rewriter.withhold(fresh.index, 0);
                     return Err(DropReason::NoCommonCodec);
                 };
-                // From before the connection: neither missed nor wanted.
-                let Some(out) = rewriter.map(fresh.index) else { return Ok(None) };
-                self.clock = Some(fresh.clock);
-                (format.payload_type, stored.timestamp, out, Some(fresh.index))
+                let verdict = fresh.frame.map(|frame| self.selector.decide(&frame, stored.timestamp, target));
+                if let Some((Verdict::Withhold { first }, frame)) = verdict.zip(fresh.frame) {
+                    let closes = first && frame.numbers.is_some_and(|numbers| numbers.contiguous);
+                    let Withheld::Late(out) = rewriter.withhold(fresh.index, closes.into()) else {
+                        return Ok(None);
+                    };
+                    (format.payload_type, stored.timestamp, out, PictureShift::default(), None)
+                } else {
+                    // From before the switch: neither missed nor wanted.
+                    let Some((out, shift)) = rewriter.map(fresh.index) else { return Ok(None) };
+                    self.clock = Some(fresh.clock);
+                    (format.payload_type, stored.timestamp, out, shift, Some((stretch.source, fresh.index)))
+                }
             }
             FreshPayload::Padding { payload_type, timestamp } => {
-                let Withheld::Late(out) = rewriter.withhold(fresh.index) else { return Ok(None) };
-                let Some(format) = connection.route.format(payload_type) else { return Ok(None) };
-                (format.payload_type, timestamp, out, None)
+                let Withheld::Late(out) = rewriter.withhold(fresh.index, 0) else { return Ok(None) };
+                let Some(format) = stretch.route.format(payload_type) else { return Ok(None) };
+                (format.payload_type, timestamp, out, PictureShift::default(), None)
             }
         };
+        let is_newest = rewriter.next_out() == out.next();
+        if let Some(frame) = fresh.frame.filter(|_| stored.is_some() && is_newest) {
+            self.note_picture(&frame, shift, out);
+        }
         let timestamp = self.timeline.map(timestamp, fresh.clock, now);
-        Ok(Some(Planned { out, payload_type, timestamp, stored }))
+        Ok(Some(Planned { out, payload_type, timestamp, stored, shift }))
     }
 
-    /// Takes a subscriber's request for a packet. `Ok(true)` when it will be served at the next fan-out,
-    /// `Ok(false)` when it has been served within this round trip.
+    /// Takes a subscriber's request for a packet of the source and number that [`Self::origin`] says.
+    /// `Ok(true)` when it will be served at the next fan-out, `Ok(false)` when it has been served within this
+    /// round trip.
     pub(super) fn handle_nack(
         &mut self,
-        lost: SeqNo,
+        out: ExtSeq,
         ring: &RepairRing,
         now: Instant,
     ) -> Result<bool, DropReason> {
-        self.counters.nacked += 1;
-        let Numbers::Used(rewriter) = &self.numbers else { return Err(DropReason::RepairMissing) };
-        let out = lost.extend(rewriter.next_out());
-        let found = rewriter
-            .source_index(out)
-            .filter(|index| ring.find_young(*index, now).is_some_and(|stored| self.has_rtx(&stored)));
-        let (Some(index), Some(retransmitter)) = (found, &mut self.retransmitter) else {
+        let found = self.origin(out).and_then(|(stretch, index, _)| {
+            let stored = ring.find_young(index, now)?;
+            stretch.route.format(stored.header.payload_type)?.rtx
+        });
+        let (Some(_), Some(retransmitter)) = (found, &mut self.retransmitter) else {
             return Err(DropReason::RepairMissing);
         };
-        retransmitter.want(Wanted { out, index }, self.round_trip.estimate(), now)
+        retransmitter.want(out, self.round_trip.estimate(), now)
     }
 
-    /// Sends the retransmissions that were asked for.
+    /// The number that a subscriber means.
+    pub(super) fn extend(&self, seq: SeqNo) -> Option<ExtSeq> {
+        match &self.numbers {
+            Numbers::Used(rewriter) => Some(seq.extend(rewriter.next_out())),
+            Numbers::Unused { .. } => None,
+        }
+    }
+
+    /// Where a packet that left came from: its part of the stream, the source's number, and what was added to
+    /// the numbers of its picture. `None` when it is too old to tell, or never left.
+    pub(super) fn origin(&self, out: ExtSeq) -> Option<(&Stretch, ExtSeq, PictureShift)> {
+        let Numbers::Used(rewriter) = &self.numbers else { return None };
+        let (index, shift) = rewriter.source_index(out)?;
+        self.connection.as_ref()?;
+        Some((self.stretches.of(out)?, index, shift))
+    }
+
+    /// The next packet that was asked for again.
+    pub(super) fn take_wanted(&mut self) -> Option<ExtSeq> {
+        self.retransmitter.as_mut()?.take()
+    }
+
+    /// Sends a packet again that has left as `out`.
     pub(super) fn retransmit(
         &mut self,
+        out: ExtSeq,
         ring: &RepairRing,
         release: &mut Release<'_>,
         emit: &mut impl FnMut(&Departure<'_>),
     ) {
-        let (Some(connection), Some(retransmitter)) = (&self.connection, &mut self.retransmitter) else {
+        // It may have left the ring meanwhile.
+        let Some((stretch, index, shift)) = self.origin(out) else { return };
+        let Some(stored) = ring.find(index) else { return };
+        let format = stretch.route.format(stored.header.payload_type);
+        let Some((format, payload_type)) = format.and_then(|format| Some((format, format.rtx?))) else {
             return;
         };
-        while let Some(Wanted { out, index }) = retransmitter.take() {
-            // It may have left the ring, and its timestamp cannot be unknown, since it was asked for.
-            let Some(stored) = ring.find(index) else { continue };
-            let Some(timestamp) = self.timeline.mapped(stored.timestamp) else { continue };
-            let format = connection.route.format(stored.header.payload_type);
-            let Some(payload_type) = format.and_then(|format| format.rtx) else { continue };
-            let (ssrc, rtx_index) = retransmitter.number();
-            // RFC 4588 §4: own SSRC and sequence numbers; timestamp and marker are the original's.
-            let marker = stored.header.marker;
-            let fields = Fields { marker, payload_type, seq: rtx_index.seq(), timestamp, ssrc };
-            let extensions = Extensions {
-                sink: &self.config.parameters,
-                send_time: release.send_time,
-                transport_number: self.transport_number_id.map(|id| (id, release.transport.next_number())),
-                forwarded: Some((&connection.route, stored)),
-            };
-            emit(&Departure {
-                session: self.config.session,
-                sink: self.id,
-                ssrc,
-                index: rtx_index,
-                original: Some(out.seq()),
-                header: release.buffer.write(fields, &extensions),
-                payload: stored.payload(),
-            });
-            self.counters.retransmitted += 1;
-        }
+        let (marker, timestamp) = (ends_picture(&stored, stretch), stretch.timestamp(stored.timestamp));
+        let pictures = shifted(&stored, shift);
+        let route = stretch.route.clone();
+        let Some(retransmitter) = &mut self.retransmitter else { return };
+        let (ssrc, rtx_index) = retransmitter.number();
+        // RFC 4588 §4: own SSRC and sequence numbers; timestamp and marker are the original's.
+        let fields = Fields { marker, payload_type, seq: rtx_index.seq(), timestamp, ssrc };
+        let extensions = Extensions {
+            sink: &self.config.parameters,
+            send_time: release.send_time,
+            transport_number: self.transport_number_id.map(|id| (id, release.transport.next_number())),
+            forwarded: Some((&route, stored)),
+            frame_number: pictures.and_then(|pictures| pictures.frame_number),
+        };
+        emit(&Departure {
+            session: self.config.session,
+            sink: self.id,
+            ssrc,
+            index: rtx_index,
+            original: Some(out.seq()),
+            header: release.buffer.write(fields, &extensions),
+            payload: stored.payload(),
+            numbers: pictures.and_then(|pictures| Some((format.codec, pictures.numbers?))),
+        });
+        self.counters.retransmitted += 1;
     }
 
     /// The sender report that carries the publisher's relation over to this sink; `None` before its
@@ -247,6 +303,7 @@ impl Sink {
         if let Some(connection) = &mut self.connection {
             connection.report_pending = false;
         }
+        self.told = self.timeline.unskewed(relation.rtp).map(|rtp| Relation { rtp, ..relation });
         self.round_trip.note_sent(relation.ntp, now);
         Some(Report::SenderReport {
             ssrc: self.config.ssrc,
@@ -265,13 +322,9 @@ impl Sink {
         jitter.zip(self.clock).map_or(Duration::ZERO, |(ticks, clock)| clock.duration(ticks))
     }
 
-    fn has_rtx(&self, stored: &Stored<'_>) -> bool {
-        let route = self.connection.as_ref().map(|connection| &connection.route);
-        route.and_then(|route| route.format(stored.header.payload_type)).is_some_and(|f| f.rtx.is_some())
-    }
-
-    /// Writes a planned packet and hands it out; says whether it carried media. One that has left the ring
-    /// meanwhile leaves as an empty packet: its number is the subscriber's already.
+    /// Writes a planned packet and hands it out; says whether it carried media. `ring` is that of the source
+    /// it was planned of. One that has left it meanwhile leaves as an empty packet: its number is the
+    /// subscriber's already.
     pub(super) fn depart(
         &mut self,
         planned: Planned,
@@ -279,17 +332,23 @@ impl Sink {
         release: &mut Release<'_>,
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
-        let Planned { out, payload_type, timestamp, stored } = planned;
-        let stored = stored.and_then(|index| ring.find(index));
-        let marker = stored.is_some_and(|stored| stored.header.marker);
+        let Planned { out, payload_type, timestamp, stored, shift } = planned;
+        let stretch = self.stretches.of(out);
+        let stored = stored.and_then(|(_, index)| ring.find(index));
+        let forwarded = stretch.zip(stored);
+        let marker = forwarded.is_some_and(|(stretch, stored)| ends_picture(&stored, stretch));
+        let pictures = stored.and_then(|stored| shifted(&stored, shift));
         let fields = Fields { marker, payload_type, seq: out.seq(), timestamp, ssrc: self.config.ssrc };
-        let route = self.connection.as_ref().map(|connection| &connection.route);
         let extensions = Extensions {
             sink: &self.config.parameters,
             send_time: release.send_time,
             transport_number: self.transport_number_id.map(|id| (id, release.transport.next_number())),
-            forwarded: route.zip(stored),
+            forwarded: forwarded.map(|(stretch, stored)| (&*stretch.route, stored)),
+            frame_number: pictures.and_then(|pictures| pictures.frame_number),
         };
+        let numbers = pictures.zip(forwarded).and_then(|(pictures, (stretch, stored))| {
+            Some((stretch.route.format(stored.header.payload_type)?.codec, pictures.numbers?))
+        });
         let payload = stored.map(|stored| stored.payload()).unwrap_or_default();
         emit(&Departure {
             session: self.config.session,
@@ -299,10 +358,43 @@ impl Sink {
             original: None,
             header: release.buffer.write(fields, &extensions),
             payload,
+            numbers,
         });
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
         self.newest_departure = Some(release.now);
         stored.is_some()
     }
+
+    /// What the sink may have of its present source.
+    pub(super) fn source_target(&self) -> LayerTarget {
+        match &self.connection {
+            Some(connection) if connection.simulcast => {
+                LayerTarget { temporal: self.target.temporal, ..LayerTarget::BEST }
+            }
+            _ => self.target,
+        }
+    }
+
+    /// Notes what the next source's pictures are to follow, and which layer ends a picture.
+    fn note_picture(&mut self, frame: &FrameInfo, shift: PictureShift, out: ExtSeq) {
+        let shown = shift.apply(Pictures::of(frame));
+        self.pictures = Pictures {
+            numbers: shown.numbers.or(self.pictures.numbers),
+            frame_number: shown.frame_number.or(self.pictures.frame_number),
+        };
+        self.stretches.show(self.selector.spatial(), out);
+    }
+}
+
+/// Whether a packet is the last of what the subscriber gets of its picture.
+fn ends_picture(stored: &Stored<'_>, stretch: &Stretch) -> bool {
+    // RFC 9628 §4.1: the marker stands on the last packet of a picture, that of the highest layer that is sent.
+    let ends_shown = |frame: FrameInfo| frame.ends_frame && frame.layer.spatial == stretch.shown;
+    stored.header.marker || stored.frame.is_some_and(ends_shown)
+}
+
+/// The numbers that the subscriber sees, where they differ from the source's.
+fn shifted(stored: &Stored<'_>, shift: PictureShift) -> Option<Pictures> {
+    if shift.is_none() { None } else { stored.frame.map(|frame| shift.apply(Pictures::of(&frame))) }
 }

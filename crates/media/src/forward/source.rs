@@ -3,6 +3,7 @@
 use super::DropReason;
 use super::keyframe::KeyframeRequest;
 use super::loss::LossTracker;
+use super::meter::LayerMeter;
 use super::reception::Reception;
 use super::repair::RepairRing;
 use super::timeline::Timeline;
@@ -38,7 +39,7 @@ pub(super) struct Source {
     pub(super) track: TrackId,
     pub(super) kind: MediaKind,
     pub(super) parameters: Arc<RtpParameters>,
-    /// In the order of connection, which is the order of fan-out.
+    /// Those that take its packets or wait to, in the order in which they came; the order of fan-out.
     pub(super) sinks: Vec<SinkId>,
     pub(super) ring: RepairRing,
     /// What arrived since the last fan-out; empty while nobody is connected.
@@ -51,6 +52,9 @@ pub(super) struct Source {
     pub(super) report_due: Option<Instant>,
     pub(super) flow: Flow,
     pub(super) counters: SourceCounters,
+    pub(super) meter: LayerMeter,
+    /// It was silent and may be awaited: what comes now may have to be asked for a keyframe.
+    pub(super) waking: bool,
     describer: Describer,
     earlier: Option<Earlier>,
     timeline: Timeline,
@@ -102,6 +106,8 @@ struct Earlier {
 /// The publisher's last word on which wall-clock time an RTP time is, on the source's own clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Relation {
+    /// Whose clocks these are.
+    pub(super) publisher: SessionId,
     pub(super) ntp: NtpTime,
     pub(super) rtp: RtpTime,
 }
@@ -161,6 +167,8 @@ impl Source {
             report_due: None,
             flow: Flow::default(),
             counters: SourceCounters::default(),
+            meter: LayerMeter::default(),
+            waking: false,
             describer: Describer::default(),
             earlier: None,
             timeline: Timeline::new(RtpTime::new(0)),
@@ -243,6 +251,24 @@ impl Source {
         Some(ExtSeq::new(index.value().wrapping_sub(stream.index_offset)).seq())
     }
 
+    /// What the fan-out would have made of a number that came before it was wanted; `None` for one that did
+    /// not come. `first` is a packet with media before it.
+    pub(super) fn replay(&self, index: ExtSeq, first: &Fresh) -> Option<Fresh> {
+        let payload = match self.ring.find(index) {
+            Some(stored) => return Some(Fresh { index, frame: stored.frame, ..*first }),
+            None if self.window.order(index) != Order::Duplicate => return None,
+            None => self.ring.find(first.index)?,
+        };
+        let (payload_type, timestamp) = (payload.header.payload_type, payload.timestamp);
+        let payload = FreshPayload::Padding { payload_type, timestamp };
+        Some(Fresh { index, frame: None, payload, ..*first })
+    }
+
+    /// Whether a keyframe has begun since the last fan-out.
+    pub(super) fn has_fresh_keyframe(&self) -> bool {
+        self.fresh.iter().any(|fresh| fresh.frame.is_some_and(|frame| frame.begins_keyframe))
+    }
+
     /// Notes a sender report of the present SSRC; says whether it was one.
     pub(super) fn handle_sender_report(
         &mut self,
@@ -255,7 +281,8 @@ impl Source {
             return false;
         };
         stream.reception.note_sender_report(ntp, now);
-        self.relation = self.timeline.mapped(rtp).map(|rtp| Relation { ntp, rtp });
+        let publisher = self.session;
+        self.relation = self.timeline.mapped(rtp).map(|rtp| Relation { publisher, ntp, rtp });
         self.relation.is_some()
     }
 
@@ -390,6 +417,7 @@ impl Source {
         }
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
+        self.meter.note(frame.map(|frame| frame.layer).unwrap_or_default(), payload.len());
         self.flow.newest = Some(now);
         if frame.is_some_and(|frame| frame.begins_keyframe) {
             self.keyframe.note_keyframe();

@@ -1,7 +1,11 @@
 //! RTP timestamps across changes of their origin.
 
 use crate::rtp::{ClockRate, RtpTime};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How far what sender reports say may be from what arrival times say. Paths and encoders delay streams of
+/// one publisher by less; beyond it the reports are of different clocks.
+const ALIGNED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Carries timestamps of successive origins (a source's SSRCs, a sink's sources) over to one clock that
 /// only goes forward. Within one origin the difference is constant, so sender reports carry over exactly.
@@ -9,6 +13,8 @@ use std::time::Instant;
 pub(super) struct Timeline {
     /// Added to incoming timestamps; `None` until the present origin's first packet.
     offset: Option<u32>,
+    /// How far the present origin is ahead of where its sender reports put it.
+    skew: u32,
     start: RtpTime,
     newest: Option<(RtpTime, Instant)>,
 }
@@ -16,7 +22,7 @@ pub(super) struct Timeline {
 impl Timeline {
     /// The first packet will have the timestamp `start`.
     pub(super) const fn new(start: RtpTime) -> Self {
-        Self { offset: None, start, newest: None }
+        Self { offset: None, skew: 0, start, newest: None }
     }
 
     /// Forgets the origin; the next packet's timestamp continues by the time that has passed.
@@ -24,15 +30,40 @@ impl Timeline {
         self.offset = None;
     }
 
+    /// Continues with another origin, whose first packet has `timestamp`. `aligned` is what it becomes where
+    /// the clocks of both are known to be one; it holds unless the clock would go back or jump.
+    pub(super) fn switch_to(
+        &mut self,
+        timestamp: RtpTime,
+        aligned: Option<RtpTime>,
+        clock: ClockRate,
+        now: Instant,
+    ) {
+        let passed = self.continued(clock, now);
+        let near = |aligned: &RtpTime| {
+            clock
+                .duration(aligned.wrapping_since(passed))
+                .min(clock.duration(passed.wrapping_since(*aligned)))
+                <= ALIGNED_WITHIN
+        };
+        let aligned = aligned.filter(near);
+        let mut start = aligned.unwrap_or(passed);
+        if let Some((newest, _)) = self.newest
+            && !start.is_after(newest)
+        {
+            start = newest.plus(1);
+        }
+        self.skew = aligned.map_or(0, |aligned| start.wrapping_since(aligned));
+        self.offset = Some(start.wrapping_since(timestamp));
+    }
+
     /// The timestamp that `timestamp` becomes for a packet handled at `now`.
     pub(super) fn map(&mut self, timestamp: RtpTime, clock: ClockRate, now: Instant) -> RtpTime {
-        let offset = *self.offset.get_or_insert_with(|| {
-            let start = self.newest.map_or(self.start, |(newest, at)| {
-                // At least one tick: a frame of the new origin must not look like part of the old one's.
-                newest.plus(clock.ticks(now.saturating_duration_since(at)).max(1))
-            });
-            start.wrapping_since(timestamp)
-        });
+        let offset = match self.offset {
+            Some(offset) => offset,
+            None => self.continued(clock, now).wrapping_since(timestamp),
+        };
+        self.offset = Some(offset);
         let mapped = timestamp.plus(offset);
         if self.newest.is_none_or(|(newest, _)| mapped.is_after(newest)) {
             self.newest = Some((mapped, now));
@@ -45,16 +76,29 @@ impl Timeline {
         self.offset.map(|offset| timestamp.plus(offset))
     }
 
+    /// [`Self::mapped`] as if the present origin had not had to wait for the clock: what the next one is
+    /// aligned to, so that waits do not add up.
+    pub(super) fn unskewed(&self, timestamp: RtpTime) -> Option<RtpTime> {
+        self.offset.map(|offset| timestamp.plus(offset.wrapping_sub(self.skew)))
+    }
+
     /// What is added to the present origin's timestamps, once known.
     pub(super) const fn offset(&self) -> Option<u32> {
         self.offset
+    }
+
+    /// Where the clock stands by the time that has passed since the newest packet.
+    fn continued(&self, clock: ClockRate, now: Instant) -> RtpTime {
+        self.newest.map_or(self.start, |(newest, at)| {
+            // At least one tick: a frame of the new origin must not look like part of the old one's.
+            newest.plus(clock.ticks(now.saturating_duration_since(at)).max(1))
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn a_new_origin_continues_by_the_time_that_passed() {
@@ -78,5 +122,20 @@ mod tests {
         let before = timeline.map(RtpTime::new(1), ClockRate::OPUS, now);
         timeline.switch();
         assert!(timeline.map(RtpTime::new(0), ClockRate::OPUS, now).is_after(before));
+    }
+
+    #[test]
+    fn an_aligned_origin_is_exact_unless_the_clock_would_go_back() {
+        let start = Instant::now(); // clock: an origin, never compared with the present
+        let (mut timeline, clock) = (Timeline::new(RtpTime::new(1_000)), ClockRate::VIDEO);
+        timeline.map(RtpTime::new(0), clock, start);
+        let later = start + Duration::from_millis(40);
+        timeline.switch_to(RtpTime::new(70), Some(RtpTime::new(4_000)), clock, later);
+        assert_eq!(timeline.map(RtpTime::new(70), clock, later), RtpTime::new(4_000), "not 4600, by arrival");
+        timeline.switch_to(RtpTime::new(9), Some(RtpTime::new(3_990)), clock, later);
+        assert_eq!(timeline.mapped(RtpTime::new(9)), Some(RtpTime::new(4_001)), "forward");
+        assert_eq!(timeline.unskewed(RtpTime::new(9)), Some(RtpTime::new(3_990)), "where it belongs");
+        timeline.switch_to(RtpTime::new(9), Some(RtpTime::new(4_000 + 5 * 90_000)), clock, later);
+        assert_eq!(timeline.mapped(RtpTime::new(9)), Some(RtpTime::new(4_001)), "another clock");
     }
 }

@@ -1,0 +1,236 @@
+//! Who receives which source: connections, targets and pauses, and what follows from them.
+
+use super::Forwarder;
+use super::layer::{LayerTarget, Layers, SPATIAL_MAX, SinkLayer, TEMPORAL_MAX, choose};
+use super::route::Route;
+use super::sink::{Connection, Sink};
+use super::switch::Awaited;
+use super::track::ENCODINGS_MAX;
+use crate::codec::Layer;
+use crate::id::{SinkId, SourceId, TrackId};
+use crate::pipeline::MediaKind;
+use crate::rtp::Bitrate;
+use std::sync::Arc;
+use std::time::Instant;
+
+impl Forwarder {
+    /// Sends `sink` what arrives on `track`, in place of its track so far. The subscriber sees one stream go
+    /// on: its numbers have no hole and its timestamps go forward. A video sink begins with a keyframe, for
+    /// which the publisher is asked; while the new track flows it keeps the picture of the old one until
+    /// then, but not for longer than three seconds. Says whether both exist; formats that the sink lacks are
+    /// told by [`Output::NoCommonCodec`](super::Output::NoCommonCodec).
+    pub fn connect(&mut self, track: TrackId, sink: SinkId, now: Instant) -> bool {
+        let (Some(known), Some(outgoing)) = (self.tracks.get(track.number()), self.sinks.get(sink.number()))
+        else {
+            return false;
+        };
+        let route = Route::new(&known.parameters, &outgoing.config.parameters);
+        let incompatible = route.is_empty();
+        let (kind, simulcast) = (known.kind, known.sources.len() > 1);
+        let flows = self.track_flows(track);
+        self.leave_track(sink);
+        if kind == MediaKind::Audio || !flows || incompatible {
+            self.leave_current(sink);
+        }
+        let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return false };
+        outgoing.connection = Some(Connection {
+            track,
+            route: Arc::new(route),
+            simulcast,
+            report_pending: true,
+            codec_told: false,
+        });
+        // Where media flows on, the subscriber's side notices nothing of the switch.
+        if !flows {
+            outgoing.set_flowing(false, &mut self.outputs);
+        }
+        if incompatible {
+            outgoing.tell_no_common_codec(&mut self.outputs);
+        }
+        if let Some(known) = self.tracks.get_mut(track.number()) {
+            known.sinks.push(sink);
+        }
+        self.renew_allowance(track);
+        self.aim(sink, now);
+        true
+    }
+
+    /// Takes the track off a sink; one without a track is left as it is.
+    pub fn disconnect(&mut self, sink: SinkId) {
+        self.leave_track(sink);
+        self.leave_current(sink);
+        if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
+            outgoing.connection = None;
+            outgoing.forget_repairs();
+            outgoing.set_flowing(false, &mut self.outputs);
+        }
+    }
+
+    /// Sets the most that a sink is to get of its track; at first it is the best. Down it goes at once where
+    /// its decoder can follow, up and to another encoding at the next switching point, for which the
+    /// publisher is asked where it must be a keyframe. Unknown sinks are ignored.
+    pub fn set_target(&mut self, sink: SinkId, target: LayerTarget, now: Instant) {
+        if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
+            outgoing.target = target;
+            self.aim(sink, now);
+        }
+    }
+
+    /// Sends a sink nothing until [`Self::resume`], but repairs of what it had. Unknown sinks are ignored.
+    pub fn pause(&mut self, sink: SinkId, now: Instant) {
+        if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
+            outgoing.paused = true;
+            outgoing.set_flowing(false, &mut self.outputs);
+            self.leave_current(sink);
+            self.aim(sink, now);
+        }
+    }
+
+    /// Ends a pause: the sink goes on where it stopped, video with a keyframe. One that is not paused is left
+    /// as it is.
+    pub fn resume(&mut self, sink: SinkId, now: Instant) {
+        if let Some(outgoing) = self.sinks.get_mut(sink.number()).filter(|sink| sink.paused) {
+            outgoing.paused = false;
+            self.aim(sink, now);
+        }
+    }
+
+    /// What the layers of a track brought in the last second; all zero for an unknown one.
+    #[must_use]
+    pub fn layers(&self, track: TrackId) -> Layers {
+        let mut rates = [[Bitrate::default(); TEMPORAL_MAX]; SPATIAL_MAX];
+        let sources =
+            self.tracks.get(track.number()).map(|track| track.sources.as_slice()).unwrap_or_default();
+        let meters = sources.iter().filter_map(|id| Some(&self.sources.get(id.number())?.meter));
+        let simulcast = sources.len() > 1;
+        for (encoding, meter) in meters.enumerate() {
+            for (spatial, row) in rates.iter_mut().enumerate() {
+                for (temporal, rate) in row.iter_mut().enumerate() {
+                    match simulcast {
+                        false => *rate = meter.rate(spatial, temporal),
+                        true if spatial == encoding => *rate = meter.temporal_rate(temporal),
+                        true => {}
+                    }
+                }
+            }
+        }
+        Layers::new(rates, simulcast)
+    }
+
+    /// What a sink gets of its track; `None` for an unknown one.
+    #[must_use]
+    pub fn layer_of(&self, sink: SinkId) -> Option<SinkLayer> {
+        let sink = self.sinks.get(sink.number())?;
+        Some(SinkLayer { target: sink.target, current: self.current_layer(sink), paused: sink.paused })
+    }
+
+    fn current_layer(&self, sink: &Sink) -> Option<Layer> {
+        let current = sink.current?;
+        let track = self.tracks.get(sink.track()?.number())?;
+        let encoding = track.sources.iter().position(|source| *source == current)?;
+        let top = self.sources.get(current.number())?.meter.top();
+        let spatial =
+            if track.sources.len() > 1 { encoding as u8 } else { sink.selector.spatial().min(top.spatial) };
+        Some(Layer { spatial, temporal: sink.selector.temporal().min(top.temporal) })
+    }
+
+    /// Finds the source that a sink should have and lets it wait for that one's switching point, if it is not
+    /// the present one.
+    pub(super) fn aim(&mut self, id: SinkId, now: Instant) {
+        let Some(sink) = self.sinks.get(id.number()) else { return };
+        let Some(track) = sink.track() else { return };
+        let wanted = if sink.paused { None } else { self.wanted_source(track, sink.target) };
+        let sources =
+            self.tracks.get(track.number()).map(|track| track.sources.as_slice()).unwrap_or_default();
+        let shows_same_track = sink.current.is_some_and(|current| sources.contains(&current));
+        let awaited = wanted.filter(|wanted| !sink.takes(*wanted));
+        if sink.awaited.map(|awaited| awaited.source) == awaited {
+            return;
+        }
+        self.leave_awaited(id);
+        let Some(source) = awaited else { return };
+        if let Some(sink) = self.sinks.get_mut(id.number()) {
+            sink.awaited = Some(Awaited::new(source, shows_same_track, now));
+        }
+        let Some(known) = self.sources.get_mut(source.number()) else { return };
+        known.sinks.push(id);
+        if known.kind == MediaKind::Video && known.flow.flowing {
+            known.keyframe.wish(now);
+            self.serve_source(source, now);
+        }
+    }
+
+    /// [`Self::aim`] for all sinks of a track, whose encodings came or went.
+    pub(super) fn aim_all(&mut self, track: TrackId, now: Instant) {
+        let count = self.tracks.get(track.number()).map_or(0, |track| track.sinks.len());
+        for place in 0..count {
+            let sink = self.tracks.get(track.number()).and_then(|track| track.sinks.get(place)).copied();
+            if let Some(sink) = sink {
+                self.aim(sink, now);
+            }
+        }
+    }
+
+    /// Takes a source that ends off its sinks.
+    pub(super) fn abandon(&mut self, source: SourceId) {
+        let Some(known) = self.sources.get_mut(source.number()) else { return };
+        for id in std::mem::take(&mut known.sinks) {
+            let Some(sink) = self.sinks.get_mut(id.number()) else { continue };
+            if sink.takes(source) {
+                sink.current = None;
+            }
+            if sink.awaits(source) {
+                sink.awaited = None;
+            }
+        }
+    }
+
+    fn wanted_source(&self, track: TrackId, target: LayerTarget) -> Option<SourceId> {
+        let track = self.tracks.get(track.number())?;
+        let mut active = [false; ENCODINGS_MAX];
+        for (active, source) in active.iter_mut().zip(&track.sources) {
+            *active = self.sources.get(source.number()).is_some_and(|source| source.meter.is_active());
+        }
+        let active = active.get(..track.sources.len())?;
+        let spatial = if active.len() > 1 { target.spatial } else { 0 };
+        track.sources.get(choose(spatial, active)).copied()
+    }
+
+    /// Takes a sink off its track's list, with what it waits for.
+    fn leave_track(&mut self, id: SinkId) {
+        self.leave_awaited(id);
+        let track = self.sinks.get(id.number()).and_then(Sink::track);
+        if let Some(id_of_track) = track {
+            if let Some(track) = self.tracks.get_mut(id_of_track.number()) {
+                track.sinks.retain(|kept| *kept != id);
+            }
+            if let Some(sink) = self.sinks.get_mut(id.number()) {
+                sink.connection = None;
+            }
+            self.renew_allowance(id_of_track);
+        }
+    }
+
+    fn leave_awaited(&mut self, id: SinkId) {
+        if let Some(awaited) = self.sinks.get_mut(id.number()).and_then(|sink| sink.awaited.take()) {
+            self.leave_source(awaited.source, id);
+        }
+    }
+
+    fn leave_current(&mut self, id: SinkId) {
+        if let Some(current) = self.sinks.get_mut(id.number()).and_then(|sink| sink.current.take()) {
+            self.leave_source(current, id);
+        }
+    }
+
+    /// Takes a sink off a source's list; what nobody takes any more need not wait for the fan-out.
+    pub(super) fn leave_source(&mut self, id: SourceId, sink: SinkId) {
+        if let Some(source) = self.sources.get_mut(id.number()) {
+            source.sinks.retain(|kept| *kept != sink);
+            if source.sinks.is_empty() {
+                source.fresh.clear();
+                self.fresh.retain(|fresh| *fresh != id);
+            }
+        }
+    }
+}
