@@ -7,7 +7,6 @@
 //! both what a page does; [`server`] runs the real binary; [`kurento`] is an application
 //! of Kurento.
 
-pub mod bare;
 pub mod check;
 pub mod forged;
 pub mod kurento;
