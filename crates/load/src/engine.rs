@@ -78,9 +78,10 @@ impl Engine {
 
     /// Takes a peer in, which begins to send.
     pub(crate) fn add(&mut self, joined: Joined, traffic: &Traffic) -> anyhow::Result<()> {
-        let spread = traffic.frame_every().unwrap_or_default() / 16 * (joined.number as u32 % 16);
         self.receive.time_arrivals(joined.peer.socket.as_fd())?;
-        self.members.push(Member::new(joined, Instant::now() + spread));
+        let mut member = Member::new(joined);
+        member.resume(Instant::now(), traffic);
+        self.members.push(member);
         Ok(())
     }
 
@@ -92,7 +93,6 @@ impl Engine {
     /// Sends and receives for so long.
     pub(crate) fn run(&mut self, traffic: &Traffic, length: Duration) {
         let end = Instant::now() + length;
-        self.resume();
         loop {
             let now = Instant::now();
             if now >= end {
@@ -126,7 +126,7 @@ impl Engine {
         server: Option<&Process>,
     ) -> anyhow::Result<Window> {
         self.drain(None);
-        self.reset();
+        self.reset(traffic);
         let drops_before = SocketDrops::read();
         let server_before = server.map(Process::usage).transpose()?;
         let cpu_before = thread_cpu()?;
@@ -159,14 +159,11 @@ impl Engine {
         })
     }
 
-    fn resume(&mut self) {
+    fn reset(&mut self, traffic: &Traffic) {
         let now = Instant::now();
-        self.members.iter_mut().for_each(|member| member.resume(now));
-    }
-
-    fn reset(&mut self) {
         for member in &mut self.members {
             member.received = 0;
+            member.resume(now, traffic);
             member.streams.iter_mut().for_each(|stream| stream.sent = 0);
         }
         self.samples = Samples::default();

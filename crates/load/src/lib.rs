@@ -3,8 +3,8 @@
 //!
 //! A [`Plan`] says who sends what to whom; [`run`] carries it out and returns a [`Report`]. The peers are
 //! bare ([`peer`]): after the handshake they count headers, and decrypt one packet in sixteen. One thread
-//! serves all of them; a result at its own limit is void, and says so.XX
-//! itself can do, which no server can exceed, .
+//! serves all of them; a result at its own limit is void, and says so. [`limit`] measures what the system
+//! itself can do, and [`table`] both in turns.
 //!
 //! What it is not: a browser. Its subscribers do not decode, repair or adapt.
 
@@ -16,12 +16,14 @@ mod run;
 mod signaling;
 mod traffic;
 
+pub mod limit;
 pub mod measure;
 pub mod peer;
 pub mod report;
+pub mod table;
 
 pub use packet::{PAYLOAD_MAX, PAYLOAD_MIN};
 pub use plan::{Plan, Protocol, Scenario, Seat, Server};
 pub use report::Report;
-pub use run::{Load, run, with_load};
+pub use run::{Load, Search, run, with_load};
 pub use traffic::{Shape, Traffic};

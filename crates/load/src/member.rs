@@ -40,7 +40,7 @@ pub(crate) struct OutgoingStream {
     units: u64,
     keyframe_wanted: bool,
     /// When the next one leaves.
-    pub(crate) due: Instant,
+    due: Instant,
     /// Packets sent in this window.
     pub(crate) sent: u64,
 }
@@ -65,8 +65,7 @@ pub(crate) struct Samples {
 }
 
 impl Member {
-    /// `begin` spreads the first sendings of many publishers over a frame's time.
-    pub(crate) fn new(joined: Joined, begin: Instant) -> Self {
+    pub(crate) fn new(joined: Joined) -> Self {
         let Joined { peer, keys, number, media, hears, offered } = joined;
         let of_peer = u32::try_from(number).unwrap_or_default();
         let stream = |kind, ssrc| OutgoingStream {
@@ -75,7 +74,7 @@ impl Member {
             next: ExtSeq::new(1),
             units: 0,
             keyframe_wanted: true,
-            due: begin,
+            due: Instant::now(),
             sent: 0,
         };
         let video = media.video.sends().then(|| stream(Kind::Video, video_ssrc(of_peer)));
@@ -123,10 +122,12 @@ impl Member {
         streams.map(|stream| stream.due).min()
     }
 
-    /// Restarts its sending from `now`: what was not sent before is not made up for.
-    pub(crate) fn resume(&mut self, now: Instant) {
+    /// Restarts its sending after `now`: what was not sent before is not made up for. The frames of many
+    /// publishers lie apart by the golden ratio, which spreads any number of them evenly.
+    pub(crate) fn resume(&mut self, now: Instant, traffic: &Traffic) {
         for stream in &mut self.streams {
-            stream.due = stream.due.max(now);
+            let phase = (self.number as f64 * 0.618_034).fract();
+            stream.due = now + stream.every(traffic).unwrap_or_default().mul_f64(phase);
         }
     }
 

@@ -19,12 +19,25 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_millis(200);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// A load that stands: all peers are in.
+#[derive(Debug)]
 pub struct Load<'a> {
     plan: &'a Plan,
     engine: Engine,
     server: Option<Process>,
     resident_before_kib: Option<u64>,
     first_packet: Histogram,
+}
+
+/// The highest rate that was found.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// Packets a second of each publisher.
+    pub publisher_packets_per_second: f64,
+    /// What was measured at it.
+    pub report: Report,
+    /// Why the next higher rate was void; empty where it was the server that lost packets. With a reason,
+    /// the server may do more than was found.
+    pub generator_limit: Vec<String>,
 }
 
 /// Carries out the plan: everybody joins while publishers already send, packets flow for the warm-up, then
@@ -88,42 +101,44 @@ impl Load<'_> {
         Ok(Report::new(name, peers, &window, &self.first_packet, self.resident_before_kib))
     }
 
-    /// Searches the highest rate of the plan's traffic that loses no more than `loss_max_percent`, and
-    /// reports at it. A rate fails when two windows of it in a row lose more, since one may have met
+    /// Searches the highest rate of the plan's traffic that loses no more than `loss_max_percent`, beginning
+    /// with the plan's own. A rate fails when two windows of it in a row lose more, since one may have met
     /// something else that this machine did.
     ///
     /// # Errors
-    /// When the server has ended, or even the plan's own rate loses more.
+    /// When the server has ended, or no rate was found.
     pub fn search(
         &mut self,
         loss_max_percent: f64,
         progress: &mut dyn FnMut(&str),
-    ) -> anyhow::Result<Report> {
+    ) -> anyhow::Result<Search> {
         let start = self.plan.traffic.packets_per_second();
         let mut best: Option<(f64, Report)> = None;
-        let mut failing: Option<f64> = None;
+        let mut failing: Option<(f64, Vec<String>)> = None;
         for _ in 0..SEARCH_STEPS_MAX {
             let passing = best.as_ref().map(|(rate, _)| *rate);
-            let rate = match (passing, failing) {
+            let rate = match (passing, failing.as_ref().map(|(rate, _)| *rate)) {
                 (None, None) => start,
                 (Some(passing), None) => passing * GROWTH,
                 (None, Some(failing)) => failing / GROWTH,
                 (Some(passing), Some(failing)) if failing / passing > PRECISION => (passing * failing).sqrt(),
                 (Some(_), Some(_)) => break,
             };
+            let passes = |report: &Report| report.loss_percent <= loss_max_percent && report.is_valid();
             let mut report = self.try_rate(rate, progress)?;
-            if report.loss_percent > loss_max_percent && report.is_valid() {
+            if !passes(&report) {
                 report = self.try_rate(rate, progress)?;
             }
-            // A generator at its own limit cannot tell where the server's is.
-            if report.loss_percent <= loss_max_percent && report.is_valid() {
+            if passes(&report) {
                 best = Some((rate, report));
             } else {
-                failing = Some(rate);
+                failing = Some((rate, report.void));
             }
         }
-        let (_, report) = best.context("no rate was found at which the server keeps the loss below the limit")?;
-        Ok(report)
+        let (publisher_packets_per_second, report) =
+            best.context("no rate was found at which enough arrives and this machine keeps up")?;
+        let generator_limit = failing.map(|(_, void)| void).unwrap_or_default();
+        Ok(Search { publisher_packets_per_second, report, generator_limit })
     }
 
     fn try_rate(&mut self, rate: f64, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Report> {
