@@ -25,6 +25,8 @@ impl Forwarder {
                 self.handle_keyframe_request(session, *media_ssrc, |counters| &mut counters.fir, now);
             }
             Feedback::Bye { ssrcs } => self.handle_bye(session, ssrcs),
+            // Nothing leaves with a transport-wide number yet.
+            Feedback::TransportFeedback(_) => {}
             Feedback::Remb { bitrate } => self.handle_remb(session, *bitrate),
         }
     }

@@ -44,6 +44,7 @@
 
 mod arena;
 mod arrival;
+pub mod congestion;
 mod deadline;
 mod departure;
 mod drop;
