@@ -58,6 +58,9 @@ pub enum DropReason {
     /// More packets of one stream than one batch holds: they are asked for again by NACK. The worker does
     /// not keep up.
     Overrun,
+    /// Video for a subscriber whose path carries less than it is sent: dropped until a keyframe, since it had
+    /// waited too long. Slow networks of viewers.
+    PathFull,
     /// An SCTP packet behind DTLS that is malformed, has no place in the association, or would make it
     /// hold more than its bounds; also SCTP where no data channels are negotiated.
     SctpRefused,
@@ -71,7 +74,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of its counters.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::UnknownProtocol,
         Self::TooLong,
         Self::UnknownAddress,
@@ -98,6 +101,7 @@ impl DropReason {
         Self::RepairMissing,
         Self::TooLate,
         Self::Overrun,
+        Self::PathFull,
         Self::SctpRefused,
         Self::DataTooManyChannels,
         Self::DataQueueFull,
@@ -134,6 +138,7 @@ impl DropReason {
             Self::RepairMissing => "repair_missing",
             Self::TooLate => "too_late",
             Self::Overrun => "overrun",
+            Self::PathFull => "path_full",
             Self::SctpRefused => "sctp_refused",
             Self::DataTooManyChannels => "data_too_many_channels",
             Self::DataQueueFull => "data_queue_full",
