@@ -1,0 +1,130 @@
+//! What a publisher sends on one m-line: one source, or one for each of its simulcast encodings.
+
+use super::Forwarder;
+use super::source::Source;
+use super::timeout::Owner;
+use crate::id::{SessionId, SinkId, SourceId, TrackId};
+use crate::pipeline::{MediaKind, StreamStats};
+use crate::rtp::{BitrateLimits, RtpParameters};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Encodings of one track; browsers send three at most.
+pub const ENCODINGS_MAX: usize = 4;
+
+/// A track to receive.
+#[derive(Clone, Debug)]
+pub struct TrackConfig {
+    /// Whose it is.
+    pub session: SessionId,
+    /// Its kind.
+    pub kind: MediaKind,
+    /// What the publisher may send.
+    pub parameters: Arc<RtpParameters>,
+    /// How many encodings it may have, from the least to the best: 1 to [`ENCODINGS_MAX`].
+    pub encodings: usize,
+}
+
+/// The sources of one m-line, and who receives one of them.
+#[derive(Debug)]
+pub(super) struct Track {
+    pub(super) kind: MediaKind,
+    /// The peer's key among the forwarder's peers.
+    pub(super) peer: u64,
+    pub(super) parameters: Arc<RtpParameters>,
+    /// From the least to the best encoding; never empty.
+    pub(super) sources: Vec<SourceId>,
+    /// In the order of connection.
+    pub(super) sinks: Vec<SinkId>,
+    pub(super) limits: BitrateLimits,
+}
+
+impl Forwarder {
+    /// Adds what a session sends on one m-line. The SSRCs of its sources are those of their packets, and may
+    /// change.
+    pub fn add_track(&mut self, config: TrackConfig) -> TrackId {
+        let TrackConfig { session, kind, parameters, encodings } = config;
+        let peer = self.peer_of(session);
+        let (tracks, sources) = (&mut self.tracks, &mut self.sources);
+        let key = tracks.insert(|key| {
+            let id = TrackId::new(key);
+            let sources = (0..encodings.clamp(1, ENCODINGS_MAX)).map(|_| {
+                SourceId::new(sources.insert(|_| Source::new(session, peer, id, kind, parameters.clone())))
+            });
+            let sources = sources.collect();
+            let limits = BitrateLimits::default();
+            Track { kind, peer, parameters: parameters.clone(), sources, sinks: Vec::new(), limits }
+        });
+        if let Some((peer, track)) = self.peers.get_mut(peer).zip(self.tracks.get(key)) {
+            peer.sources.extend(&track.sources);
+            peer.tracks.push(TrackId::new(key));
+        }
+        TrackId::new(key)
+    }
+
+    /// Removes a track with its sources; its sinks stay, without a source. Unknown ones are ignored.
+    pub fn remove_track(&mut self, track: TrackId) {
+        let Some(known) = self.tracks.get(track.number()) else { return };
+        for sink in known.sinks.clone() {
+            self.disconnect(sink);
+        }
+        let Some(Track { peer: key, sources, .. }) = self.tracks.remove(track.number()) else { return };
+        for source in &sources {
+            self.deadlines.set(Owner::Source(source.number()).number(), None);
+            self.sources.remove(source.number());
+        }
+        self.fresh.retain(|fresh| !sources.contains(fresh));
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.sources.retain(|kept| !sources.contains(kept));
+            peer.tracks.retain(|kept| *kept != track);
+            self.renew_allowance_of(key);
+            self.release_peer(key);
+        }
+    }
+
+    /// The source of a track's encoding, counted from the least.
+    #[must_use]
+    pub fn source_of(&self, track: TrackId, encoding: usize) -> Option<SourceId> {
+        self.tracks.get(track.number())?.sources.get(encoding).copied()
+    }
+
+    /// Asks the publisher of a video track for a keyframe; `false` where there is no such track, or nobody
+    /// who would receive it.
+    pub fn request_keyframe_of(&mut self, track: TrackId, now: Instant) -> bool {
+        let Some(known) = self.tracks.get(track.number()) else { return false };
+        if known.kind != MediaKind::Video || known.sinks.is_empty() {
+            return false;
+        }
+        for id in known.sources.clone() {
+            if let Some(source) = self.sources.get_mut(id.number()).filter(|source| !source.sinks.is_empty())
+            {
+                source.keyframe.wish(now);
+                self.serve_source(id, now);
+            }
+        }
+        true
+    }
+
+    /// Limits what the publisher of a video track is told to send. The maximum holds always; the minimum
+    /// is the least that any estimate, Keel's or a subscriber's, asks it to go down to. Unknown and audio
+    /// tracks are ignored.
+    pub fn limit_track(&mut self, track: TrackId, limits: BitrateLimits) {
+        if let Some(known) = self.tracks.get_mut(track.number()) {
+            known.limits = limits;
+            self.renew_allowance(track);
+        }
+    }
+
+    /// Whether media arrives on a track: its latest packet is less than two seconds old.
+    #[must_use]
+    pub fn track_flows(&self, track: TrackId) -> bool {
+        let known = self.tracks.get(track.number());
+        known.is_some_and(|known| known.sources.iter().any(|source| self.source_flows(*source)))
+    }
+
+    /// The counters of those of a track's sources that have had a packet.
+    pub fn track_stats(&self, track: TrackId) -> impl Iterator<Item = StreamStats> {
+        let known = self.tracks.get(track.number()).into_iter();
+        known.flat_map(|known| &known.sources).filter_map(|source| self.source_stats(*source))
+    }
+}
