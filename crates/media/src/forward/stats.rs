@@ -11,6 +11,11 @@ impl Forwarder {
         self.sources.get(id.number()).is_some_and(|source| source.flow.flowing)
     }
 
+    /// The sinks that take packets of a source, or wait to.
+    pub fn sinks_of(&self, source: SourceId) -> impl Iterator<Item = SinkId> + '_ {
+        self.sources.get(source.number()).into_iter().flat_map(|source| source.sinks.iter().copied())
+    }
+
     /// Whether media leaves for a sink, in the same sense.
     #[must_use]
     pub fn sink_flows(&self, sink: SinkId) -> bool {
