@@ -71,7 +71,9 @@ impl Forwarder {
         let Some(Track { peer: key, sources, .. }) = self.tracks.remove(track.number()) else { return };
         for source in &sources {
             self.deadlines.set(Owner::Source(source.number()).number(), None);
-            self.sources.remove(source.number());
+            if let Some(removed) = self.sources.remove(source.number()) {
+                self.retired.incoming.add(&removed.totals());
+            }
         }
         self.fresh.retain(|fresh| !sources.contains(fresh));
         if let Some(peer) = self.peers.get_mut(key) {
@@ -122,9 +124,10 @@ impl Forwarder {
         known.is_some_and(|known| known.sources.iter().any(|source| self.source_flows(*source)))
     }
 
-    /// The counters of those of a track's sources that have had a packet.
-    pub fn track_stats(&self, track: TrackId) -> impl Iterator<Item = StreamStats> {
+    /// The sources of a track that have had a packet, with their counters.
+    pub fn track_stats(&self, track: TrackId) -> impl Iterator<Item = (SourceId, StreamStats)> {
         let known = self.tracks.get(track.number()).into_iter();
-        known.flat_map(|known| &known.sources).filter_map(|source| self.source_stats(*source))
+        let sources = known.flat_map(|known| known.sources.iter().copied());
+        sources.filter_map(|source| Some((source, self.source_stats(source)?)))
     }
 }

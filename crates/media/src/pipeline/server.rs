@@ -126,6 +126,8 @@ impl MediaServer {
             sum.bytes_in += part.bytes_in;
             sum.bytes_out += part.bytes_out;
             sum.forwarded += part.forwarded;
+            sum.incoming.add(&part.incoming);
+            sum.outgoing.add(&part.outgoing);
             sum.events_dropped += part.events_dropped;
             for (reason, count) in part.drops {
                 *drops.entry(reason).or_insert(0) += count;

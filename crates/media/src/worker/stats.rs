@@ -4,7 +4,7 @@ use super::State;
 use super::latency::LatencyMeter;
 use crate::id::{ElementId, PipelineId};
 use crate::pipeline::{
-    ElementSurvey, EndpointStats, GraphElement, MediaSnapshot, PipelineGraph, PipelineSurvey,
+    ElementSurvey, EndpointStats, GraphElement, MediaSnapshot, PipelineGraph, PipelineSurvey, StreamStats,
 };
 use std::ops::Bound;
 
@@ -22,8 +22,12 @@ impl State {
                 .media
                 .iter()
                 .flatten()
-                .filter_map(|media| media.track)
-                .flat_map(|track| self.forwarder.track_stats(track))
+                .flat_map(|media| {
+                    let track = media.track.into_iter();
+                    track
+                        .flat_map(|track| self.forwarder.track_stats(track))
+                        .map(|(source, stats)| StreamStats { rid: media.rid_of(source), ..stats })
+                })
                 .collect(),
             outgoing: endpoint
                 .media
@@ -56,6 +60,7 @@ impl State {
 
     pub(super) fn snapshot(&self) -> MediaSnapshot {
         let counters = &self.counters;
+        let totals = self.forwarder.totals();
         MediaSnapshot {
             pipelines: self.pipelines.len() as u64,
             endpoints: self.endpoints.len() as u64,
@@ -67,6 +72,8 @@ impl State {
             bytes_in: counters.bytes_in,
             bytes_out: counters.bytes_out,
             forwarded: counters.forwarded,
+            incoming: totals.incoming,
+            outgoing: totals.outgoing,
             events_dropped: counters.events_dropped,
             drops: counters
                 .drops
