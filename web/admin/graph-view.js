@@ -94,6 +94,7 @@ function endpointLines(pipeline, id, endpoint, rates) {
   const details = [
     `ICE ${endpoint.ice}, DTLS ${endpoint.dtls}${endpoint.srtp_profile ? `, ${endpoint.srtp_profile}` : ''}`,
     endpoint.remote ? `${endpoint.local} - ${endpoint.remote}` : '',
+    endpoint.estimate === null ? '' : `the way to the peer carries ${bitrate(endpoint.estimate)}`,
     ...endpoint.incoming.map((stream) => `receives ${streamText(stream)}`),
     ...endpoint.outgoing.map((stream) => `sends ${streamText(stream)}`),
   ];

@@ -3,8 +3,9 @@
 use super::Forwarder;
 use super::sink::Sink;
 use super::source::Source;
-use crate::id::{SinkId, SourceId};
+use crate::id::{SessionId, SinkId, SourceId};
 use crate::pipeline::{MediaKind, StreamStats, StreamTotals};
+use crate::rtp::Bitrate;
 use std::time::Duration;
 
 /// What streams have counted together.
@@ -42,8 +43,16 @@ impl Forwarder {
         self.sinks.get(sink.number()).is_some_and(|sink| sink.flowing)
     }
 
+    /// What the path to a session's peer carries, all streams together: by Keel's estimate from the peer's
+    /// feedback, or by the peer's own (REMB). `None` before there is any.
+    #[must_use]
+    pub fn estimate_of(&self, session: SessionId) -> Option<Bitrate> {
+        self.peers.get(*self.peers_by_session.get(&session)?)?.transport.estimate()
+    }
+
     /// A source's counters; `None` before its first packet.
-    pub(super) fn source_stats(&self, id: SourceId) -> Option<StreamStats> {
+    #[must_use]
+    pub fn source_stats(&self, id: SourceId) -> Option<StreamStats> {
         let source = self.sources.get(id.number())?;
         let reception = &source.stream.as_ref()?.reception;
         let is_video = source.kind == MediaKind::Video;

@@ -124,10 +124,9 @@ impl Forwarder {
         known.is_some_and(|known| known.sources.iter().any(|source| self.source_flows(*source)))
     }
 
-    /// The sources of a track that have had a packet, with their counters.
-    pub fn track_stats(&self, track: TrackId) -> impl Iterator<Item = (SourceId, StreamStats)> {
+    /// The counters of those of a track's sources that have had a packet.
+    pub fn track_stats(&self, track: TrackId) -> impl Iterator<Item = StreamStats> {
         let known = self.tracks.get(track.number()).into_iter();
-        let sources = known.flat_map(|known| known.sources.iter().copied());
-        sources.filter_map(|source| Some((source, self.source_stats(source)?)))
+        known.flat_map(|known| &known.sources).filter_map(|source| self.source_stats(*source))
     }
 }

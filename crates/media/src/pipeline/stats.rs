@@ -24,6 +24,9 @@ pub struct EndpointStats {
     pub incoming: Vec<StreamStats>,
     /// Streams that the peer receives.
     pub outgoing: Vec<StreamStats>,
+    /// What the path to the peer carries, all streams together, by Keel's own estimate or the peer's (REMB);
+    /// `None` before any feedback.
+    pub estimate: Option<Bitrate>,
     /// By kind, the average time from a packet's arrival at Keel to its departure for this peer, since
     /// [`super::EndpointSettings::latency_stats`] was switched on. Empty while it is off.
     pub latency: Vec<(MediaKind, Duration)>,

@@ -57,13 +57,6 @@ pub(super) struct Media {
     pub(super) sink: Option<SinkId>,
 }
 
-impl Media {
-    /// The name that the peer gave to the encoding of this source.
-    pub(super) fn rid_of(&self, source: SourceId) -> Option<Rid> {
-        self.encodings.iter().find(|(known, _)| *known == source)?.1
-    }
-}
-
 impl Endpoint {
     pub(super) fn track(&self, kind: MediaKind) -> Option<TrackId> {
         self.media[kind as usize].as_ref()?.track

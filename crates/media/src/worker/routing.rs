@@ -99,10 +99,9 @@ impl State {
         let origin = self.graph.origin(source, media);
         let stats =
             self.track_of(origin, media).into_iter().flat_map(|track| self.forwarder.track_stats(track));
-        let (packets, bytes) = stats
-            .fold((0, 0), |sum: (u64, u64), (_, StreamStats { packets, bytes, .. })| {
-                (sum.0 + packets, sum.1 + bytes)
-            });
+        let (packets, bytes) = stats.fold((0, 0), |sum: (u64, u64), StreamStats { packets, bytes, .. }| {
+            (sum.0 + packets, sum.1 + bytes)
+        });
         GraphEdge { source, sink, media, flowing: self.brings_media(origin, media), packets, bytes }
     }
 

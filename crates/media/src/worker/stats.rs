@@ -22,11 +22,9 @@ impl State {
                 .media
                 .iter()
                 .flatten()
-                .flat_map(|media| {
-                    let track = media.track.into_iter();
-                    track
-                        .flat_map(|track| self.forwarder.track_stats(track))
-                        .map(|(source, stats)| StreamStats { rid: media.rid_of(source), ..stats })
+                .flat_map(|media| &media.encodings)
+                .filter_map(|(source, rid)| {
+                    Some(StreamStats { rid: *rid, ..self.forwarder.source_stats(*source)? })
                 })
                 .collect(),
             outgoing: endpoint
@@ -35,6 +33,7 @@ impl State {
                 .flatten()
                 .filter_map(|media| self.forwarder.sink_stats(media.sink?))
                 .collect(),
+            estimate: self.forwarder.estimate_of(endpoint.session),
             latency: endpoint.latency.iter().flat_map(LatencyMeter::averages).collect(),
             data_channels: session.data_channels(),
         })

@@ -52,6 +52,8 @@ struct EndpointView {
     local: Option<SocketAddr>,
     remote: Option<SocketAddr>,
     srtp_profile: Option<&'static str>,
+    /// Bits per second that the path to the peer carries, all streams together.
+    estimate: Option<u64>,
     incoming: Vec<StreamView>,
     outgoing: Vec<StreamView>,
 }
@@ -149,6 +151,7 @@ impl From<&EndpointStats> for EndpointView {
             local: stats.pair.map(|(local, _)| local),
             remote: stats.pair.map(|(_, remote)| remote),
             srtp_profile: stats.srtp_profile,
+            estimate: stats.estimate.map(Bitrate::as_bps),
             incoming: stats.incoming.iter().map(StreamView::from).collect(),
             outgoing: stats.outgoing.iter().map(StreamView::from).collect(),
         }

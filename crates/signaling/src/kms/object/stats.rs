@@ -234,6 +234,7 @@ mod tests {
             srtp_profile: None,
             incoming: vec![stream(MediaKind::Audio, 1), stream(MediaKind::Video, 0xffff_fff0)],
             outgoing: vec![stream(MediaKind::Video, 3)],
+            estimate: None,
             latency: Vec::new(),
             data_channels: vec![DataChannelInfo {
                 stream: 1,
