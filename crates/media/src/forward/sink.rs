@@ -1,6 +1,7 @@
 //! One outgoing stream: what one subscriber receives of one kind.
 
 use super::departure::{Departure, Extensions, Fields, HeaderBuffer};
+use super::freeze::FreezeMeter;
 use super::rate::RateMeter;
 use super::repair::{RepairRing, Stored};
 use super::retransmit::{Retransmitter, Wanted};
@@ -13,6 +14,7 @@ use super::timeline::Timeline;
 use super::transport::Transport;
 use super::{DropReason, SinkConfig};
 use crate::id::{SinkId, SourceId, TrackId};
+use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{ReceptionReport, Report};
 use crate::rtp::{
     AbsSendTime, Bitrate, BitrateLimits, ClockRate, ExtSeq, ExtensionId, PayloadType, RtpTime, SeqNo,
@@ -41,6 +43,7 @@ pub(super) struct Sink {
     pub(super) round_trip: RoundTrip,
     pub(super) counters: SinkCounters,
     pub(super) rate: RateMeter,
+    pub(super) freezes: FreezeMeter,
     pub(super) limits: BitrateLimits,
     /// What the subscriber's connection carries by its own estimate, all streams together.
     pub(super) remb: Option<Bitrate>,
@@ -83,6 +86,8 @@ enum Numbers {
 pub(super) struct SinkCounters {
     pub(super) packets: u64,
     pub(super) bytes: u64,
+    /// Of video: pictures whose last packet left.
+    pub(super) frames: u64,
     pub(super) nacked: u64,
     pub(super) retransmitted: u64,
     pub(super) pli: u64,
@@ -127,6 +132,7 @@ impl Sink {
             round_trip: RoundTrip::default(),
             counters: SinkCounters::default(),
             rate: RateMeter::default(),
+            freezes: FreezeMeter::default(),
             limits: BitrateLimits::default(),
             remb: None,
             awaits_keyframe: false,
@@ -163,6 +169,7 @@ impl Sink {
 
     /// Drops the source and what waits to be repaired from it.
     pub(super) fn disconnect(&mut self) -> Option<Connection> {
+        self.freezes.stop();
         if let Some(retransmitter) = &mut self.retransmitter {
             retransmitter.clear();
         }
@@ -386,6 +393,9 @@ impl Sink {
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
         let Planned { out, payload_type, timestamp, stored } = planned;
+        if let Some(index) = stored.filter(|_| self.freezes.is_overdue(release.now)) {
+            self.freezes.excuse(ring.silence_before(index), release.now);
+        }
         let stored = stored.and_then(|index| ring.find(index));
         let marker = stored.is_some_and(|stored| stored.header.marker);
         let ssrc = self.config.ssrc;
@@ -414,6 +424,10 @@ impl Sink {
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
         self.newest_departure = Some(release.now);
+        if marker && self.config.kind == MediaKind::Video {
+            self.counters.frames += 1;
+            self.freezes.note_picture(release.now);
+        }
         stored.is_some()
     }
 }

@@ -3,6 +3,7 @@
 use super::DropReason;
 use super::keyframe::KeyframeRequest;
 use super::loss::LossTracker;
+use super::rate::RateMeter;
 use super::reception::Reception;
 use super::repair::RepairRing;
 use super::timeline::Timeline;
@@ -51,6 +52,7 @@ pub(super) struct Source {
     pub(super) report_due: Option<Instant>,
     pub(super) flow: Flow,
     pub(super) counters: SourceCounters,
+    pub(super) rate: RateMeter,
     describer: Describer,
     earlier: Option<Earlier>,
     timeline: Timeline,
@@ -120,6 +122,8 @@ pub(super) struct Flow {
 pub(super) struct SourceCounters {
     pub(super) packets: u64,
     pub(super) bytes: u64,
+    /// Of video: pictures whose last packet came.
+    pub(super) frames: u64,
     /// Distinct packets, repairs and padding included.
     pub(super) received: u64,
     pub(super) nacked: u64,
@@ -161,6 +165,7 @@ impl Source {
             report_due: None,
             flow: Flow::default(),
             counters: SourceCounters::default(),
+            rate: RateMeter::default(),
             describer: Describer::default(),
             earlier: None,
             timeline: Timeline::new(RtpTime::new(0)),
@@ -390,6 +395,7 @@ impl Source {
         }
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
+        self.counters.frames += u64::from(frame.is_some_and(|frame| frame.ends_frame));
         self.flow.newest = Some(now);
         if frame.is_some_and(|frame| frame.begins_keyframe) {
             self.keyframe.note_keyframe();
