@@ -193,7 +193,9 @@ impl Bottleneck {
     fn has_room(&self, bytes: u64) -> bool {
         let limit = match self.limit {
             QueueLimit::Bytes(bytes) => bytes,
-            QueueLimit::Time(time) => (self.rate.unwrap_or(u64::MAX) as f64 / 8.0 * time.as_secs_f64()) as u64,
+            QueueLimit::Time(time) => {
+                (self.rate.unwrap_or(u64::MAX) as f64 / 8.0 * time.as_secs_f64()) as u64
+            }
         };
         self.queued_bytes + bytes <= limit
     }

@@ -105,8 +105,7 @@ fn bursts_lose_as_much_as_random_loss_but_in_runs() {
 #[test]
 fn a_bottleneck_spaces_datagrams_and_drops_what_its_queue_cannot_hold() {
     // 100 bytes every millisecond are 800 kbit/s; half of that passes.
-    let config =
-        LinkConfig { rate: Some(400_000), queue: QueueLimit::Bytes(1_000), ..LinkConfig::default() };
+    let config = LinkConfig { rate: Some(400_000), queue: QueueLimit::Bytes(1_000), ..LinkConfig::default() };
     let mut link = Link::new(1, config);
     let arrived = run(&mut link, 1_000);
     assert!((500..520).contains(&arrived.len()), "{}", arrived.len());
@@ -155,7 +154,8 @@ fn a_queue_bounded_in_time_holds_that_time_at_any_rate() {
     };
     let mut link = Link::new(1, config);
     let waits = flood(&mut link, 5_000);
-    let longest = |range: std::ops::Range<usize>| waits[range].iter().max().expect("they arrived").as_millis();
+    let longest =
+        |range: std::ops::Range<usize>| waits[range].iter().max().expect("they arrived").as_millis();
     assert!((195..=201).contains(&longest(300..800)), "{}", longest(300..800));
     // 2 s at 4 Mbit/s, 2 s at 1 Mbit/s, then all: what waited at the change is served by the new rate.
     assert!((740..=801).contains(&longest(820..950)), "{}", longest(820..950));
@@ -170,7 +170,11 @@ fn a_changed_rate_holds_for_what_waits_already() {
     let mut link = Link::new(1, config);
     link.send(start, vec![0; 1_250].into());
     link.set_rate(start + Duration::from_millis(50), Some(1_000_000));
-    assert_eq!(link.poll_timeout(), Some(start + Duration::from_millis(55)), "half of it at ten times the rate");
+    assert_eq!(
+        link.poll_timeout(),
+        Some(start + Duration::from_millis(55)),
+        "half of it at ten times the rate"
+    );
     assert!(link.poll(start + Duration::from_millis(55)).is_some());
 }
 
@@ -178,7 +182,12 @@ fn a_changed_rate_holds_for_what_waits_already() {
 fn competing_flows_take_their_share_of_the_bottleneck() {
     let always = (Duration::ZERO, Duration::from_secs(60));
     let run_with = |competing, milliseconds| {
-        let config = LinkConfig { delay: Duration::from_millis(20), rate: Some(2_000_000), competing, ..LinkConfig::default() };
+        let config = LinkConfig {
+            delay: Duration::from_millis(20),
+            rate: Some(2_000_000),
+            competing,
+            ..LinkConfig::default()
+        };
         let mut link = Link::new(1, config);
         let (start, mut delivered) = (Instant::now(), 0);
         // 200 kbit/s of our own.

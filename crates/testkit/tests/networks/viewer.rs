@@ -48,6 +48,12 @@ impl Viewer {
         self.next = self.next.max(last + 1);
         self.count = self.count.wrapping_add(1);
         let base = base as u16;
-        Some(TransportFeedback { media_ssrc: Ssrc::new(1), base, reference_time, count: self.count, arrivals })
+        Some(TransportFeedback {
+            media_ssrc: Ssrc::new(1),
+            base,
+            reference_time,
+            count: self.count,
+            arrivals,
+        })
     }
 }
