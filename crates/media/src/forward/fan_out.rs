@@ -1,8 +1,9 @@
 //! After a batch: what arrived goes out to everyone connected.
 
+use super::Forwarder;
 use super::departure::Departure;
-use super::sink::Release;
-use super::{DropReason, Forwarder};
+use super::release::Exit;
+use crate::pipeline::MediaKind;
 use crate::rtp::AbsSendTime;
 use std::time::Instant;
 
@@ -12,42 +13,41 @@ impl Forwarder {
     /// sizes at once. Then the retransmissions that subscribers asked for. Sources come in the order in
     /// which their packets arrived, sinks in the order in which they were connected.
     ///
-    /// `send_time` goes into the packets of sinks that negotiated abs-send-time. Numbers are given here
-    /// and not on arrival: a pacer (issue 4) that holds packets back calls the same code at release.
+    /// Video and retransmissions for a peer whose path is nearly full wait for their turn and are handed out
+    /// by a later call: at the time of [`Self::poll_timeout`] at the latest. Numbers are given, and
+    /// `send_time` is written where abs-send-time was negotiated, when a packet is handed out.
     pub fn fan_out(&mut self, now: Instant, send_time: AbsSendTime, mut emit: impl FnMut(&Departure<'_>)) {
-        let mut release = Release { now, send_time, buffer: &mut self.buffer };
+        let Self { sources, sinks, peers, outputs, drops, buffer, .. } = self;
+        let mut exit = Exit { now, send_time, buffer, outputs, drops };
         for id in self.fresh.drain(..) {
-            let Some(source) = self.sources.get_mut(id.number()) else { continue };
+            let Some(source) = sources.get_mut(id.number()) else { continue };
             for sink in &source.sinks {
-                let Some(sink) = self.sinks.get_mut(sink.number()) else { continue };
-                let mut media_left = false;
-                for fresh in &source.fresh {
-                    match sink.plan(fresh, &source.ring, now) {
-                        Ok(Some(planned)) => {
-                            media_left |= sink.depart(planned, &source.ring, &mut release, &mut emit);
-                        }
-                        Ok(None) => {}
-                        Err(reason) => {
-                            self.drops.count(reason);
-                            if reason == DropReason::NoCommonCodec {
-                                sink.tell_no_common_codec(&mut self.outputs);
-                            }
-                        }
+                let Some(sink) = sinks.get_mut(sink.number()) else { continue };
+                let Some(peer) = peers.get_mut(sink.peer) else { continue };
+                // Audio never waits: it is little, and a pause in it is heard.
+                if source.kind == MediaKind::Video && peer.pacer.holds_back() {
+                    exit.queue(id, &source.fresh, sink, &mut peer.pacer);
+                    peer.pacer.enlist(sink.peer, &mut self.pacing);
+                } else {
+                    exit.send(source, &source.fresh, sink, peer, &mut emit);
+                    if peer.transport.is_unwatched() {
+                        self.unwatched.push(sink.peer);
                     }
-                }
-                if media_left {
-                    sink.set_flowing(true, &mut self.outputs);
-                    // One that was connected late learns the relation of clocks with its first packets.
-                    sink.catch_up_report(source.relation, now, &mut self.outputs);
                 }
             }
             source.fresh.clear();
         }
         for sink in self.repairing.drain(..) {
-            let Some(sink) = self.sinks.get_mut(sink.number()) else { continue };
-            let Some(origin) = sink.source() else { continue };
-            let Some(source) = self.sources.get(origin.number()) else { continue };
-            sink.retransmit(&source.ring, &mut release, &mut emit);
+            let Some(sink) = sinks.get_mut(sink.number()) else { continue };
+            let Some(peer) = peers.get_mut(sink.peer) else { continue };
+            let Some(source) = sink.source().and_then(|id| sources.get(id.number())) else { continue };
+            if peer.pacer.holds_back() {
+                peer.pacer.enlist(sink.peer, &mut self.pacing);
+                continue;
+            }
+            while exit.repair(source, sink, peer, &mut emit) {}
         }
+        self.release_all(now, send_time, &mut emit);
+        self.watch_all();
     }
 }

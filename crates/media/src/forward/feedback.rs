@@ -4,7 +4,7 @@ use super::sink::SinkCounters;
 use super::{DropReason, Forwarder};
 use crate::id::{SessionId, SinkId, SourceId};
 use crate::pipeline::MediaKind;
-use crate::rtp::rtcp::{Feedback, ReceptionReport};
+use crate::rtp::rtcp::{Feedback, ReceptionReport, TransportFeedback};
 use crate::rtp::{NtpTime, RtpTime, SeqNo, Ssrc};
 use std::time::Instant;
 
@@ -25,9 +25,8 @@ impl Forwarder {
                 self.handle_keyframe_request(session, *media_ssrc, |counters| &mut counters.fir, now);
             }
             Feedback::Bye { ssrcs } => self.handle_bye(session, ssrcs),
-            // Nothing leaves with a transport-wide number yet.
-            Feedback::TransportFeedback(_) => {}
-            Feedback::Remb { bitrate } => self.handle_remb(session, *bitrate),
+            Feedback::TransportFeedback(feedback) => self.handle_transport_feedback(session, feedback, now),
+            Feedback::Remb { bitrate } => self.handle_remb(session, *bitrate, now),
         }
     }
 
@@ -85,9 +84,19 @@ impl Forwarder {
         let Some(sink) = self.sinks.get_mut(sink.number()) else { return };
         sink.counters.reported = Some(*report);
         sink.round_trip.note_report(report, now);
-        if let (Some(measured), Some(peer)) = (sink.round_trip.measured(), self.peers.get_mut(sink.peer)) {
-            peer.round_trip = Some(measured);
-        }
+        let measured = sink.round_trip.measured();
+        let Some(peer) = self.peers.get_mut(sink.peer) else { return };
+        peer.round_trip = measured.or(peer.round_trip);
+        peer.transport.handle_reception(report.fraction_lost, measured, now);
+        let key = sink.peer;
+        self.follow_path(key, now);
+    }
+
+    fn handle_transport_feedback(&mut self, session: SessionId, feedback: &TransportFeedback, now: Instant) {
+        let Some(key) = self.peers_by_session.get(&session).copied() else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.transport.handle_feedback(feedback, now);
+        self.follow_path(key, now);
     }
 
     /// Queues what the ring still has for the next fan-out.

@@ -54,10 +54,12 @@ mod keyframe;
 mod limit;
 mod loss;
 mod output;
+mod pace;
 mod peer;
 mod rate;
 mod receive_cap;
 mod reception;
+mod release;
 mod repair;
 mod retransmit;
 mod rewrite;
@@ -72,6 +74,7 @@ pub(crate) mod tests;
 mod timeline;
 mod timeout;
 mod track;
+mod transport;
 mod window;
 
 pub use departure::Departure;
@@ -117,6 +120,10 @@ pub struct Forwarder {
     fresh: Vec<SourceId>,
     /// Sinks that were asked for retransmissions, in the order of their first request.
     repairing: Vec<SinkId>,
+    /// Peers for whom something waits, by their keys.
+    pacing: Vec<u64>,
+    /// Peers that were sent something while their estimators had no timer.
+    unwatched: Vec<u64>,
     deadlines: Deadlines,
     outputs: Outputs,
     drops: DropCounters,
@@ -153,6 +160,8 @@ impl Forwarder {
             peers_by_session: BTreeMap::new(),
             fresh: Vec::new(),
             repairing: Vec::new(),
+            pacing: Vec::new(),
+            unwatched: Vec::new(),
             deadlines: Deadlines::default(),
             outputs: Outputs::default(),
             drops: DropCounters::default(),
@@ -232,6 +241,9 @@ impl Forwarder {
     fn detach(&mut self, sink: SinkId) {
         let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
         let Some(connection) = outgoing.disconnect() else { return };
+        if let Some(peer) = self.peers.get_mut(outgoing.peer) {
+            peer.pacer.clear(sink);
+        }
         if let Some(source) = self.sources.get_mut(connection.source.number()) {
             source.sinks.retain(|kept| *kept != sink);
             if source.sinks.is_empty() {

@@ -363,7 +363,7 @@ impl Source {
         let frame = (codec.is_video() && !padding).then(|| {
             let id = self.parameters.extensions.id(Extension::DependencyDescriptor);
             let dependency = id.and_then(|id| header.extension(head, id));
-            self.describer.describe(codec, payload, dependency, header.marker)
+            self.describer.describe(codec, &header, payload, dependency)
         });
         if !padding && !self.ring.store(index, header, timestamp, frame, head, payload, now) {
             return Err(DropReason::TooLate);

@@ -12,3 +12,4 @@ mod repairs;
 mod reports;
 mod stage;
 mod switch;
+mod transport;
