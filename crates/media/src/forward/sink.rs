@@ -9,6 +9,7 @@ use super::round_trip::RoundTrip;
 use super::route::Route;
 use super::seed::Seed;
 use super::source::{Fresh, FreshPayload, Relation};
+use super::start::{Beginning, Phase};
 use super::timeline::Timeline;
 use super::{DropReason, SinkConfig};
 use crate::id::{SinkId, SourceId, TrackId};
@@ -32,6 +33,9 @@ pub(super) struct Sink {
     pub(super) limits: BitrateLimits,
     /// What the subscriber's connection carries by its own estimate, all streams together.
     pub(super) remb: Option<Bitrate>,
+    pub(super) phase: Phase,
+    /// When a keyframe began to leave last.
+    pub(super) newest_keyframe: Option<Instant>,
     numbers: Numbers,
     timeline: Timeline,
     clock: Option<ClockRate>,
@@ -106,6 +110,8 @@ impl Sink {
             rate: RateMeter::default(),
             limits: BitrateLimits::default(),
             remb: None,
+            phase: Phase::Live,
+            newest_keyframe: None,
             numbers: Numbers::Unused { first },
             timeline,
             clock: None,
@@ -113,14 +119,33 @@ impl Sink {
         }
     }
 
-    /// Takes packets of `source` from its number `first_in` on.
-    pub(super) fn connect(&mut self, track: TrackId, source: SourceId, route: Route, first_in: ExtSeq) {
+    /// Takes packets of `source` from now on.
+    pub(super) fn connect(&mut self, track: TrackId, source: SourceId, route: Route, beginning: Beginning) {
+        self.connection = Some(Connection { track, source, route, report_pending: true, codec_told: false });
+        self.begin(beginning);
+    }
+
+    /// Begins with its source, anew where it has begun already.
+    pub(super) fn begin(&mut self, Beginning { phase, first_in, live, .. }: Beginning) {
         match &mut self.numbers {
             Numbers::Unused { first } => self.numbers = Numbers::Used(Rewriter::new(first_in, *first)),
             Numbers::Used(rewriter) => rewriter.switch(first_in),
         }
         self.timeline.switch();
-        self.connection = Some(Connection { track, source, route, report_pending: true, codec_told: false });
+        if let Some(live) = live {
+            self.timeline.replay_until(live);
+        }
+        if let Some(connection) = &mut self.connection {
+            connection.report_pending = true;
+        }
+        self.phase = phase;
+    }
+
+    /// Leaves out what lies before the number `first_in` of the source.
+    pub(super) fn go_on_from(&mut self, first_in: ExtSeq) {
+        if let Numbers::Used(rewriter) = &mut self.numbers {
+            rewriter.skip_to(first_in);
+        }
     }
 
     /// The track it has.
@@ -207,7 +232,7 @@ impl Sink {
         while let Some(Wanted { out, index }) = retransmitter.take() {
             // It may have left the ring, and its timestamp cannot be unknown, since it was asked for.
             let Some(stored) = ring.find(index) else { continue };
-            let Some(timestamp) = self.timeline.mapped(stored.timestamp) else { continue };
+            let Some(timestamp) = self.timeline.mapped_again(stored.timestamp) else { continue };
             let format = connection.route.format(stored.header.payload_type);
             let Some(payload_type) = format.and_then(|format| format.rtx) else { continue };
             let (ssrc, rtx_index) = retransmitter.number();
@@ -274,6 +299,9 @@ impl Sink {
         let Planned { out, payload_type, timestamp, stored } = planned;
         let stored = stored.and_then(|index| ring.find(index));
         let marker = stored.is_some_and(|stored| stored.header.marker);
+        if stored.and_then(|stored| stored.frame).is_some_and(|frame| frame.begins_keyframe) {
+            self.newest_keyframe = Some(release.now);
+        }
         let fields = Fields { marker, payload_type, seq: out.seq(), timestamp, ssrc: self.config.ssrc };
         let route = self.connection.as_ref().map(|connection| &connection.route);
         let extensions = Extensions {

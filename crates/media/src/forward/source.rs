@@ -2,6 +2,7 @@
 
 use super::DropReason;
 use super::keyframe::KeyframeRequest;
+use super::keyframe_cache::{KeyframeCache, Start};
 use super::loss::LossTracker;
 use super::reception::Reception;
 use super::repair::RepairRing;
@@ -45,6 +46,7 @@ pub(super) struct Source {
     pub(super) fresh: Vec<Fresh>,
     pub(super) loss: LossTracker,
     pub(super) keyframe: KeyframeRequest,
+    pub(super) keyframes: KeyframeCache,
     pub(super) fir_seq: u8,
     pub(super) stream: Option<Stream>,
     pub(super) relation: Option<Relation>,
@@ -155,6 +157,7 @@ impl Source {
             fresh: Vec::new(),
             loss: LossTracker::default(),
             keyframe: KeyframeRequest::default(),
+            keyframes: KeyframeCache::default(),
             fir_seq: 0,
             stream: None,
             relation: None,
@@ -235,6 +238,16 @@ impl Source {
     /// The number of the next packet in order.
     pub(super) const fn next_index(&self) -> ExtSeq {
         self.window.next()
+    }
+
+    /// Where a sink that has nothing of this source begins.
+    pub(super) fn start(&self, now: Instant) -> Start {
+        self.keyframes.start(&self.ring, &self.window, now)
+    }
+
+    /// The newest timestamp on the source's own clock.
+    pub(super) fn newest_timestamp(&self) -> Option<RtpTime> {
+        self.timeline.newest()
     }
 
     /// The publisher's number of one of its own packets.
@@ -340,6 +353,8 @@ impl Source {
         });
         self.timeline.switch();
         self.loss.clear();
+        self.keyframes.clear();
+        self.ring.pinned.clear();
         self.relation = None;
     }
 
@@ -391,8 +406,16 @@ impl Source {
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
         self.flow.newest = Some(now);
-        if frame.is_some_and(|frame| frame.begins_keyframe) {
-            self.keyframe.note_keyframe();
+        if let Some(frame) = frame {
+            let Self { keyframes, window, ring, .. } = self;
+            if frame.begins_keyframe {
+                self.keyframe.note_keyframe();
+            }
+            let whole =
+                keyframes.note(index, timestamp, frame.begins_keyframe, header.marker, window, now);
+            if let Some((first, end, at)) = whole {
+                ring.pin(first, end, at);
+            }
         }
         Ok(())
     }

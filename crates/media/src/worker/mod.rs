@@ -355,7 +355,7 @@ impl State {
         seat.path = pair.map(|(socket, remote)| Path { socket, remote, dscp, segmentation });
         let endpoint = self.endpoints.get(&seat.endpoint).filter(|_| came_up);
         for sink in endpoint.into_iter().flat_map(Endpoint::sinks) {
-            self.forwarder.request_keyframe(sink, now);
+            self.forwarder.begin(sink, now);
         }
     }
 

@@ -11,4 +11,5 @@ mod publisher;
 mod repairs;
 mod reports;
 mod stage;
+mod start;
 mod switch;
