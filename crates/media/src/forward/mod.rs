@@ -67,6 +67,7 @@ mod route;
 mod seed;
 mod sink;
 mod source;
+mod speaker;
 mod start;
 mod stats;
 #[cfg(test)]
@@ -79,6 +80,7 @@ mod window;
 pub use departure::Departure;
 pub use drop::{DropCounters, DropReason};
 pub use output::Output;
+pub use speaker::{Loudness, SpeakerChange, SpeakerWatch};
 pub use track::{ENCODINGS_MAX, TrackConfig};
 
 use crate::id::{SessionId, SinkId, SourceId, TrackId};

@@ -6,6 +6,7 @@ use super::keyframe_cache::{KeyframeCache, Start};
 use super::loss::LossTracker;
 use super::reception::Reception;
 use super::repair::RepairRing;
+use super::speaker::LevelMeter;
 use super::timeline::Timeline;
 use super::window::{Order, ReceiveWindow};
 use crate::codec::{Codec, Describer, FrameInfo};
@@ -53,6 +54,8 @@ pub(super) struct Source {
     pub(super) report_due: Option<Instant>,
     pub(super) flow: Flow,
     pub(super) counters: SourceCounters,
+    /// Of audio whose speaker is watched.
+    pub(super) levels: Option<LevelMeter>,
     describer: Describer,
     earlier: Option<Earlier>,
     timeline: Timeline,
@@ -164,6 +167,7 @@ impl Source {
             report_due: None,
             flow: Flow::default(),
             counters: SourceCounters::default(),
+            levels: None,
             describer: Describer::default(),
             earlier: None,
             timeline: Timeline::new(RtpTime::new(0)),
@@ -406,6 +410,12 @@ impl Source {
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
         self.flow.newest = Some(now);
+        if let Some(levels) = &mut self.levels
+            && let Some(id) = self.parameters.extensions.id(Extension::AudioLevel)
+            && let Some(value) = header.extension(head, id)
+        {
+            levels.note(value);
+        }
         if let Some(frame) = frame {
             let Self { keyframes, window, ring, .. } = self;
             if frame.begins_keyframe {
