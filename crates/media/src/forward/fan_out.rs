@@ -1,126 +1,90 @@
 //! After a batch: what arrived goes out to everyone connected.
 
+use super::Forwarder;
 use super::departure::Departure;
-use super::output::Outputs;
-use super::sink::{Release, Sink};
-use super::source::{Fresh, Source};
-use super::start::{BURST_PACKETS, BURSTS_PACKETS_MAX};
+use super::release::Exit;
+use super::sink::Sink;
+use super::start::BURSTS_PACKETS_MAX;
 use super::timeout::Owner;
-use super::{DropCounters, DropReason, Forwarder};
 use crate::id::SinkId;
+use crate::pipeline::MediaKind;
 use crate::rtp::AbsSendTime;
 use std::time::Instant;
 
 impl Forwarder {
     /// Hands out all that arrived since the last call, subscriber by subscriber: all fresh packets of one
     /// sink follow one another, in the order of their arrival, so that a caller can send runs of equal
-    /// sizes at once. Then come the sinks that catch up with a quiet source, and the retransmissions that
-    /// subscribers asked for. Sources come in the order in which their packets arrived, sinks in the order
-    /// in which they were connected.
+    /// sizes at once. Then the retransmissions that subscribers asked for. Sources come in the order in
+    /// which their packets arrived, sinks in the order in which they were connected; before them come the
+    /// sinks that catch up with a source of which nothing new arrived.
     ///
-    /// `send_time` goes into the packets of sinks that negotiated abs-send-time. Numbers are given here
-    /// and not on arrival: a pacer (issue 4) that holds packets back calls the same code at release.
+    /// Video and retransmissions for a peer whose path is nearly full wait for their turn and are handed out
+    /// by a later call: at the time of [`Self::poll_timeout`] at the latest. Numbers are given, and
+    /// `send_time` is written where abs-send-time was negotiated, when a packet is handed out.
     pub fn fan_out(&mut self, now: Instant, send_time: AbsSendTime, mut emit: impl FnMut(&Departure<'_>)) {
-        let release = Release { now, send_time, buffer: &mut self.buffer };
-        let mut delivery =
-            Delivery { release, drops: &mut self.drops, outputs: &mut self.outputs, emit: &mut emit };
+        let Self { sources, sinks, peers, outputs, drops, buffer, .. } = self;
+        let mut exit = Exit { now, send_time, buffer, outputs, drops };
         let mut budget = BURSTS_PACKETS_MAX;
-        // First, since a source that is live again below has fresh packets until then.
+        // First, since those with fresh packets are served below, each sink once.
         for id in &self.starting {
-            let Some(sink) = self.sinks.get_mut(id.number()) else { continue };
-            let origin = sink.source().and_then(|origin| self.sources.get(origin.number()));
+            let Some(sink) = sinks.get_mut(id.number()) else { continue };
+            let Some(peer) = peers.get_mut(sink.peer) else { continue };
+            let origin = sink.source().and_then(|origin| sources.get(origin.number()));
             if let Some(source) = origin.filter(|source| source.fresh.is_empty()) {
-                delivery.catch_up(sink, source, &mut budget);
+                exit.catch_up(source, sink, peer, &mut budget, &mut emit);
+                if peer.transport.is_unwatched() {
+                    self.unwatched.push(sink.peer);
+                }
             }
         }
         for id in self.fresh.drain(..) {
-            let Some(source) = self.sources.get_mut(id.number()) else { continue };
-            let mut waiting = false;
-            for id in &source.sinks {
-                let Some(sink) = self.sinks.get_mut(id.number()) else { continue };
-                if sink.is_live() {
-                    delivery.forward(sink, source);
+            let Some(source) = sources.get_mut(id.number()) else { continue };
+            let mut waits = false;
+            for sink in &source.sinks {
+                let Some(sink) = sinks.get_mut(sink.number()) else { continue };
+                let Some(peer) = peers.get_mut(sink.peer) else { continue };
+                if !sink.is_live() {
+                    exit.catch_up(source, sink, peer, &mut budget, &mut emit);
+                    waits |= sink.is_waiting();
+                    if sink.burst_due().is_some() && !self.starting.contains(&sink.id) {
+                        self.starting.push(sink.id);
+                    }
+                    if peer.transport.is_unwatched() {
+                        self.unwatched.push(sink.peer);
+                    }
                     continue;
                 }
-                let was_waiting = sink.is_waiting();
-                delivery.catch_up(sink, source, &mut budget);
-                waiting |= sink.is_waiting();
-                if was_waiting && sink.burst_due().is_some() {
-                    self.starting.push(*id);
+                // Audio never waits: it is little, and a pause in it is heard.
+                if source.kind == MediaKind::Video && peer.pacer.holds_back() {
+                    exit.queue(id, &source.fresh, sink, &mut peer.pacer);
+                    peer.pacer.enlist(sink.peer, &mut self.pacing);
+                } else {
+                    exit.send(source, &source.fresh, sink, peer, &mut emit);
+                    if peer.transport.is_unwatched() {
+                        self.unwatched.push(sink.peer);
+                    }
                 }
             }
             source.fresh.clear();
-            if waiting && source.keyframes.begin(now).is_none() {
+            if waits && source.keyframes.begin(now).is_none() {
                 source.keyframe.wish(now);
                 self.deadlines.set(Owner::Source(id.number()).number(), source.poll_timeout());
             }
         }
         for sink in self.repairing.drain(..) {
-            let Some(sink) = self.sinks.get_mut(sink.number()) else { continue };
-            let Some(origin) = sink.source() else { continue };
-            let Some(source) = self.sources.get(origin.number()) else { continue };
-            sink.retransmit(&source.ring, &mut delivery.release, delivery.emit);
+            let Some(sink) = sinks.get_mut(sink.number()) else { continue };
+            let Some(peer) = peers.get_mut(sink.peer) else { continue };
+            let Some(source) = sink.source().and_then(|id| sources.get(id.number())) else { continue };
+            if peer.pacer.holds_back() {
+                peer.pacer.enlist(sink.peer, &mut self.pacing);
+                continue;
+            }
+            while exit.repair(source, sink, peer, &mut emit) {}
         }
-        let burst_due = |id: &SinkId| self.sinks.get(id.number()).and_then(Sink::burst_due);
+        let burst_due = |id: &SinkId| sinks.get(id.number()).and_then(Sink::burst_due);
         self.starting.retain(|id| burst_due(id).is_some());
         self.starting_due = self.starting.iter().filter_map(burst_due).min();
-    }
-}
-
-/// What every delivery of one fan-out needs.
-struct Delivery<'a, E> {
-    release: Release<'a>,
-    drops: &'a mut DropCounters,
-    outputs: &'a mut Outputs,
-    emit: &'a mut E,
-}
-
-impl<E: FnMut(&Departure<'_>)> Delivery<'_, E> {
-    /// What arrived goes to a sink that is live.
-    fn forward(&mut self, sink: &mut Sink, source: &Source) {
-        let mut media_left = false;
-        for fresh in &source.fresh {
-            media_left |= self.deliver(sink, source, fresh);
-        }
-        self.conclude(sink, source, media_left);
-    }
-
-    /// A burst from the ring for a sink that is not. One that begins with what has just arrived may have as
-    /// much as those that are live.
-    fn catch_up(&mut self, sink: &mut Sink, source: &Source, budget: &mut usize) {
-        let mut media_left = false;
-        let live = if sink.is_waiting() { source.fresh.len() } else { 0 };
-        let burst = BURST_PACKETS.min(*budget).max(live);
-        for _ in 0..burst {
-            let Some(fresh) = sink.next_to_catch_up(source, self.release.now) else { break };
-            *budget = budget.saturating_sub(1);
-            media_left |= self.deliver(sink, source, &fresh);
-        }
-        if media_left {
-            sink.end_burst(self.release.now);
-        }
-        self.conclude(sink, source, media_left);
-    }
-
-    fn deliver(&mut self, sink: &mut Sink, source: &Source, fresh: &Fresh) -> bool {
-        match sink.plan(fresh, &source.ring, self.release.now) {
-            Ok(Some(planned)) => sink.depart(planned, &source.ring, &mut self.release, self.emit),
-            Ok(None) => false,
-            Err(reason) => {
-                self.drops.count(reason);
-                if reason == DropReason::NoCommonCodec {
-                    sink.tell_no_common_codec(self.outputs);
-                }
-                false
-            }
-        }
-    }
-
-    fn conclude(&mut self, sink: &mut Sink, source: &Source, media_left: bool) {
-        if media_left {
-            sink.set_flowing(true, self.outputs);
-            // One that was connected late learns the relation of clocks with its first packets.
-            sink.catch_up_report(source.relation, self.release.now, self.outputs);
-        }
+        self.release_all(now, send_time, &mut emit);
+        self.watch_all();
     }
 }

@@ -1,11 +1,11 @@
 //! What peers report and ask for.
 
-use super::sink::SinkCounters;
+use super::sink::{Sink, SinkCounters};
 use super::start::{Beginning, Phase};
 use super::{DropReason, Forwarder};
 use crate::id::{SessionId, SinkId, SourceId};
 use crate::pipeline::MediaKind;
-use crate::rtp::rtcp::{Feedback, ReceptionReport};
+use crate::rtp::rtcp::{Feedback, ReceptionReport, TransportFeedback};
 use crate::rtp::{NtpTime, RtpTime, SeqNo, Ssrc};
 use std::time::Instant;
 
@@ -26,7 +26,8 @@ impl Forwarder {
                 self.handle_keyframe_request(session, *media_ssrc, |counters| &mut counters.fir, now);
             }
             Feedback::Bye { ssrcs } => self.handle_bye(session, ssrcs),
-            Feedback::Remb { bitrate } => self.handle_remb(session, *bitrate),
+            Feedback::TransportFeedback(feedback) => self.handle_transport_feedback(session, feedback, now),
+            Feedback::Remb { bitrate } => self.handle_remb(session, *bitrate, now),
         }
     }
 
@@ -50,13 +51,7 @@ impl Forwarder {
     }
 
     /// After a sink has begun with a source: its bursts follow, or the request that it needs.
-    pub(super) fn note_beginning(
-        &mut self,
-        sink: SinkId,
-        id: SourceId,
-        beginning: Beginning,
-        now: Instant,
-    ) {
+    pub(super) fn note_beginning(&mut self, sink: SinkId, id: SourceId, beginning: Beginning, now: Instant) {
         if matches!(beginning.phase, Phase::CatchingUp { .. }) {
             self.starting.retain(|starting| *starting != sink);
             self.starting.push(sink);
@@ -64,6 +59,14 @@ impl Forwarder {
         }
         if beginning.ask {
             self.wish_keyframe(id, now);
+        }
+    }
+
+    /// Asks for a keyframe on behalf of a video sink.
+    pub(super) fn request_keyframe(&mut self, sink: SinkId, now: Instant) {
+        let video = self.sinks.get(sink.number()).filter(|sink| sink.config.kind == MediaKind::Video);
+        if let Some(source) = video.and_then(Sink::source) {
+            self.wish_keyframe(source, now);
         }
     }
 
@@ -107,9 +110,19 @@ impl Forwarder {
         let Some(sink) = self.sinks.get_mut(sink.number()) else { return };
         sink.counters.reported = Some(*report);
         sink.round_trip.note_report(report, now);
-        if let (Some(measured), Some(peer)) = (sink.round_trip.measured(), self.peers.get_mut(sink.peer)) {
-            peer.round_trip = Some(measured);
-        }
+        let measured = sink.round_trip.measured();
+        let Some(peer) = self.peers.get_mut(sink.peer) else { return };
+        peer.round_trip = measured.or(peer.round_trip);
+        peer.transport.handle_reception(report.fraction_lost, measured, now);
+        let key = sink.peer;
+        self.follow_path(key, now);
+    }
+
+    fn handle_transport_feedback(&mut self, session: SessionId, feedback: &TransportFeedback, now: Instant) {
+        let Some(key) = self.peers_by_session.get(&session).copied() else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.transport.handle_feedback(feedback, now);
+        self.follow_path(key, now);
     }
 
     /// Queues what the ring still has for the next fan-out.
@@ -142,12 +155,11 @@ impl Forwarder {
         let Some(sink) = self.sinks.get_mut(id.number()) else { return };
         *counter(&mut sink.counters) += 1;
         // What was asked for before the last keyframe can have arrived is answered by that.
-        let is_served = sink.newest_keyframe.is_some_and(|left| {
-            now.saturating_duration_since(left) < sink.round_trip.estimate()
-        });
-        let source = sink.source().filter(|_| sink.config.kind == MediaKind::Video && !is_served);
-        if let Some(source) = source {
-            self.wish_keyframe(source, now);
+        let is_served = sink
+            .newest_keyframe
+            .is_some_and(|left| now.saturating_duration_since(left) < sink.round_trip.estimate());
+        if !is_served {
+            self.request_keyframe(id, now);
         }
     }
 

@@ -44,6 +44,7 @@
 
 mod arena;
 mod arrival;
+pub mod congestion;
 mod deadline;
 mod departure;
 mod drop;
@@ -54,11 +55,13 @@ mod keyframe_cache;
 mod limit;
 mod loss;
 mod output;
+mod pace;
 mod peer;
 mod pinned;
 mod rate;
 mod receive_cap;
 mod reception;
+mod release;
 mod repair;
 mod retransmit;
 mod rewrite;
@@ -75,6 +78,7 @@ pub(crate) mod tests;
 mod timeline;
 mod timeout;
 mod track;
+mod transport;
 mod window;
 
 pub use departure::Departure;
@@ -124,6 +128,10 @@ pub struct Forwarder {
     /// Sinks that catch up with their sources, in the order in which they began.
     starting: Vec<SinkId>,
     starting_due: Option<Instant>,
+    /// Peers for whom something waits, by their keys.
+    pacing: Vec<u64>,
+    /// Peers that were sent something while their estimators had no timer.
+    unwatched: Vec<u64>,
     deadlines: Deadlines,
     outputs: Outputs,
     drops: DropCounters,
@@ -162,6 +170,8 @@ impl Forwarder {
             repairing: Vec::new(),
             starting: Vec::new(),
             starting_due: None,
+            pacing: Vec::new(),
+            unwatched: Vec::new(),
             deadlines: Deadlines::default(),
             outputs: Outputs::default(),
             drops: DropCounters::default(),
@@ -236,6 +246,9 @@ impl Forwarder {
     fn detach(&mut self, sink: SinkId) {
         let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
         let Some(connection) = outgoing.disconnect() else { return };
+        if let Some(peer) = self.peers.get_mut(outgoing.peer) {
+            peer.pacer.clear(sink);
+        }
         if let Some(source) = self.sources.get_mut(connection.source.number()) {
             source.sinks.retain(|kept| *kept != sink);
             if source.sinks.is_empty() {

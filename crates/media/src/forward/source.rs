@@ -382,7 +382,7 @@ impl Source {
         let frame = (codec.is_video() && !padding).then(|| {
             let id = self.parameters.extensions.id(Extension::DependencyDescriptor);
             let dependency = id.and_then(|id| header.extension(head, id));
-            self.describer.describe(codec, payload, dependency, header.marker)
+            self.describer.describe(codec, &header, payload, dependency)
         });
         if !padding && !self.ring.store(index, header, timestamp, frame, head, payload, now) {
             return Err(DropReason::TooLate);
@@ -421,8 +421,7 @@ impl Source {
             if frame.begins_keyframe {
                 self.keyframe.note_keyframe();
             }
-            let whole =
-                keyframes.note(index, timestamp, frame.begins_keyframe, header.marker, window, now);
+            let whole = keyframes.note(index, timestamp, frame.begins_keyframe, header.marker, window, now);
             if let Some((first, end, at)) = whole {
                 ring.pin(first, end, at);
             }

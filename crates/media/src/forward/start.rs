@@ -22,6 +22,9 @@ pub(super) const BURSTS_PACKETS_MAX: usize = 2_048;
 /// A source whose keyframes are not recognised (encrypted end to end, refreshed bit by bit) is forwarded as it
 /// is after this long.
 const WAIT_MAX: Duration = Duration::from_secs(3);
+/// A sink that has not caught up after this long has a path that is too slow for it to ever do so, and waits
+/// for the next keyframe.
+const CATCH_UP_MAX: Duration = Duration::from_secs(2);
 
 /// Where an outgoing stream stands.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +34,7 @@ pub(super) enum Phase {
     /// It takes nothing before a keyframe that begins at `earliest` or later.
     Waiting { earliest: ExtSeq, since: Option<Instant> },
     /// It takes what the ring holds from `next` on: up to `still.end`, or until it is live.
-    CatchingUp { next: ExtSeq, still: Option<Still>, due: Instant },
+    CatchingUp { next: ExtSeq, still: Option<Still>, since: Instant, due: Instant },
 }
 
 /// One picture to show while the stream waits for the next keyframe.
@@ -58,7 +61,7 @@ impl Source {
     /// How a sink begins with this source at `now`. Audio begins with what arrives next.
     pub(super) fn beginning(&self, now: Instant) -> Beginning {
         let next = self.next_index();
-        let catching_up = |next, still| Phase::CatchingUp { next, still, due: now };
+        let catching_up = |next, still| Phase::CatchingUp { next, still, since: now, due: now };
         if self.kind == MediaKind::Audio {
             return Beginning { phase: Phase::Live, first_in: next, live: None, ask: false };
         }
@@ -91,6 +94,11 @@ impl Sink {
         matches!(self.phase, Phase::Waiting { .. })
     }
 
+    /// Whether a packet comes too late for the rest of its replay.
+    pub(super) fn has_passed(&self, index: ExtSeq) -> bool {
+        matches!(self.phase, Phase::CatchingUp { next, .. } if index < next)
+    }
+
     /// When its next burst is due, while it catches up.
     pub(super) const fn burst_due(&self) -> Option<Instant> {
         match self.phase {
@@ -101,7 +109,9 @@ impl Sink {
 
     /// Lets the next burst wait its pause.
     pub(super) fn end_burst(&mut self, now: Instant) {
-        if let Phase::CatchingUp { due, .. } = &mut self.phase {
+        if let Phase::CatchingUp { due, .. } = &mut self.phase
+            && *due <= now
+        {
             *due = now + BURST_PAUSE;
         }
     }
@@ -119,10 +129,13 @@ impl Sink {
                         (None, Some(fresh)) if waited >= WAIT_MAX => fresh.index.max(*earliest),
                         _ => return None,
                     };
-                    self.phase = Phase::CatchingUp { next, still: None, due: now };
+                    self.phase = Phase::CatchingUp { next, still: None, since: now, due: now };
                     self.go_on_from(next);
                 }
-                Phase::CatchingUp { next, still, due } => {
+                Phase::CatchingUp { since, .. } if now.saturating_duration_since(*since) > CATCH_UP_MAX => {
+                    self.phase = Phase::Waiting { earliest: source.next_index(), since: None };
+                }
+                Phase::CatchingUp { next, still, due, .. } => {
                     let end = still.map_or_else(|| source.next_index(), |still| still.end);
                     while *next < end {
                         let index = *next;

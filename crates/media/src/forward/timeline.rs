@@ -43,9 +43,10 @@ impl Timeline {
 
     /// The timestamp that `timestamp` becomes for a packet handled at `now`.
     pub(super) fn map(&mut self, timestamp: RtpTime, clock: ClockRate, now: Instant) -> RtpTime {
-        if self.live.is_some_and(|live| {
-            timestamp.is_after(live) && timestamp.wrapping_since(live) > REPLAY_OVER
-        }) {
+        if self
+            .live
+            .is_some_and(|live| timestamp.is_after(live) && timestamp.wrapping_since(live) > REPLAY_OVER)
+        {
             self.live = None;
         }
         let timestamp = self.caught_up(timestamp);
@@ -129,7 +130,8 @@ mod tests {
         timeline.switch();
         let live = RtpTime::new(60_000);
         timeline.replay_until(live);
-        let frames: Vec<_> = (0..20).map(|frame| RtpTime::new(u32::MAX - 29_999).plus(frame * 3_000)).collect();
+        let frames: Vec<_> =
+            (0..20).map(|frame| RtpTime::new(u32::MAX - 29_999).plus(frame * 3_000)).collect();
         let mapped: Vec<_> = frames.iter().map(|frame| timeline.map(*frame, clock, now)).collect();
         assert!(mapped[0].is_after(before));
         assert!(mapped.windows(2).all(|pair| pair[1].is_after(pair[0])));

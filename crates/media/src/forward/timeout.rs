@@ -94,7 +94,9 @@ impl Forwarder {
         for report in peer.take_due(now) {
             self.outputs.report(peer.session, report);
         }
-        self.deadlines.set(Owner::Peer(key).number(), peer.poll_timeout());
+        peer.transport.handle_timeout(now);
+        peer.pacer.handle_timeout(now);
+        self.follow_path(key, now);
     }
 
     /// Looks whether a source still flows, and whether each of its sinks gets any of it: a publisher may

@@ -110,11 +110,14 @@ pub struct OfferOptions {
     pub audio: bool,
     /// A video m-line.
     pub video: bool,
+    /// How many encodings of its video the peer is asked to send (RFC 8853), up to
+    /// [`crate::forward::ENCODINGS_MAX`]; 0 and 1 ask for an ordinary stream. The peer may send fewer.
+    pub encodings: usize,
 }
 
 impl Default for OfferOptions {
     fn default() -> Self {
-        Self { audio: true, video: true }
+        Self { audio: true, video: true, encodings: 1 }
     }
 }
 

@@ -124,7 +124,7 @@ async fn an_endpoint_that_only_sends_offers_that_and_marks_its_packets() -> Resu
         ..EndpointOptions::default()
     };
     let endpoint = stage.pipeline.create_webrtc_endpoint(options).await?;
-    let offer = endpoint.generate_offer(OfferOptions { audio: false, video: true }).await?;
+    let offer = endpoint.generate_offer(OfferOptions { audio: false, ..OfferOptions::default() }).await?;
     assert!(offer.contains("a=sendonly") && !offer.contains("m=audio"), "{offer}");
     let watcher = PeerOptions { audio: Part::None, video: Part::None, ..seeded(43) };
     let peer = Peer::new(watcher).await?;

@@ -13,3 +13,4 @@ mod reports;
 mod stage;
 mod start;
 mod switch;
+mod transport;

@@ -48,7 +48,7 @@ fn a_sender_report_reaches_each_subscriber_on_its_own_clock() {
     let late = stage.received.last().expect("media flowed");
     assert_eq!(late.session, CAROL);
     let relation = late.header.timestamp;
-    assert_eq!(sender_reports(&mut stage, CAROL), [(NTP, relation, 2, 12)], "with the first packets");
+    assert_eq!(sender_reports(&mut stage, CAROL), [(NTP, relation, 1, 6)], "with the first packet");
     stage.send_all(track, &publisher.frame(1, false));
     let live = stage.received.last().expect("media flowed").header.timestamp;
     assert_eq!(live.wrapping_since(relation), FRAME_TICKS, "which is live's");

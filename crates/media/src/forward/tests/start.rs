@@ -69,7 +69,10 @@ impl Show {
     /// frame after the one that it is predicted from. Returns the payloads' numbers.
     fn decoded_by(&self, session: SessionId) -> Vec<u32> {
         let received = self.received_by(session);
-        assert!(received.windows(2).all(|pair| pair[1].index.follows(pair[0].index)), "no hole in the numbers");
+        assert!(
+            received.windows(2).all(|pair| pair[1].index.follows(pair[0].index)),
+            "no hole in the numbers"
+        );
         let numbers: Vec<_> = received.iter().map(|packet| packet.number(0).expect("media")).collect();
         assert!(numbers.first().is_some_and(|first| self.keyframes.contains(first)), "{numbers:?}");
         for pair in numbers.windows(2) {

@@ -219,5 +219,9 @@ fn a_subscriber_that_changes_its_source_sees_one_stream() {
     let after = stage.received.last().expect("media flowed").clone();
     assert_goes_on(&before, &after);
     let one_frame_earlier = RtpTime::new(after.header.timestamp.wire().wrapping_sub(FRAME_TICKS));
-    assert_eq!(mapped(&mut stage), [(NtpTime::new(5 << 32), one_frame_earlier)], "no still picture changes it");
+    assert_eq!(
+        mapped(&mut stage),
+        [(NtpTime::new(5 << 32), one_frame_earlier)],
+        "no still picture changes it"
+    );
 }
