@@ -112,7 +112,10 @@ fn run(decoder: &str, file: &[u8]) -> Result<Vec<Picture>> {
     for line in log.lines().filter(|line| line.starts_with(&format!("[{decoder} "))) {
         ensure!(!line.to_lowercase().contains("error"), "{decoder} complains: {line}");
     }
-    log.lines().filter(|line| line.contains("Parsed_showinfo") && line.contains(" checksum:")).map(picture).collect()
+    log.lines()
+        .filter(|line| line.contains("Parsed_showinfo") && line.contains(" checksum:"))
+        .map(picture)
+        .collect()
 }
 
 /// A picture's line of ffmpeg's filter `showinfo`.
@@ -121,7 +124,8 @@ fn picture(line: &str) -> Result<Picture> {
         let (_, rest) = line.split_once(name)?;
         rest.split_whitespace().next()
     };
-    let size = field(" s:").and_then(|size| size.split_once('x')).with_context(|| format!("no size: {line}"))?;
+    let size =
+        field(" s:").and_then(|size| size.split_once('x')).with_context(|| format!("no size: {line}"))?;
     let checksum = field(" checksum:").with_context(|| format!("no checksum: {line}"))?.to_owned();
     Ok(Picture { size: (size.0.parse()?, size.1.parse()?), checksum })
 }

@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, bail};
 use keel_media::codec::{Codec, CodecParameters, H264Profile};
 use keel_media::rtp::{
-    ClockRate, Direction, Extension, ExtensionId, ExtensionMap, Format, Mid, PayloadType, RtpHeader, RtpParameters,
-    Ssrc,
+    ClockRate, Direction, Extension, ExtensionId, ExtensionMap, Format, Mid, PayloadType, RtpHeader,
+    RtpParameters, Ssrc,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -76,7 +76,8 @@ impl Recording {
         let description: Description = serde_json::from_slice(&read("json")?)?;
         let packets = packets(&read("rtpdump")?).with_context(|| format!("{name} is no rtpdump"))?;
         let codec = description.codec()?;
-        let encodings = description.encodings.iter().map(RecordedEncoding::encoding).collect::<Result<_>>()?;
+        let encodings =
+            description.encodings.iter().map(RecordedEncoding::encoding).collect::<Result<_>>()?;
         Ok(Self { codec, parameters: description.parameters(codec)?, encodings, packets })
     }
 
@@ -134,7 +135,8 @@ impl Description {
     }
 
     fn parameters(&self, codec: Codec) -> Result<RtpParameters> {
-        let payload_type = |number| PayloadType::new(number).with_context(|| format!("payload type {number}"));
+        let payload_type =
+            |number| PayloadType::new(number).with_context(|| format!("payload type {number}"));
         let parameters = match codec {
             Codec::H264 => CodecParameters::H264 {
                 profile: H264Profile::ConstrainedBaseline,
