@@ -76,7 +76,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of its counters.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::UnknownProtocol,
         Self::TooLong,
         Self::UnknownAddress,
@@ -152,8 +152,14 @@ impl DropReason {
 }
 
 /// How often each [`DropReason`] occurred.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DropCounters([u64; DropReason::ALL.len()]);
+
+impl Default for DropCounters {
+    fn default() -> Self {
+        Self([0; DropReason::ALL.len()])
+    }
+}
 
 impl DropCounters {
     /// Counts one drop.
