@@ -121,9 +121,10 @@ struct Place {
 impl Place {
     fn of(path: &str) -> Self {
         let is_rust = path.ends_with(".rs");
-        let names_webrtc_rs = ["crates/media/src/session/", "crates/testkit/", "examples/"]
-            .iter()
-            .any(|part| path.starts_with(part));
+        let names_webrtc_rs =
+            ["crates/media/src/session/", "crates/load/src/peer/", "crates/testkit/", "examples/"]
+                .iter()
+                .any(|part| path.starts_with(part));
         Self {
             is_forward: is_rust && path.starts_with("crates/media/src/forward/"),
             explains_clocks: is_rust

@@ -4,6 +4,7 @@ use super::Forwarder;
 use super::layer::{LayerTarget, Layers, SPATIAL_MAX, SinkLayer, TEMPORAL_MAX, choose};
 use super::route::Route;
 use super::sink::{Connection, Sink};
+use super::start::Beginning;
 use super::switch::Awaited;
 use super::track::ENCODINGS_MAX;
 use crate::codec::Layer;
@@ -29,7 +30,8 @@ impl Forwarder {
         let (kind, simulcast) = (known.kind, known.sources.len() > 1);
         let flows = self.track_flows(track);
         self.leave_track(sink);
-        if kind == MediaKind::Audio || !flows || incompatible {
+        let shows = self.sinks.get(sink.number()).is_some_and(Sink::has_picture);
+        if kind == MediaKind::Audio || !flows || incompatible || !shows {
             self.leave_current(sink);
         }
         let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return false };
@@ -51,7 +53,7 @@ impl Forwarder {
             known.sinks.push(sink);
         }
         self.renew_allowance(track);
-        self.aim(sink, now);
+        self.aim_and_ask(sink, now);
         true
     }
 
@@ -61,7 +63,7 @@ impl Forwarder {
         self.leave_current(sink);
         if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
             outgoing.connection = None;
-            outgoing.forget_repairs();
+            outgoing.stop();
             outgoing.set_flowing(false, &mut self.outputs);
         }
     }
@@ -72,17 +74,18 @@ impl Forwarder {
     pub fn set_target(&mut self, sink: SinkId, target: LayerTarget, now: Instant) {
         if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
             outgoing.target = target;
-            self.aim(sink, now);
+            self.aim_and_ask(sink, now);
         }
     }
 
     /// Sends a sink nothing until [`Self::resume`], but repairs of what it had. Unknown sinks are ignored.
-    pub fn pause(&mut self, sink: SinkId, now: Instant) {
+    pub fn pause(&mut self, sink: SinkId) {
         if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
             outgoing.paused = true;
+            outgoing.freezes.stop();
             outgoing.set_flowing(false, &mut self.outputs);
+            self.leave_awaited(sink);
             self.leave_current(sink);
-            self.aim(sink, now);
         }
     }
 
@@ -91,7 +94,7 @@ impl Forwarder {
     pub fn resume(&mut self, sink: SinkId, now: Instant) {
         if let Some(outgoing) = self.sinks.get_mut(sink.number()).filter(|sink| sink.paused) {
             outgoing.paused = false;
-            self.aim(sink, now);
+            self.aim_and_ask(sink, now);
         }
     }
 
@@ -134,29 +137,60 @@ impl Forwarder {
         Some(Layer { spatial, temporal: sink.selector.temporal().min(top.temporal) })
     }
 
-    /// Finds the source that a sink should have and lets it wait for that one's switching point, if it is not
-    /// the present one.
-    pub(super) fn aim(&mut self, id: SinkId, now: Instant) {
-        let Some(sink) = self.sinks.get(id.number()) else { return };
-        let Some(track) = sink.track() else { return };
-        let wanted = if sink.paused { None } else { self.wanted_source(track, sink.target) };
-        let sources =
-            self.tracks.get(track.number()).map(|track| track.sources.as_slice()).unwrap_or_default();
-        let shows_same_track = sink.current.is_some_and(|current| sources.contains(&current));
-        let awaited = wanted.filter(|wanted| !sink.takes(*wanted));
-        if sink.awaited.map(|awaited| awaited.source) == awaited {
-            return;
+    /// Lets a sink whose transport has come up begin anew: what was sent before is gone. Video begins with a
+    /// keyframe, from the ring or asked for. Unknown sinks are ignored.
+    pub fn begin(&mut self, sink: SinkId, now: Instant) {
+        self.leave_awaited(sink);
+        self.leave_current(sink);
+        self.aim_and_ask(sink, now);
+    }
+
+    fn aim_and_ask(&mut self, sink: SinkId, now: Instant) {
+        if let Some(source) = self.aim(sink, now) {
+            self.wish_keyframe(source, now);
         }
+    }
+
+    /// Finds the source that a sink should have. One without a picture begins with it at once; another waits
+    /// for its keyframe, or begins with a replay where it leaves its track. Returns the source that is to be
+    /// asked for a keyframe, which a fan-out does too while anybody waits.
+    fn aim(&mut self, id: SinkId, now: Instant) -> Option<SourceId> {
+        let sink = self.sinks.get(id.number())?;
+        let track = sink.track()?;
+        let wanted = self.wanted_source(track, sink.target).filter(|_| !sink.paused)?;
+        if sink.takes(wanted) {
+            self.leave_awaited(id);
+            return None;
+        }
+        if sink.awaits(wanted) {
+            return None;
+        }
+        let sources = &self.tracks.get(track.number())?.sources;
+        let stays_on_track = sink.current.is_some_and(|current| sources.contains(&current));
+        let has_picture = sink.has_picture();
         self.leave_awaited(id);
-        let Some(source) = awaited else { return };
-        if let Some(sink) = self.sinks.get_mut(id.number()) {
-            sink.awaited = Some(Awaited::new(source, shows_same_track, now));
+        let source = self.sources.get_mut(wanted.number())?;
+        let beginning = source.beginning(now);
+        source.sinks.push(id);
+        if !has_picture || (beginning.is_replay() && !stays_on_track) {
+            self.leave_current(id);
+            self.sinks.get_mut(id.number())?.begin(wanted, beginning);
+            self.note_beginning(id, beginning, now);
+            return Some(wanted).filter(|_| beginning.ask);
         }
-        let Some(known) = self.sources.get_mut(source.number()) else { return };
-        known.sinks.push(id);
-        if known.kind == MediaKind::Video && known.flow.flowing {
-            known.keyframe.wish(now);
-            self.serve_source(source, now);
+        let (earliest, ask) = source.next_keyframe(now);
+        let until = (!stays_on_track).then(|| Awaited::patience(now));
+        let asks = ask && source.flow.flowing;
+        self.sinks.get_mut(id.number())?.awaited = Some(Awaited { source: wanted, earliest, until });
+        Some(wanted).filter(|_| asks)
+    }
+
+    /// After a sink has begun with a source: its bursts follow.
+    fn note_beginning(&mut self, sink: SinkId, beginning: Beginning, now: Instant) {
+        if beginning.is_burst() {
+            self.starting.retain(|starting| *starting != sink);
+            self.starting.push(sink);
+            self.starting_due = Some(now);
         }
     }
 
@@ -166,6 +200,7 @@ impl Forwarder {
         for place in 0..count {
             let sink = self.tracks.get(track.number()).and_then(|track| track.sinks.get(place)).copied();
             if let Some(sink) = sink {
+                // What is asked for here comes by itself mostly: encodings begin with a keyframe.
                 self.aim(sink, now);
             }
         }
@@ -177,7 +212,7 @@ impl Forwarder {
         for id in std::mem::take(&mut known.sinks) {
             let Some(sink) = self.sinks.get_mut(id.number()) else { continue };
             if sink.takes(source) {
-                sink.current = None;
+                sink.leave();
             }
             if sink.awaits(source) {
                 sink.awaited = None;
@@ -218,7 +253,11 @@ impl Forwarder {
     }
 
     fn leave_current(&mut self, id: SinkId) {
-        if let Some(current) = self.sinks.get_mut(id.number()).and_then(|sink| sink.current.take()) {
+        let Some(sink) = self.sinks.get_mut(id.number()) else { return };
+        if let Some(peer) = self.peers.get_mut(sink.peer) {
+            peer.pacer.clear(id);
+        }
+        if let Some(current) = sink.leave() {
             self.leave_source(current, id);
         }
     }

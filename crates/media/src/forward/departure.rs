@@ -75,6 +75,8 @@ impl Departure<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields {
     pub(super) marker: bool,
+    /// The payload ends with padding (RFC 3550 §5.1).
+    pub(super) padded: bool,
     pub(super) payload_type: PayloadType,
     pub(super) seq: SeqNo,
     pub(super) timestamp: RtpTime,
@@ -119,8 +121,9 @@ impl HeaderBuffer {
             .unwrap_or(0);
         let extended = if block > 0 { 0x10 } else { 0 };
         let marker = if fields.marker { 0x80 } else { 0 };
+        let padded = if fields.padded { 0x20 } else { 0 };
         // RFC 3550 §5.1: version 2; padding and contributing sources are not handed on.
-        self.bytes[0] = 0x80 | extended;
+        self.bytes[0] = 0x80 | padded | extended;
         self.bytes[1] = marker | fields.payload_type.wire();
         self.bytes[2..4].copy_from_slice(&fields.seq.wire().to_be_bytes());
         self.bytes[4..8].copy_from_slice(&fields.timestamp.wire().to_be_bytes());
@@ -228,6 +231,7 @@ mod tests {
     fn fields() -> Fields {
         Fields {
             marker: true,
+            padded: false,
             payload_type: pt(120),
             seq: SeqNo::new(0x1234),
             timestamp: RtpTime::new(99),

@@ -1,10 +1,13 @@
 //! After a batch: what arrived goes out to everyone connected.
 
+use super::Forwarder;
 use super::departure::Departure;
-use super::output::Outputs;
-use super::sink::{Release, Sink};
-use super::source::{Fresh, Source};
-use super::{DropCounters, DropReason, Forwarder};
+use super::release::Exit;
+use super::sink::Sink;
+use super::start::{BURSTS_PACKETS_MAX, Beginning};
+use super::timeout::Owner;
+use crate::id::SinkId;
+use crate::pipeline::MediaKind;
 use crate::rtp::AbsSendTime;
 use std::time::Instant;
 
@@ -12,98 +15,91 @@ impl Forwarder {
     /// Hands out all that arrived since the last call, subscriber by subscriber: all fresh packets of one
     /// sink follow one another, in the order of their arrival, so that a caller can send runs of equal
     /// sizes at once. Then the retransmissions that subscribers asked for. Sources come in the order in
-    /// which their packets arrived, sinks in the order in which they were connected; a sink that goes from
-    /// one source to another may have packets of both.
+    /// which their packets arrived, sinks in the order in which they were connected; before them come the
+    /// sinks that catch up with a source of which nothing new arrived. A sink that goes from one source to
+    /// another may have packets of both.
     ///
-    /// `send_time` goes into the packets of sinks that negotiated abs-send-time. Numbers are given here
-    /// and not on arrival: a pacer (issue 4) that holds packets back calls the same code at release.
+    /// Video and retransmissions for a peer whose path is nearly full wait for their turn and are handed out
+    /// by a later call: at the time of [`Self::poll_timeout`] at the latest. Numbers are given, and
+    /// `send_time` is written where abs-send-time was negotiated, when a packet is handed out.
     pub fn fan_out(&mut self, now: Instant, send_time: AbsSendTime, mut emit: impl FnMut(&Departure<'_>)) {
         let Self { sources, sinks, peers, outputs, drops, buffer, left, .. } = self;
-        for id in &self.fresh {
-            let Some(source) = sources.get(id.number()) else { continue };
-            for sink in &source.sinks {
-                let Some(sink) = sinks.get_mut(sink.number()) else { continue };
-                let Some(peer) = peers.get_mut(sink.peer) else { continue };
-                let mut release = Release { now, send_time, transport: &mut peer.transport, buffer };
-                let mut pass = |sink: &mut Sink, fresh: &Fresh| {
-                    pass(sink, fresh, source, &mut release, drops, outputs, &mut emit)
-                };
-                let mut media_left = false;
-                if sink.takes(*id) {
-                    for fresh in &source.fresh {
-                        media_left |= pass(sink, fresh);
-                    }
-                } else if sink.awaits(*id) {
-                    let Some(first) = sink.switching_point(source, now) else {
-                        refuse(sink, source, drops, outputs);
-                        continue;
-                    };
-                    left.extend(sink.switch(source, first, now).map(|old| (old, sink.id)));
-                    media_left |= pass(sink, first);
-                    // All that follows, also what came before: the first packet may be late or a repair.
-                    let end = source.next_index().since(first.index).max(1) as u64;
-                    for index in (1..end).map(|place| first.index.plus(place)) {
-                        if let Some(fresh) = source.replay(index, first) {
-                            media_left |= pass(sink, &fresh);
-                        }
-                    }
-                }
-                if media_left {
-                    sink.set_flowing(true, outputs);
-                    // One that was connected late learns the relation of clocks with its first packets.
-                    sink.catch_up_report(source.relation, now, outputs);
+        let mut exit = Exit { now, send_time, buffer, outputs, drops };
+        let mut budget = BURSTS_PACKETS_MAX;
+        // First, since those with fresh packets are served below, each sink once.
+        for id in &self.starting {
+            let Some(sink) = sinks.get_mut(id.number()) else { continue };
+            let Some(peer) = peers.get_mut(sink.peer) else { continue };
+            let origin = sink.source().and_then(|origin| sources.get(origin.number()));
+            if let Some(source) = origin.filter(|source| source.fresh.is_empty()) {
+                exit.catch_up(source, sink, peer, &mut budget, &mut emit);
+                if peer.transport.is_unwatched() {
+                    self.unwatched.push(sink.peer);
                 }
             }
         }
         for id in self.fresh.drain(..) {
-            if let Some(source) = sources.get_mut(id.number()) {
-                source.fresh.clear();
+            let Some(source) = sources.get_mut(id.number()) else { continue };
+            let mut waits = false;
+            for sink in &source.sinks {
+                let Some(sink) = sinks.get_mut(sink.number()) else { continue };
+                let Some(peer) = peers.get_mut(sink.peer) else { continue };
+                if sink.awaits(id) {
+                    let Some(first) = sink.switching_point(source, now) else {
+                        waits = true;
+                        continue;
+                    };
+                    peer.pacer.clear(sink.id);
+                    left.extend(sink.begin(id, Beginning::at(first, now)).map(|old| (old, sink.id)));
+                }
+                if !sink.takes(id) {
+                    continue;
+                }
+                if !sink.is_live() {
+                    exit.catch_up(source, sink, peer, &mut budget, &mut emit);
+                    waits |= sink.is_waiting();
+                    if sink.burst_due().is_some() && !self.starting.contains(&sink.id) {
+                        self.starting.push(sink.id);
+                    }
+                    if peer.transport.is_unwatched() {
+                        self.unwatched.push(sink.peer);
+                    }
+                    continue;
+                }
+                // Audio never waits: it is little, and a pause in it is heard.
+                if source.kind == MediaKind::Video && peer.pacer.holds_back() {
+                    exit.queue(id, &source.fresh, sink, &mut peer.pacer);
+                    peer.pacer.enlist(sink.peer, &mut self.pacing);
+                } else {
+                    exit.send(source, &source.fresh, sink, peer, &mut emit);
+                    if peer.transport.is_unwatched() {
+                        self.unwatched.push(sink.peer);
+                    }
+                }
+            }
+            source.fresh.clear();
+            if waits && source.keyframes.begin(now).is_none() {
+                source.keyframe.wish(now);
+                self.deadlines.set(Owner::Source(id.number()).number(), source.poll_timeout());
             }
         }
         for sink in self.repairing.drain(..) {
             let Some(sink) = sinks.get_mut(sink.number()) else { continue };
             let Some(peer) = peers.get_mut(sink.peer) else { continue };
-            let mut release = Release { now, send_time, transport: &mut peer.transport, buffer };
-            while let Some(out) = sink.take_wanted() {
-                let origin = sink.origin(out).map(|(stretch, ..)| stretch.source);
-                let Some(source) = origin.and_then(|origin| sources.get(origin.number())) else { continue };
-                sink.retransmit(out, &source.ring, &mut release, &mut emit);
+            if peer.pacer.holds_back() {
+                peer.pacer.enlist(sink.peer, &mut self.pacing);
+                continue;
             }
+            while exit.repair(sources, sink, peer, &mut emit) {}
         }
         while let Some((old, sink)) = self.left.pop() {
             self.leave_source(old, sink);
         }
-    }
-}
-
-/// Plans one number of a source for one sink and lets it leave; says whether media left.
-fn pass(
-    sink: &mut Sink,
-    fresh: &Fresh,
-    source: &Source,
-    release: &mut Release<'_>,
-    drops: &mut DropCounters,
-    outputs: &mut Outputs,
-    emit: &mut impl FnMut(&Departure<'_>),
-) -> bool {
-    match sink.plan(fresh, &source.ring, release.now) {
-        Ok(Some(planned)) => sink.depart(planned, &source.ring, release, emit),
-        Ok(None) => false,
-        Err(reason) => {
-            drops.count(reason);
-            if reason == DropReason::NoCommonCodec {
-                sink.tell_no_common_codec(outputs);
-            }
-            false
-        }
-    }
-}
-
-/// Counts and tells what keeps a sink from ever going to a source.
-fn refuse(sink: &mut Sink, source: &Source, drops: &mut DropCounters, outputs: &mut Outputs) {
-    let lacking = source.fresh.iter().filter(|fresh| sink.lacks_codec_of(fresh, source)).count();
-    if lacking > 0 {
-        drops.add(DropReason::NoCommonCodec, lacking as u64);
-        sink.tell_no_common_codec(outputs);
+        let Self { sinks, .. } = self;
+        let burst_due = |id: &SinkId| sinks.get(id.number()).and_then(Sink::burst_due);
+        self.starting.retain(|id| burst_due(id).is_some());
+        self.starting_due = self.starting.iter().filter_map(burst_due).min();
+        self.release_all(now, send_time, &mut emit);
+        self.watch_all();
     }
 }

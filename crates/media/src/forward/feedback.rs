@@ -1,10 +1,10 @@
 //! What peers report and ask for.
 
-use super::sink::SinkCounters;
-use super::{DropReason, Forwarder};
+use super::sink::{Sink, SinkCounters};
+use super::Forwarder;
 use crate::id::{SessionId, SinkId, SourceId};
 use crate::pipeline::MediaKind;
-use crate::rtp::rtcp::{Feedback, ReceptionReport};
+use crate::rtp::rtcp::{Feedback, ReceptionReport, TransportFeedback};
 use crate::rtp::{NtpTime, RtpTime, SeqNo, Ssrc};
 use std::time::Instant;
 
@@ -25,7 +25,8 @@ impl Forwarder {
                 self.handle_keyframe_request(session, *media_ssrc, |counters| &mut counters.fir, now);
             }
             Feedback::Bye { ssrcs } => self.handle_bye(session, ssrcs),
-            Feedback::Remb { bitrate } => self.handle_remb(session, *bitrate),
+            Feedback::TransportFeedback(feedback) => self.handle_transport_feedback(session, feedback, now),
+            Feedback::Remb { bitrate } => self.handle_remb(session, *bitrate, now),
         }
     }
 
@@ -37,15 +38,16 @@ impl Forwarder {
         sources.iter().any(|id| self.sources.get(id.number()).is_some_and(|source| source.flow.flowing))
     }
 
-    /// Asks for a keyframe on behalf of a video sink whose transport has come up: the one that was asked
-    /// for when it was connected may be gone by. Others and unknown ones are ignored.
-    pub fn request_keyframe(&mut self, sink: SinkId, now: Instant) {
-        let Some(sink) = self.sinks.get(sink.number()) else { return };
-        let awaited = sink.awaited.map(|awaited| awaited.source);
-        let Some(id) = sink.current.or(awaited) else { return };
-        if let Some(source) =
-            self.sources.get_mut(id.number()).filter(|source| source.kind == MediaKind::Video)
-        {
+    /// Asks for a keyframe on behalf of a video sink.
+    pub(super) fn request_keyframe(&mut self, sink: SinkId, now: Instant) {
+        let video = self.sinks.get(sink.number()).filter(|sink| sink.config.kind == MediaKind::Video);
+        if let Some(source) = video.and_then(Sink::source) {
+            self.wish_keyframe(source, now);
+        }
+    }
+
+    pub(super) fn wish_keyframe(&mut self, id: SourceId, now: Instant) {
+        if let Some(source) = self.sources.get_mut(id.number()) {
             source.keyframe.wish(now);
             self.serve_source(id, now);
         }
@@ -85,9 +87,19 @@ impl Forwarder {
         let Some(sink) = self.sinks.get_mut(sink.number()) else { return };
         sink.counters.reported = Some(*report);
         sink.round_trip.note_report(report, now);
-        if let (Some(measured), Some(peer)) = (sink.round_trip.measured(), self.peers.get_mut(sink.peer)) {
-            peer.round_trip = Some(measured);
-        }
+        let measured = sink.round_trip.measured();
+        let Some(peer) = self.peers.get_mut(sink.peer) else { return };
+        peer.round_trip = measured.or(peer.round_trip);
+        peer.transport.handle_reception(report.fraction_lost, measured, now);
+        let key = sink.peer;
+        self.follow_path(key, now);
+    }
+
+    fn handle_transport_feedback(&mut self, session: SessionId, feedback: &TransportFeedback, now: Instant) {
+        let Some(key) = self.peers_by_session.get(&session).copied() else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.transport.handle_feedback(feedback, now);
+        self.follow_path(key, now);
     }
 
     /// Queues what the ring still has for the next fan-out.
@@ -95,14 +107,7 @@ impl Forwarder {
         let Some(id) = self.sink_by_ssrc(session, media_ssrc) else { return };
         let Some(sink) = self.sinks.get_mut(id.number()) else { return };
         for seq in lost {
-            sink.counters.nacked += 1;
-            let out = sink.extend(*seq);
-            let origin = out.and_then(|out| Some((out, sink.origin(out)?.0.source)));
-            let source = origin.and_then(|(out, source)| Some((out, self.sources.get(source.number())?)));
-            let answer = match source {
-                Some((out, source)) => sink.handle_nack(out, &source.ring, now),
-                None => Err(DropReason::RepairMissing),
-            };
+            let answer = sink.handle_nack(*seq, &self.sources, now);
             match answer {
                 Ok(true) if !self.repairing.contains(&id) => self.repairing.push(id),
                 Ok(_) => {}
@@ -121,7 +126,13 @@ impl Forwarder {
         let Some(id) = self.sink_by_ssrc(session, media_ssrc) else { return };
         let Some(sink) = self.sinks.get_mut(id.number()) else { return };
         *counter(&mut sink.counters) += 1;
-        self.request_keyframe(id, now);
+        // What was asked for before the last keyframe can have arrived is answered by that.
+        let is_served = sink
+            .newest_keyframe
+            .is_some_and(|left| now.saturating_duration_since(left) < sink.round_trip.estimate());
+        if !is_served {
+            self.request_keyframe(id, now);
+        }
     }
 
     /// The publisher ended a stream: nobody needs to wait two seconds to know.

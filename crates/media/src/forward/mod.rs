@@ -45,21 +45,27 @@
 mod aim;
 mod arena;
 mod arrival;
+pub mod congestion;
 mod deadline;
 mod departure;
 mod drop;
 mod fan_out;
 mod feedback;
+mod freeze;
 mod keyframe;
+mod keyframe_cache;
 mod layer;
 mod limit;
 mod loss;
 mod meter;
 mod output;
+mod pace;
 mod peer;
+mod pinned;
 mod rate;
 mod receive_cap;
 mod reception;
+mod release;
 mod repair;
 mod retransmit;
 mod rewrite;
@@ -69,6 +75,8 @@ mod seed;
 mod select;
 mod sink;
 mod source;
+mod speaker;
+mod start;
 mod stats;
 mod stretch;
 mod switch;
@@ -84,6 +92,7 @@ pub use departure::Departure;
 pub use drop::{DropCounters, DropReason};
 pub use layer::{LayerTarget, Layers, SPATIAL_MAX, SinkLayer, TEMPORAL_MAX};
 pub use output::Output;
+pub use speaker::{Loudness, SpeakerChange, SpeakerWatch};
 pub use track::{ENCODINGS_MAX, TrackConfig};
 
 use crate::id::{SessionId, SinkId, SourceId};
@@ -97,6 +106,7 @@ use peer::Peer;
 use seed::Seed;
 use sink::Sink;
 use source::Source;
+use stats::Totals;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -125,9 +135,18 @@ pub struct Forwarder {
     repairing: Vec<SinkId>,
     /// Sinks that changed their source during a fan-out, and the one that each left.
     left: Vec<(SourceId, SinkId)>,
+    /// Sinks that catch up with their sources, in the order in which they began.
+    starting: Vec<SinkId>,
+    starting_due: Option<Instant>,
+    /// Peers for whom something waits, by their keys.
+    pacing: Vec<u64>,
+    /// Peers that were sent something while their estimators had no timer.
+    unwatched: Vec<u64>,
     deadlines: Deadlines,
     outputs: Outputs,
     drops: DropCounters,
+    /// What streams that are gone have counted.
+    retired: Totals,
     buffer: HeaderBuffer,
 }
 
@@ -162,9 +181,14 @@ impl Forwarder {
             fresh: Vec::new(),
             repairing: Vec::new(),
             left: Vec::new(),
+            starting: Vec::new(),
+            starting_due: None,
+            pacing: Vec::new(),
+            unwatched: Vec::new(),
             deadlines: Deadlines::default(),
             outputs: Outputs::default(),
             drops: DropCounters::default(),
+            retired: Totals::default(),
             buffer: HeaderBuffer::new(),
         }
     }
@@ -183,9 +207,9 @@ impl Forwarder {
     /// Removes an outgoing stream. Unknown ones are ignored.
     pub fn remove_sink(&mut self, sink: SinkId) {
         self.disconnect(sink);
-        if let Some(removed) = self.sinks.remove(sink.number())
-            && let Some(peer) = self.peers.get_mut(removed.peer)
-        {
+        let Some(removed) = self.sinks.remove(sink.number()) else { return };
+        self.retired.outgoing.add(&removed.totals());
+        if let Some(peer) = self.peers.get_mut(removed.peer) {
             peer.sinks.retain(|kept| *kept != sink);
             self.release_peer(removed.peer);
         }
@@ -261,13 +285,9 @@ impl Forwarder {
         }
         let (track, began) = (source.track, taken.is_ok() && source.note_flow(now, &mut self.seed));
         self.deadlines.set(Owner::Source(id.number()).number(), source.poll_timeout());
-        let greeted = began || source.waking;
         if began {
             self.tell_flow(track);
             self.begin_looking(track, now);
-        }
-        if greeted {
-            self.greet(id, now);
         }
         taken
     }

@@ -1,6 +1,7 @@
 //! What concerns all streams of one session together: who they are, and the feedback on its transport.
 
 use super::arrival::ArrivalLog;
+use super::pace::Pacer;
 use super::receive_cap::ReceiveCap;
 use super::round_trip;
 use super::transport::Transport;
@@ -21,6 +22,8 @@ pub(super) struct Peer {
     pub(super) round_trip: Option<Duration>,
     /// What is sent to it.
     pub(super) transport: Transport,
+    /// What waits to be sent to it.
+    pub(super) pacer: Pacer,
     arrivals: Option<ArrivalLog>,
     pub(super) cap: ReceiveCap,
     /// The stream that arrived last; feedback names one although it concerns all.
@@ -36,6 +39,7 @@ impl Peer {
             sinks: Vec::new(),
             round_trip: None,
             transport: Transport::default(),
+            pacer: Pacer::default(),
             arrivals: None,
             cap: ReceiveCap::default(),
             media_ssrc: Ssrc::new(0),
@@ -84,7 +88,9 @@ impl Peer {
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let arrivals = self.arrivals.as_ref().and_then(ArrivalLog::poll_timeout);
-        arrivals.into_iter().chain(self.cap.poll_timeout()).min()
+        let due =
+            [arrivals, self.cap.poll_timeout(), self.transport.poll_timeout(), self.pacer.poll_timeout()];
+        due.into_iter().flatten().min()
     }
 
     /// The round trip to this peer, or an assumption.

@@ -68,14 +68,37 @@ impl Rewriter {
     }
 
     /// Continues with another source: its number `first_in` becomes the one after the newest so far.
-    pub(super) fn switch(&mut self, first_in: ExtSeq, shift: PictureShift) {
+    pub(super) fn switch(&mut self, first_in: ExtSeq) {
         let first_out = self.next_out();
         let last = self.last();
         if last.first_in == self.next {
             self.segments.pop_back();
         }
-        self.push(Segment { first_in, first_out, shift, origin: last.origin.wrapping_add(1) });
+        let origin = last.origin.wrapping_add(1);
+        self.push(Segment { first_in, first_out, shift: PictureShift::default(), origin });
         self.next = first_in;
+    }
+
+    /// Goes on with `first_in`, which is not before what was mapped or withheld: what lies between has no
+    /// numbers and never gets any.
+    pub(super) fn skip_to(&mut self, first_in: ExtSeq) {
+        if first_in <= self.next {
+            return;
+        }
+        let first_out = self.next_out();
+        let last = self.last();
+        if last.first_in == self.next {
+            self.segments.pop_back();
+        }
+        self.push(Segment { first_in, first_out, ..last });
+        self.next = first_in;
+    }
+
+    /// Says what is added to the numbers of pictures, before the first packet of a source is mapped.
+    pub(super) fn set_shift(&mut self, shift: PictureShift) {
+        if let Some(last) = self.segments.back_mut() {
+            last.shift = shift;
+        }
     }
 
     /// The outgoing number of a packet and the shift of its picture's; `None` when it is too old to tell,
@@ -275,11 +298,26 @@ mod tests {
         let mut rewriter = Rewriter::new(seq(10), seq(1));
         rewriter.map(seq(10));
         rewriter.withhold(seq(11), 0);
-        rewriter.switch(seq(500_000), PictureShift::default());
+        rewriter.switch(seq(500_000));
         assert_eq!(number(rewriter.map(seq(500_000))), Some(seq(2)));
         assert_eq!(number(rewriter.source_index(seq(1))), Some(seq(10)), "repairs reach across the switch");
         assert_eq!(number(rewriter.source_index(seq(2))), Some(seq(500_000)));
         assert_eq!(number(rewriter.map(seq(12))), None, "a number of the old source has no place any more");
+    }
+
+    #[test]
+    fn what_is_skipped_has_no_numbers_whether_it_came_or_not() {
+        let mut rewriter = Rewriter::new(seq(10), seq(1));
+        rewriter.map(seq(10));
+        rewriter.withhold(seq(11), 0);
+        rewriter.skip_to(seq(20));
+        rewriter.skip_to(seq(20));
+        assert_eq!(number(rewriter.map(seq(20))), Some(seq(2)));
+        assert_eq!(number(rewriter.map(seq(15))), None, "late, and never wanted");
+        assert_eq!(number(rewriter.source_index(seq(2))), Some(seq(20)));
+        assert_eq!(number(rewriter.source_index(seq(1))), Some(seq(10)));
+        rewriter.skip_to(seq(5));
+        assert_eq!(number(rewriter.map(seq(21))), Some(seq(3)), "it never goes back");
     }
 
     #[test]

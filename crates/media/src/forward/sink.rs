@@ -1,6 +1,8 @@
-//! One outgoing stream: one continuous stream to its subscriber, whatever sources it is connected to.
+//! One outgoing stream: what one subscriber receives of one kind.
 
+use super::arena::Arena;
 use super::departure::{Departure, Extensions, Fields, HeaderBuffer};
+use super::freeze::FreezeMeter;
 use super::layer::LayerTarget;
 use super::rate::RateMeter;
 use super::repair::{RepairRing, Stored};
@@ -10,20 +12,31 @@ use super::round_trip::RoundTrip;
 use super::route::Route;
 use super::seed::Seed;
 use super::select::{Selector, Verdict};
-use super::source::{Fresh, FreshPayload, Relation};
+use super::source::{Fresh, FreshPayload, Relation, Source};
+use super::start::Phase;
 use super::stretch::{Stretch, Stretches};
-use super::switch::Awaited;
+use super::switch::{Awaited, Opening};
 use super::timeline::Timeline;
 use super::transport::Transport;
 use super::{DropReason, SinkConfig};
 use crate::codec::FrameInfo;
 use crate::id::{SinkId, SourceId, TrackId};
+use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{ReceptionReport, Report};
 use crate::rtp::{
     AbsSendTime, Bitrate, BitrateLimits, ClockRate, ExtSeq, ExtensionId, PayloadType, RtpTime, SeqNo,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// How many of the last packets take turns as fillers of probes.
+const FILL_FROM_MAX: u64 = 16;
+/// RFC 3550 §5.1: the last byte counts them all.
+static PADDING: [u8; 255] = {
+    let mut padding = [0; 255];
+    padding[254] = 255;
+    padding
+};
 
 /// One outgoing stream.
 #[derive(Debug)]
@@ -36,6 +49,8 @@ pub(super) struct Sink {
     /// The source that it takes packets of, and the one that it goes to at its next switching point.
     pub(super) current: Option<SourceId>,
     pub(super) awaited: Option<Awaited>,
+    /// Nothing of the present source has left yet.
+    pub(super) opening: Option<Opening>,
     pub(super) target: LayerTarget,
     pub(super) paused: bool,
     pub(super) flowing: bool,
@@ -43,6 +58,7 @@ pub(super) struct Sink {
     pub(super) round_trip: RoundTrip,
     pub(super) counters: SinkCounters,
     pub(super) rate: RateMeter,
+    pub(super) freezes: FreezeMeter,
     pub(super) limits: BitrateLimits,
     /// What the subscriber's connection carries by its own estimate, all streams together.
     pub(super) remb: Option<Bitrate>,
@@ -56,6 +72,16 @@ pub(super) struct Sink {
     pub(super) pictures: Pictures,
     /// The relation of clocks that the subscriber was told last.
     pub(super) told: Option<Relation>,
+    pub(super) phase: Phase,
+    /// When a keyframe began to leave last.
+    pub(super) newest_keyframe: Option<Instant>,
+    /// Packets were dropped that its decoder needs: nothing is of use to it before a keyframe.
+    pub(super) awaits_keyframe: bool,
+    /// Of the frame that left last, more is to come.
+    pub(super) in_frame: bool,
+    /// How far back the last filler of a probe was taken from, in packets.
+    filled_from: u64,
+    newest_timestamp: RtpTime,
     /// Where its packets carry transport-wide numbers, the extension's id.
     transport_number_id: Option<ExtensionId>,
     clock: Option<ClockRate>,
@@ -87,6 +113,8 @@ pub(super) enum Numbers {
 pub(super) struct SinkCounters {
     pub(super) packets: u64,
     pub(super) bytes: u64,
+    /// Of video: pictures whose last packet left.
+    pub(super) frames: u64,
     pub(super) nacked: u64,
     pub(super) retransmitted: u64,
     pub(super) pli: u64,
@@ -100,8 +128,8 @@ pub(super) struct Planned {
     pub(super) out: ExtSeq,
     pub(super) payload_type: PayloadType,
     pub(super) timestamp: RtpTime,
-    /// In whose ring it lies, and where; `None` for an empty packet that fills a number.
-    pub(super) stored: Option<(SourceId, ExtSeq)>,
+    /// Its place in the source's ring; `None` for an empty packet that fills a number.
+    pub(super) stored: Option<ExtSeq>,
     /// What is added to the numbers of its picture.
     pub(super) shift: PictureShift,
 }
@@ -130,6 +158,7 @@ impl Sink {
             connection: None,
             current: None,
             awaited: None,
+            opening: None,
             target: LayerTarget::BEST,
             paused: false,
             flowing: false,
@@ -137,15 +166,22 @@ impl Sink {
             round_trip: RoundTrip::default(),
             counters: SinkCounters::default(),
             rate: RateMeter::default(),
+            freezes: FreezeMeter::default(),
             limits: BitrateLimits::default(),
             remb: None,
             selector: Selector::new(LayerTarget::BEST),
             off_since: None,
-            numbers: Numbers::Unused { first },
-            timeline,
             stretches: Stretches::default(),
             pictures: Pictures::default(),
             told: None,
+            phase: Phase::Live,
+            newest_keyframe: None,
+            awaits_keyframe: false,
+            in_frame: false,
+            filled_from: 0,
+            newest_timestamp: RtpTime::new(0),
+            numbers: Numbers::Unused { first },
+            timeline,
             clock: None,
             retransmitter,
         }
@@ -156,8 +192,14 @@ impl Sink {
         self.connection.as_ref().map(|connection| connection.track)
     }
 
-    /// Forgets what was asked for again: nothing more is sent.
-    pub(super) fn forget_repairs(&mut self) {
+    /// The source it takes packets of.
+    pub(super) const fn source(&self) -> Option<SourceId> {
+        self.current
+    }
+
+    /// Drops its source and what waits to be repaired.
+    pub(super) fn stop(&mut self) {
+        self.freezes.stop();
         if let Some(retransmitter) = &mut self.retransmitter {
             retransmitter.clear();
         }
@@ -196,7 +238,7 @@ impl Sink {
                     // From before the switch: neither missed nor wanted.
                     let Some((out, shift)) = rewriter.map(fresh.index) else { return Ok(None) };
                     self.clock = Some(fresh.clock);
-                    (format.payload_type, stored.timestamp, out, shift, Some((stretch.source, fresh.index)))
+                    (format.payload_type, stored.timestamp, out, shift, Some(fresh.index))
                 }
             }
             FreshPayload::Padding { payload_type, timestamp } => {
@@ -213,17 +255,26 @@ impl Sink {
         Ok(Some(Planned { out, payload_type, timestamp, stored, shift }))
     }
 
-    /// Takes a subscriber's request for a packet of the source and number that [`Self::origin`] says.
-    /// `Ok(true)` when it will be served at the next fan-out, `Ok(false)` when it has been served within this
-    /// round trip.
+    /// Takes one number of the source out of the stream: the subscriber's numbers close over it.
+    pub(super) fn leave_out(&mut self, fresh: &Fresh) {
+        if let Numbers::Used(rewriter) = &mut self.numbers {
+            rewriter.withhold(fresh.index, 0);
+        }
+    }
+
+    /// Takes a subscriber's request for a packet. `Ok(true)` when it will be served at the next fan-out,
+    /// `Ok(false)` when it has been served within this round trip.
     pub(super) fn handle_nack(
         &mut self,
-        out: ExtSeq,
-        ring: &RepairRing,
+        lost: SeqNo,
+        sources: &Arena<Source>,
         now: Instant,
     ) -> Result<bool, DropReason> {
+        self.counters.nacked += 1;
+        let Numbers::Used(rewriter) = &self.numbers else { return Err(DropReason::RepairMissing) };
+        let out = lost.extend(rewriter.next_out());
         let found = self.origin(out).and_then(|(stretch, index, _)| {
-            let stored = ring.find_young(index, now)?;
+            let stored = sources.get(stretch.source.number())?.ring.find_young(index, now)?;
             stretch.route.format(stored.header.payload_type)?.rtx
         });
         let (Some(_), Some(retransmitter)) = (found, &mut self.retransmitter) else {
@@ -232,58 +283,95 @@ impl Sink {
         retransmitter.want(out, self.round_trip.estimate(), now)
     }
 
-    /// The number that a subscriber means.
-    pub(super) fn extend(&self, seq: SeqNo) -> Option<ExtSeq> {
-        match &self.numbers {
-            Numbers::Used(rewriter) => Some(seq.extend(rewriter.next_out())),
-            Numbers::Unused { .. } => None,
-        }
-    }
-
     /// Where a packet that left came from: its part of the stream, the source's number, and what was added to
     /// the numbers of its picture. `None` when it is too old to tell, or never left.
-    pub(super) fn origin(&self, out: ExtSeq) -> Option<(&Stretch, ExtSeq, PictureShift)> {
+    fn origin(&self, out: ExtSeq) -> Option<(&Stretch, ExtSeq, PictureShift)> {
         let Numbers::Used(rewriter) = &self.numbers else { return None };
         let (index, shift) = rewriter.source_index(out)?;
         self.connection.as_ref()?;
         Some((self.stretches.of(out)?, index, shift))
     }
 
-    /// The next packet that was asked for again.
-    pub(super) fn take_wanted(&mut self) -> Option<ExtSeq> {
-        self.retransmitter.as_mut()?.take()
-    }
-
-    /// Sends a packet again that has left as `out`.
+    /// Takes the next retransmission that was asked for and sends it, if it is still to be had. Says whether
+    /// one was asked for.
     pub(super) fn retransmit(
         &mut self,
-        out: ExtSeq,
-        ring: &RepairRing,
+        sources: &Arena<Source>,
         release: &mut Release<'_>,
         emit: &mut impl FnMut(&Departure<'_>),
-    ) {
-        // It may have left the ring meanwhile.
-        let Some((stretch, index, shift)) = self.origin(out) else { return };
-        let Some(stored) = ring.find(index) else { return };
-        let format = stretch.route.format(stored.header.payload_type);
-        let Some((format, payload_type)) = format.and_then(|format| Some((format, format.rtx?))) else {
-            return;
+    ) -> bool {
+        let Some(wanted) = self.retransmitter.as_mut().and_then(Retransmitter::take) else { return false };
+        if self.send_again(wanted, sources, release, emit) {
+            self.counters.retransmitted += 1;
+        }
+        true
+    }
+
+    /// Whether retransmissions were asked for.
+    pub(super) fn has_repairs(&self) -> bool {
+        self.retransmitter.as_ref().is_some_and(Retransmitter::has_waiting)
+    }
+
+    /// Sends something for a probe to be long enough: one of the last packets again, which repairs what the
+    /// path may have lost, or padding where there is none. Never on the media's own SSRC, whose numbers would
+    /// get holes. Says whether it could.
+    pub(super) fn fill(
+        &mut self,
+        sources: &Arena<Source>,
+        release: &mut Release<'_>,
+        emit: &mut impl FnMut(&Departure<'_>),
+    ) -> bool {
+        self.filled_from = self.filled_from % FILL_FROM_MAX + 1;
+        let recent = match &self.numbers {
+            Numbers::Used(rewriter) => Some(rewriter.next_out().value().saturating_sub(self.filled_from)),
+            Numbers::Unused { .. } => None,
         };
-        let (marker, timestamp) = (ends_picture(&stored, stretch), stretch.timestamp(stored.timestamp));
+        if let Some(out) = recent.map(ExtSeq::new)
+            && self.send_again(out, sources, release, emit)
+        {
+            return true;
+        }
+        self.pad(release, emit)
+    }
+
+    /// Sends a packet again on the retransmission stream, with all that it had; says whether it could.
+    fn send_again(
+        &mut self,
+        out: ExtSeq,
+        sources: &Arena<Source>,
+        release: &mut Release<'_>,
+        emit: &mut impl FnMut(&Departure<'_>),
+    ) -> bool {
+        let Some((stretch, index, shift)) = self.origin(out) else { return false };
+        // It may have left the ring.
+        let source = sources.get(stretch.source.number());
+        let Some(stored) = source.and_then(|source| source.ring.find_young(index, release.now)) else {
+            return false;
+        };
+        let Some(format) = stretch.route.format(stored.header.payload_type) else { return false };
+        let Some(payload_type) = format.rtx else { return false };
+        let is_present = self.stretches.newest().is_some_and(|newest| newest.from == stretch.from);
+        // The timeline forgets a replay in time; a part of the stream that is over has no more packets.
+        let timestamp = match self.timeline.mapped_again(stored.timestamp).filter(|_| is_present) {
+            Some(timestamp) => timestamp,
+            None => stretch.origin.map(stored.timestamp),
+        };
+        let marker = ends_picture(&stored, stretch);
         let pictures = shifted(&stored, shift);
         let route = stretch.route.clone();
-        let Some(retransmitter) = &mut self.retransmitter else { return };
+        let Some(retransmitter) = &mut self.retransmitter else { return false };
         let (ssrc, rtx_index) = retransmitter.number();
         // RFC 4588 §4: own SSRC and sequence numbers; timestamp and marker are the original's.
-        let fields = Fields { marker, payload_type, seq: rtx_index.seq(), timestamp, ssrc };
+        let fields = Fields { marker, padded: false, payload_type, seq: rtx_index.seq(), timestamp, ssrc };
+        let id = self.transport_number_id;
         let extensions = Extensions {
             sink: &self.config.parameters,
             send_time: release.send_time,
-            transport_number: self.transport_number_id.map(|id| (id, release.transport.next_number())),
+            transport_number: id.map(|id| (id, release.transport.next_number())),
             forwarded: Some((&route, stored)),
             frame_number: pictures.and_then(|pictures| pictures.frame_number),
         };
-        emit(&Departure {
+        let departure = Departure {
             session: self.config.session,
             sink: self.id,
             ssrc,
@@ -292,8 +380,42 @@ impl Sink {
             header: release.buffer.write(fields, &extensions),
             payload: stored.payload(),
             numbers: pictures.and_then(|pictures| Some((format.codec, pictures.numbers?))),
-        });
-        self.counters.retransmitted += 1;
+        };
+        release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
+        emit(&departure);
+        true
+    }
+
+    /// Sends padding on the retransmission stream (RFC 4588 §4); says whether there is one.
+    fn pad(&mut self, release: &mut Release<'_>, emit: &mut impl FnMut(&Departure<'_>)) -> bool {
+        let payload_type = self.config.parameters.formats.iter().find_map(|format| format.rtx);
+        let (Some(payload_type), Some(retransmitter)) = (payload_type, &mut self.retransmitter) else {
+            return false;
+        };
+        let (ssrc, index) = retransmitter.number();
+        let (seq, timestamp) = (index.seq(), self.newest_timestamp);
+        let fields = Fields { marker: false, padded: true, payload_type, seq, timestamp, ssrc };
+        let id = self.transport_number_id;
+        let extensions = Extensions {
+            sink: &self.config.parameters,
+            send_time: release.send_time,
+            transport_number: id.map(|id| (id, release.transport.next_number())),
+            forwarded: None,
+            frame_number: None,
+        };
+        let departure = Departure {
+            session: self.config.session,
+            sink: self.id,
+            ssrc,
+            index,
+            original: None,
+            header: release.buffer.write(fields, &extensions),
+            payload: &PADDING,
+            numbers: None,
+        };
+        release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
+        emit(&departure);
+        true
     }
 
     /// The sender report that carries the publisher's relation over to this sink; `None` before its
@@ -322,9 +444,8 @@ impl Sink {
         jitter.zip(self.clock).map_or(Duration::ZERO, |(ticks, clock)| clock.duration(ticks))
     }
 
-    /// Writes a planned packet and hands it out; says whether it carried media. `ring` is that of the source
-    /// it was planned of. One that has left it meanwhile leaves as an empty packet: its number is the
-    /// subscriber's already.
+    /// Writes a planned packet and hands it out; says whether it carried media. One that has left the ring
+    /// meanwhile leaves as an empty packet: its number is the subscriber's already.
     pub(super) fn depart(
         &mut self,
         planned: Planned,
@@ -333,16 +454,23 @@ impl Sink {
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
         let Planned { out, payload_type, timestamp, stored, shift } = planned;
-        let stretch = self.stretches.of(out);
-        let stored = stored.and_then(|(_, index)| ring.find(index));
-        let forwarded = stretch.zip(stored);
+        if let Some(index) = stored.filter(|_| self.freezes.is_overdue(release.now)) {
+            self.freezes.excuse(ring.silence_before(index), release.now);
+        }
+        let stored = stored.and_then(|index| ring.find(index));
+        let forwarded = self.stretches.of(out).zip(stored);
         let marker = forwarded.is_some_and(|(stretch, stored)| ends_picture(&stored, stretch));
         let pictures = stored.and_then(|stored| shifted(&stored, shift));
-        let fields = Fields { marker, payload_type, seq: out.seq(), timestamp, ssrc: self.config.ssrc };
+        if stored.and_then(|stored| stored.frame).is_some_and(|frame| frame.begins_keyframe) {
+            self.newest_keyframe = Some(release.now);
+        }
+        let ssrc = self.config.ssrc;
+        let fields = Fields { marker, padded: false, payload_type, seq: out.seq(), timestamp, ssrc };
+        let id = self.transport_number_id;
         let extensions = Extensions {
             sink: &self.config.parameters,
             send_time: release.send_time,
-            transport_number: self.transport_number_id.map(|id| (id, release.transport.next_number())),
+            transport_number: id.map(|id| (id, release.transport.next_number())),
             forwarded: forwarded.map(|(stretch, stored)| (&*stretch.route, stored)),
             frame_number: pictures.and_then(|pictures| pictures.frame_number),
         };
@@ -350,19 +478,26 @@ impl Sink {
             Some((stretch.route.format(stored.header.payload_type)?.codec, pictures.numbers?))
         });
         let payload = stored.map(|stored| stored.payload()).unwrap_or_default();
-        emit(&Departure {
+        let departure = Departure {
             session: self.config.session,
             sink: self.id,
-            ssrc: self.config.ssrc,
+            ssrc,
             index: out,
             original: None,
             header: release.buffer.write(fields, &extensions),
             payload,
             numbers,
-        });
+        };
+        release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
+        emit(&departure);
+        self.newest_timestamp = timestamp;
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
         self.newest_departure = Some(release.now);
+        if marker && self.config.kind == MediaKind::Video {
+            self.counters.frames += 1;
+            self.freezes.note_picture(release.now);
+        }
         stored.is_some()
     }
 
@@ -383,7 +518,9 @@ impl Sink {
             numbers: shown.numbers.or(self.pictures.numbers),
             frame_number: shown.frame_number.or(self.pictures.frame_number),
         };
-        self.stretches.show(self.selector.spatial(), out);
+        if let Some(origin) = self.timeline.origin() {
+            self.stretches.show(self.selector.spatial(), origin, out);
+        }
     }
 }
 

@@ -2,10 +2,13 @@
 
 use super::DropReason;
 use super::keyframe::KeyframeRequest;
+use super::keyframe_cache::{KeyframeCache, Start};
 use super::loss::LossTracker;
 use super::meter::LayerMeter;
+use super::rate::RateMeter;
 use super::reception::Reception;
 use super::repair::RepairRing;
+use super::speaker::LevelMeter;
 use super::timeline::Timeline;
 use super::window::{Order, ReceiveWindow};
 use crate::codec::{Codec, Describer, FrameInfo};
@@ -46,6 +49,7 @@ pub(super) struct Source {
     pub(super) fresh: Vec<Fresh>,
     pub(super) loss: LossTracker,
     pub(super) keyframe: KeyframeRequest,
+    pub(super) keyframes: KeyframeCache,
     pub(super) fir_seq: u8,
     pub(super) stream: Option<Stream>,
     pub(super) relation: Option<Relation>,
@@ -53,8 +57,9 @@ pub(super) struct Source {
     pub(super) flow: Flow,
     pub(super) counters: SourceCounters,
     pub(super) meter: LayerMeter,
-    /// It was silent and may be awaited: what comes now may have to be asked for a keyframe.
-    pub(super) waking: bool,
+    pub(super) rate: RateMeter,
+    /// Of audio whose speaker is watched.
+    pub(super) levels: Option<LevelMeter>,
     describer: Describer,
     earlier: Option<Earlier>,
     timeline: Timeline,
@@ -126,6 +131,8 @@ pub(super) struct Flow {
 pub(super) struct SourceCounters {
     pub(super) packets: u64,
     pub(super) bytes: u64,
+    /// Of video: pictures whose last packet came.
+    pub(super) frames: u64,
     /// Distinct packets, repairs and padding included.
     pub(super) received: u64,
     pub(super) nacked: u64,
@@ -161,6 +168,7 @@ impl Source {
             fresh: Vec::new(),
             loss: LossTracker::default(),
             keyframe: KeyframeRequest::default(),
+            keyframes: KeyframeCache::default(),
             fir_seq: 0,
             stream: None,
             relation: None,
@@ -168,7 +176,8 @@ impl Source {
             flow: Flow::default(),
             counters: SourceCounters::default(),
             meter: LayerMeter::default(),
-            waking: false,
+            rate: RateMeter::default(),
+            levels: None,
             describer: Describer::default(),
             earlier: None,
             timeline: Timeline::new(RtpTime::new(0)),
@@ -245,28 +254,20 @@ impl Source {
         self.window.next()
     }
 
+    /// Where a sink that has nothing of this source begins.
+    pub(super) fn start(&self, now: Instant) -> Start {
+        self.keyframes.start(&self.ring, &self.window, now)
+    }
+
+    /// The newest timestamp on the source's own clock.
+    pub(super) fn newest_timestamp(&self) -> Option<RtpTime> {
+        self.timeline.newest()
+    }
+
     /// The publisher's number of one of its own packets.
     pub(super) fn wire_number(&self, index: ExtSeq) -> Option<SeqNo> {
         let stream = self.stream.as_ref()?;
         Some(ExtSeq::new(index.value().wrapping_sub(stream.index_offset)).seq())
-    }
-
-    /// What the fan-out would have made of a number that came before it was wanted; `None` for one that did
-    /// not come. `first` is a packet with media before it.
-    pub(super) fn replay(&self, index: ExtSeq, first: &Fresh) -> Option<Fresh> {
-        let payload = match self.ring.find(index) {
-            Some(stored) => return Some(Fresh { index, frame: stored.frame, ..*first }),
-            None if self.window.order(index) != Order::Duplicate => return None,
-            None => self.ring.find(first.index)?,
-        };
-        let (payload_type, timestamp) = (payload.header.payload_type, payload.timestamp);
-        let payload = FreshPayload::Padding { payload_type, timestamp };
-        Some(Fresh { index, frame: None, payload, ..*first })
-    }
-
-    /// Whether a keyframe has begun since the last fan-out.
-    pub(super) fn has_fresh_keyframe(&self) -> bool {
-        self.fresh.iter().any(|fresh| fresh.frame.is_some_and(|frame| frame.begins_keyframe))
     }
 
     /// Notes a sender report of the present SSRC; says whether it was one.
@@ -367,6 +368,8 @@ impl Source {
         });
         self.timeline.switch();
         self.loss.clear();
+        self.keyframes.clear();
+        self.ring.pinned.clear();
         self.relation = None;
     }
 
@@ -418,9 +421,23 @@ impl Source {
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
         self.meter.note(frame.map(|frame| frame.layer).unwrap_or_default(), payload.len());
+        self.counters.frames += u64::from(frame.is_some_and(|frame| frame.ends_frame));
         self.flow.newest = Some(now);
-        if frame.is_some_and(|frame| frame.begins_keyframe) {
-            self.keyframe.note_keyframe();
+        if let Some(levels) = &mut self.levels
+            && let Some(id) = self.parameters.extensions.id(Extension::AudioLevel)
+            && let Some(value) = header.extension(head, id)
+        {
+            levels.note(value);
+        }
+        if let Some(frame) = frame {
+            let Self { keyframes, window, ring, .. } = self;
+            if frame.begins_keyframe {
+                self.keyframe.note_keyframe();
+            }
+            let whole = keyframes.note(index, timestamp, frame.begins_keyframe, header.marker, window, now);
+            if let Some((first, end, at)) = whole {
+                ring.pin(first, end, at);
+            }
         }
         Ok(())
     }

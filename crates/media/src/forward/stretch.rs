@@ -1,8 +1,9 @@
 //! The parts of one outgoing stream: which source each came of, for packets that are sent or asked for later.
 
 use super::route::Route;
+use super::timeline::Origin;
 use crate::id::SourceId;
-use crate::rtp::{ExtSeq, RtpTime};
+use crate::rtp::ExtSeq;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -17,8 +18,8 @@ pub(super) struct Stretch {
     pub(super) from: ExtSeq,
     pub(super) source: SourceId,
     pub(super) route: Arc<Route>,
-    /// What is added to the source's timestamps.
-    pub(super) offset: u32,
+    /// What becomes of the source's timestamps.
+    pub(super) origin: Origin,
     /// The spatial layer that is shown, whose last packet ends the picture.
     pub(super) shown: u8,
 }
@@ -38,9 +39,9 @@ impl Stretches {
     }
 
     /// Goes on with the newest part's source from `from` on, with another spatial layer shown.
-    pub(super) fn show(&mut self, shown: u8, from: ExtSeq) {
+    pub(super) fn show(&mut self, shown: u8, origin: Origin, from: ExtSeq) {
         if let Some(last) = self.0.back().filter(|last| last.shown != shown) {
-            let next = Stretch { from, shown, ..last.clone() };
+            let next = Stretch { from, origin, shown, ..last.clone() };
             self.begin(next);
         }
     }
@@ -53,11 +54,5 @@ impl Stretches {
     /// The newest part.
     pub(super) fn newest(&self) -> Option<&Stretch> {
         self.0.back()
-    }
-}
-
-impl Stretch {
-    pub(super) fn timestamp(&self, source: RtpTime) -> RtpTime {
-        source.plus(self.offset)
     }
 }

@@ -4,32 +4,40 @@ use super::rewrite::{PictureShift, Pictures, Rewriter};
 use super::select::Selector;
 use super::sink::{Numbers, Sink};
 use super::source::{Fresh, FreshPayload, Relation, Source};
+use super::start::{Beginning, Phase};
 use super::stretch::Stretch;
 use crate::id::SourceId;
-use crate::pipeline::MediaKind;
-use crate::rtp::{ClockRate, RtpTime};
+use crate::rtp::{ClockRate, ExtSeq, RtpTime};
 use std::time::{Duration, Instant};
 
-/// How long a subscriber keeps the picture of a track that it has left, or no picture, for want of a keyframe
-/// of the new one. A publisher has been asked several times by then: it has none, or its keyframes cannot be
-/// told because they are encrypted end to end, and then the subscriber's decoder knows best.
+/// How long a subscriber keeps the picture of a track that it has left, for want of a keyframe of the new one.
+/// A publisher has been asked several times by then: it has none, or its keyframes cannot be told because
+/// they are encrypted end to end, and then the subscriber's decoder knows best.
 const PATIENCE: Duration = Duration::from_secs(3);
-
 /// How long a spatial layer may take to come to a switching point of its own before a keyframe is asked for.
 const SPATIAL_PATIENCE: Duration = Duration::from_secs(1);
 
-/// A source whose switching point a sink waits for.
+/// A source whose next keyframe a sink waits for, while it takes another one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Awaited {
     pub(super) source: SourceId,
-    /// When the wait ends without a keyframe. Never between encodings of one track: the present one is good.
-    until: Option<Instant>,
+    /// The keyframe is one that begins here or later.
+    pub(super) earliest: ExtSeq,
+    /// When the wait ends without one. Never between encodings of one track: the present one is good.
+    pub(super) until: Option<Instant>,
+}
+
+/// What is known of the present source before its first packet leaves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opening {
+    /// What is live, where what it begins with is not.
+    live: Option<RtpTime>,
 }
 
 impl Awaited {
-    /// Waits, for ever if there is a good picture meanwhile.
-    pub(super) fn new(source: SourceId, shows_same_track: bool, now: Instant) -> Self {
-        Self { source, until: (!shows_same_track).then(|| now + PATIENCE) }
+    /// Until when a sink waits that leaves its track at `now`.
+    pub(super) fn patience(now: Instant) -> Instant {
+        now + PATIENCE
     }
 
     /// Whether the wait has been too long.
@@ -47,6 +55,11 @@ impl Sink {
         self.current == Some(source)
     }
 
+    /// Whether its subscriber has a picture of its present source.
+    pub(super) const fn has_picture(&self) -> bool {
+        self.current.is_some() && self.opening.is_none()
+    }
+
     /// Whether the sink has been shown another spatial layer than it should for long enough to ask for a
     /// keyframe; `top` is the highest that comes.
     pub(super) fn waits_for_spatial(&mut self, top: u8, now: Instant) -> bool {
@@ -62,56 +75,73 @@ impl Sink {
         long
     }
 
-    /// The fresh packet on which the sink can go to the awaited source.
-    pub(super) fn switching_point<'a>(&self, source: &'a Source, now: Instant) -> Option<&'a Fresh> {
-        let anywhere = source.kind == MediaKind::Audio || self.awaited?.is_due(now);
-        source.fresh.iter().find(|fresh| {
-            let fits = anywhere || fresh.frame.is_some_and(|frame| frame.begins_keyframe);
-            fits && matches!(fresh.payload, FreshPayload::Media) && !self.lacks_codec_of(fresh, source)
-        })
+    /// The number of the awaited source at which the sink can go to it.
+    pub(super) fn switching_point(&self, source: &Source, now: Instant) -> Option<ExtSeq> {
+        let awaited = self.awaited?;
+        let keyframe = source.keyframes.begin(now).filter(|begin| *begin >= awaited.earliest);
+        let anything = source.fresh.first().filter(|_| awaited.is_due(now));
+        keyframe.or_else(|| anything.map(|fresh| fresh.index.max(awaited.earliest)))
     }
 
-    /// Whether a packet of the awaited source is in a format that the subscriber has not.
-    pub(super) fn lacks_codec_of(&self, fresh: &Fresh, source: &Source) -> bool {
-        let stored = source.ring.find(fresh.index);
-        stored
-            .zip(self.connection.as_ref())
-            .is_some_and(|(stored, connection)| connection.route.format(stored.header.payload_type).is_none())
+    /// Begins with a source, anew where it has begun already. Returns the one that it leaves.
+    pub(super) fn begin(&mut self, source: SourceId, beginning: Beginning) -> Option<SourceId> {
+        let Beginning { phase, first_in, live, .. } = beginning;
+        match &mut self.numbers {
+            Numbers::Unused { first } => self.numbers = Numbers::Used(Rewriter::new(first_in, *first)),
+            Numbers::Used(rewriter) => rewriter.switch(first_in),
+        }
+        self.timeline.switch();
+        if let Some(connection) = &mut self.connection {
+            connection.report_pending = true;
+        }
+        self.opening = Some(Opening { live });
+        self.phase = phase;
+        (self.awaits_keyframe, self.in_frame) = (false, false);
+        self.awaited = None;
+        self.current.replace(source).filter(|before| *before != source)
     }
 
-    /// Goes to the awaited source, whose packet `first` is the next that the subscriber gets. Returns the
-    /// source that it leaves.
-    pub(super) fn switch(&mut self, source: &Source, first: &Fresh, now: Instant) -> Option<SourceId> {
-        let (Some(awaited), Some(stored)) = (self.awaited, source.ring.find(first.index)) else {
-            return None;
+    /// Takes nothing any more. Returns the source that it leaves.
+    pub(super) fn leave(&mut self) -> Option<SourceId> {
+        self.phase = Phase::Live;
+        self.opening = None;
+        self.current.take()
+    }
+
+    /// Leaves out what lies before the number `first_in` of the source.
+    pub(super) fn go_on_from(&mut self, first_in: ExtSeq) {
+        if let Numbers::Used(rewriter) = &mut self.numbers {
+            rewriter.skip_to(first_in);
+        }
+    }
+
+    /// Joins the first packet of the present source to what left before: its clock, the numbers of its
+    /// pictures, its layers. Says whether it could; with padding it cannot.
+    pub(super) fn open(&mut self, first: &Fresh, source: &Source, now: Instant) -> bool {
+        let (Some(opening), Some(current), FreshPayload::Media) = (self.opening, self.current, first.payload)
+        else {
+            return false;
         };
-        let connection = self.connection.as_mut()?;
-        connection.report_pending = true;
+        let (Some(stored), Some(connection)) = (source.ring.find(first.index), &self.connection) else {
+            return false;
+        };
         let route = connection.route.clone();
         let aligned = self.told.zip(source.relation).and_then(|(told, relation)| {
-            aligned(told, relation, first.clock)
-                .map(|out| out.plus(stored.timestamp.wrapping_since(relation.rtp)))
+            let out = aligned(told, relation, first.clock)?;
+            Some(out.wrapping_since(relation.rtp))
         });
-        self.timeline.switch_to(stored.timestamp, aligned, first.clock, now);
+        self.timeline.switch_to(stored.timestamp, opening.live, aligned, first.clock, now);
         let pictures = first.frame.as_ref().map(Pictures::of).unwrap_or_default();
-        let shift = PictureShift::to_follow(self.pictures, pictures);
-        let from = match &mut self.numbers {
-            Numbers::Unused { first: first_out } => {
-                let from = *first_out;
-                self.numbers = Numbers::Used(Rewriter::new(first.index, from));
-                from
-            }
-            Numbers::Used(rewriter) => {
-                rewriter.switch(first.index, shift);
-                rewriter.next_out()
-            }
+        let (Numbers::Used(rewriter), Some(origin)) = (&mut self.numbers, self.timeline.origin()) else {
+            return false;
         };
+        rewriter.set_shift(PictureShift::to_follow(self.pictures, pictures));
+        let from = rewriter.next_out();
         self.selector = Selector::new(self.source_target());
-        let offset = self.timeline.offset().unwrap_or_default();
         let shown = self.selector.spatial();
-        self.stretches.begin(Stretch { from, source: awaited.source, route, offset, shown });
-        self.awaited = None;
-        self.current.replace(awaited.source)
+        self.stretches.begin(Stretch { from, source: current, route, origin, shown });
+        self.opening = None;
+        true
     }
 }
 

@@ -37,10 +37,11 @@ impl Owner {
 }
 
 impl Forwarder {
-    /// When [`Self::handle_timeout`] has something to do next.
+    /// When [`Self::handle_timeout`] or [`Self::fan_out`] has something to do next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(at, _)| at)
+        let first = self.deadlines.first().map(|(at, _)| at);
+        [first, self.starting_due].into_iter().flatten().min()
     }
 
     /// Does all that is due at `now`.
@@ -69,6 +70,7 @@ impl Forwarder {
         let Some(source) = self.sources.get_mut(id.number()) else { return };
         let round_trip = self.peers.get(source.peer).map(|peer| peer.estimate_round_trip());
         if source.report_due.is_some_and(|due| due <= now) && source.flow.flowing {
+            source.rate.look(source.counters.bytes, now);
             for sink in &source.sinks {
                 let sink = self.sinks.get_mut(sink.number());
                 if let Some(sink) = sink.filter(|sink| sink.flowing && sink.takes(id)) {
@@ -121,7 +123,9 @@ impl Forwarder {
         for report in peer.take_due(now) {
             self.outputs.report(peer.session, report);
         }
-        self.deadlines.set(Owner::Peer(key).number(), peer.poll_timeout());
+        peer.transport.handle_timeout(now);
+        peer.pacer.handle_timeout(now);
+        self.follow_path(key, now);
     }
 
     /// Looks whether a source still flows, and whether each of its sinks gets any of it: a publisher may
@@ -162,8 +166,10 @@ impl Source {
         true
     }
 
-    const fn end_flow(&mut self) {
+    fn end_flow(&mut self) {
         self.flow.check_due = None;
+        self.rate.stop();
+        self.keyframe.give_up();
         self.flow.flowing = false;
     }
 

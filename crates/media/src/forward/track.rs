@@ -3,6 +3,7 @@
 use super::Forwarder;
 use super::meter::LOOK_INTERVAL;
 use super::source::Source;
+use super::speaker::Loudness;
 use super::timeout::Owner;
 use crate::id::{SessionId, SinkId, SourceId, TrackId};
 use crate::pipeline::{MediaKind, StreamStats};
@@ -84,7 +85,9 @@ impl Forwarder {
         for source in &sources {
             self.abandon(*source);
             self.deadlines.set(Owner::Source(source.number()).number(), None);
-            self.sources.remove(source.number());
+            if let Some(removed) = self.sources.remove(source.number()) {
+                self.retired.incoming.add(&removed.totals());
+            }
         }
         self.fresh.retain(|fresh| !sources.contains(fresh));
         if let Some(peer) = self.peers.get_mut(key) {
@@ -103,21 +106,8 @@ impl Forwarder {
             return;
         }
         source.meter.set_active(true);
-        source.waking = true;
         let track = source.track;
         self.aim_all(track, now);
-    }
-
-    /// Asks for a keyframe of a source that came back without one, for those who wait for it.
-    pub(super) fn greet(&mut self, id: SourceId, now: Instant) {
-        let Some(source) = self.sources.get_mut(id.number()) else { return };
-        source.waking = false;
-        let awaited =
-            source.sinks.iter().any(|sink| self.sinks.get(sink.number()).is_some_and(|sink| sink.awaits(id)));
-        if awaited && source.kind == MediaKind::Video && !source.has_fresh_keyframe() {
-            source.keyframe.wish(now);
-            self.serve_source(id, now);
-        }
     }
 
     /// Begins to look at the layers of a track that begins to flow.
@@ -198,6 +188,24 @@ impl Forwarder {
             }
         }
         true
+    }
+
+    /// How loud an audio track was since the last call, by its packets' level extensions (RFC 6464); `None`
+    /// when it had none. Measuring begins with the first call.
+    pub fn take_level(&mut self, track: TrackId) -> Option<Loudness> {
+        let known = self.tracks.get(track.number()).filter(|known| known.kind == MediaKind::Audio)?;
+        let source = self.sources.get_mut(known.sources.first()?.number())?;
+        source.levels.get_or_insert_default().take()
+    }
+
+    /// Ends what [`Self::take_level`] began.
+    pub fn stop_levels(&mut self, track: TrackId) {
+        let known = self.tracks.get(track.number());
+        for id in known.into_iter().flat_map(|known| &known.sources) {
+            if let Some(source) = self.sources.get_mut(id.number()) {
+                source.levels = None;
+            }
+        }
     }
 
     /// Limits what the publisher of a video track is told to send. The maximum holds always; the minimum
