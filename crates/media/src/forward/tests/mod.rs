@@ -1,8 +1,10 @@
 //! Stories of the forwarding core as a whole, on a simulated network.
 
+mod camera;
 mod connection;
 mod hostile;
 mod keyframes;
+mod layers;
 mod limits;
 mod link;
 mod lossy;

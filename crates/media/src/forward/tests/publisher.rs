@@ -91,9 +91,14 @@ impl Publisher {
         self.packet(false, &payload, 0)
     }
 
+    /// Lets the time of one frame pass.
+    pub(super) fn begin_frame(&mut self) {
+        self.timestamp = self.timestamp.plus(FRAME_TICKS);
+    }
+
     /// The packets of one frame.
     pub(super) fn frame(&mut self, packets: usize, key: bool) -> Vec<Packet> {
-        self.timestamp = self.timestamp.plus(FRAME_TICKS);
+        self.begin_frame();
         (0..packets)
             .map(|place| {
                 let mut payload = vec![if place == 0 { 0x10 } else { 0 }, u8::from(!key)];
@@ -120,7 +125,7 @@ impl Publisher {
         Some(Packet { index: ExtSeq::new(u64::from(self.rtx_next)), bytes })
     }
 
-    fn packet(&mut self, marker: bool, payload: &[u8], padding: u8) -> Packet {
+    pub(super) fn packet(&mut self, marker: bool, payload: &[u8], padding: u8) -> Packet {
         let index = self.next;
         self.next = index.next();
         let mut bytes =

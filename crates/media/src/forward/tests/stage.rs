@@ -95,6 +95,12 @@ impl Stage {
         self.forwarder.add_track(TrackConfig { session, kind, parameters, encodings: 1 })
     }
 
+    /// A video track of several encodings.
+    pub(super) fn publish_encodings(&mut self, session: SessionId, encodings: usize) -> TrackId {
+        let (kind, parameters) = (MediaKind::Video, video());
+        self.forwarder.add_track(TrackConfig { session, kind, parameters, encodings })
+    }
+
     /// The only source of a track.
     pub(super) fn source(&self, track: TrackId) -> SourceId {
         self.forwarder.source_of(track, 0).expect("a track that has not been removed")
@@ -164,8 +170,12 @@ impl Stage {
     }
 
     pub(super) fn send_in_batch(&mut self, track: TrackId, packet: &Packet) -> Result<(), DropReason> {
+        self.send_to(self.source(track), packet)
+    }
+
+    /// Hands in one packet of one encoding.
+    pub(super) fn send_to(&mut self, source: SourceId, packet: &Packet) -> Result<(), DropReason> {
         let header = packet.header();
-        let source = self.source(track);
         if packet.is_rtx() {
             self.forwarder.handle_rtx(source, &header, &packet.bytes, self.now)
         } else {
@@ -195,6 +205,10 @@ impl Stage {
         let (sealed, subscribed, received) = (&mut self.sealed, &self.subscribed, &mut self.received);
         let hash = &mut self.hash;
         let mut sinks_seen: Vec<(SinkId, Ssrc)> = Vec::new();
+        let mut seen_again: Vec<SinkId> = Vec::new();
+        let forwarder = &self.forwarder;
+        let source_of = |forwarder: &Forwarder, sink: SinkId| forwarder.sinks.get(sink.number())?.source();
+        let before: Vec<_> = subscribed.iter().map(|sink| (*sink, source_of(forwarder, *sink))).collect();
         self.forwarder.fan_out(self.now, send_time, |departure| {
             let mut bytes = vec![0; departure.packet_len()];
             assert_eq!(departure.write(&mut bytes), bytes.len());
@@ -208,11 +222,20 @@ impl Stage {
             assert!(sealed.insert((session, departure.ssrc, index)), "{index:?} sealed twice");
             assert!(subscribed.contains(&sink), "{sink:?} is not subscribed");
             if sinks_seen.last() != Some(&(sink, departure.ssrc)) {
-                assert!(!sinks_seen.contains(&(sink, departure.ssrc)), "one run for each stream");
+                if sinks_seen.contains(&(sink, departure.ssrc)) {
+                    seen_again.push(sink);
+                }
                 sinks_seen.push((sink, departure.ssrc));
             }
             received.push(Received { session, sink, index, header, bytes });
         });
+        for sink in seen_again {
+            let switched = before.iter().any(|(id, source)| {
+                *id == sink && source.is_some() && *source != source_of(&self.forwarder, sink)
+            });
+            assert!(switched, "one run for each stream, but at a switch");
+        }
+        self.check_lists();
         self.forwarder.handle_timeout(self.now);
         assert!(
             self.forwarder.poll_timeout().is_none_or(|due| due > self.now),
@@ -221,6 +244,25 @@ impl Stage {
         while let Some(output) = self.forwarder.poll_output() {
             format!("{output:?}").hash(hash);
             self.outputs.push(output);
+        }
+    }
+
+    /// A sink is on the lists of its track and of the sources that it takes or awaits, and on no other.
+    fn check_lists(&self) {
+        let Forwarder { tracks, sources, sinks, .. } = &self.forwarder;
+        for id in &self.subscribed {
+            let Some(sink) = sinks.get(id.number()) else { continue };
+            let wants = [sink.source(), sink.awaited.map(|awaited| awaited.source)];
+            for source in wants.into_iter().flatten().filter_map(|id| sources.get(id.number())) {
+                assert_eq!(source.sinks.iter().filter(|sink| *sink == id).count(), 1, "{id:?} is listed");
+            }
+            if let Some(track) = sink.track().and_then(|track| tracks.get(track.number())) {
+                assert_eq!(track.sinks.iter().filter(|sink| *sink == id).count(), 1, "{id:?} is listed");
+                for listed in track.sources.iter().filter(|source| !wants.contains(&Some(**source))) {
+                    let source = sources.get(listed.number()).expect("a track's sources exist");
+                    assert!(!source.sinks.contains(id), "{id:?} has left {listed:?}");
+                }
+            }
         }
     }
 
