@@ -57,6 +57,7 @@ mod loss;
 mod output;
 mod pace;
 mod peer;
+mod rank;
 mod rate;
 mod receive_cap;
 mod reception;

@@ -1,6 +1,7 @@
 //! Stories of the forwarding core as a whole, on a simulated network.
 
 mod connection;
+mod encodings;
 mod hostile;
 mod keyframes;
 mod limits;
