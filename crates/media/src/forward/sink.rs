@@ -10,6 +10,7 @@ use super::round_trip::RoundTrip;
 use super::route::Route;
 use super::seed::Seed;
 use super::source::{Fresh, FreshPayload, Relation};
+use super::start::{Beginning, Phase};
 use super::timeline::Timeline;
 use super::transport::Transport;
 use super::{DropReason, SinkConfig};
@@ -47,6 +48,9 @@ pub(super) struct Sink {
     pub(super) limits: BitrateLimits,
     /// What the subscriber's connection carries by its own estimate, all streams together.
     pub(super) remb: Option<Bitrate>,
+    pub(super) phase: Phase,
+    /// When a keyframe began to leave last.
+    pub(super) newest_keyframe: Option<Instant>,
     /// Packets were dropped that its decoder needs: nothing is of use to it before a keyframe.
     pub(super) awaits_keyframe: bool,
     /// Of the frame that left last, more is to come.
@@ -135,6 +139,8 @@ impl Sink {
             freezes: FreezeMeter::default(),
             limits: BitrateLimits::default(),
             remb: None,
+            phase: Phase::Live,
+            newest_keyframe: None,
             awaits_keyframe: false,
             in_frame: false,
             filled_from: 0,
@@ -146,15 +152,34 @@ impl Sink {
         }
     }
 
-    /// Takes packets of `source` from its number `first_in` on.
-    pub(super) fn connect(&mut self, track: TrackId, source: SourceId, route: Route, first_in: ExtSeq) {
+    /// Takes packets of `source` from now on.
+    pub(super) fn connect(&mut self, track: TrackId, source: SourceId, route: Route, beginning: Beginning) {
+        self.connection = Some(Connection { track, source, route, report_pending: true, codec_told: false });
+        self.begin(beginning);
+    }
+
+    /// Begins with its source, anew where it has begun already.
+    pub(super) fn begin(&mut self, Beginning { phase, first_in, live, .. }: Beginning) {
         match &mut self.numbers {
             Numbers::Unused { first } => self.numbers = Numbers::Used(Rewriter::new(first_in, *first)),
             Numbers::Used(rewriter) => rewriter.switch(first_in),
         }
         self.timeline.switch();
+        if let Some(live) = live {
+            self.timeline.replay_until(live);
+        }
+        if let Some(connection) = &mut self.connection {
+            connection.report_pending = true;
+        }
+        self.phase = phase;
         (self.awaits_keyframe, self.in_frame) = (false, false);
-        self.connection = Some(Connection { track, source, route, report_pending: true, codec_told: false });
+    }
+
+    /// Leaves out what lies before the number `first_in` of the source.
+    pub(super) fn go_on_from(&mut self, first_in: ExtSeq) {
+        if let Numbers::Used(rewriter) = &mut self.numbers {
+            rewriter.skip_to(first_in);
+        }
     }
 
     /// The track it has.
@@ -295,7 +320,7 @@ impl Sink {
         };
         // It may have left the ring, and its timestamp cannot be unknown, since it has left before.
         let Some(stored) = ring.find(index) else { return false };
-        let Some(timestamp) = self.timeline.mapped(stored.timestamp) else { return false };
+        let Some(timestamp) = self.timeline.mapped_again(stored.timestamp) else { return false };
         let format = connection.route.format(stored.header.payload_type);
         let Some(payload_type) = format.and_then(|format| format.rtx) else { return false };
         let (ssrc, rtx_index) = retransmitter.number();
@@ -398,6 +423,9 @@ impl Sink {
         }
         let stored = stored.and_then(|index| ring.find(index));
         let marker = stored.is_some_and(|stored| stored.header.marker);
+        if stored.and_then(|stored| stored.frame).is_some_and(|frame| frame.begins_keyframe) {
+            self.newest_keyframe = Some(release.now);
+        }
         let ssrc = self.config.ssrc;
         let fields = Fields { marker, padded: false, payload_type, seq: out.seq(), timestamp, ssrc };
         let id = self.transport_number_id;

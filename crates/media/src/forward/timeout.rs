@@ -35,10 +35,11 @@ impl Owner {
 }
 
 impl Forwarder {
-    /// When [`Self::handle_timeout`] has something to do next.
+    /// When [`Self::handle_timeout`] or [`Self::fan_out`] has something to do next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(at, _)| at)
+        let first = self.deadlines.first().map(|(at, _)| at);
+        [first, self.starting_due].into_iter().flatten().min()
     }
 
     /// Does all that is due at `now`.
@@ -144,6 +145,7 @@ impl Source {
     fn end_flow(&mut self, outputs: &mut Outputs) {
         self.flow.check_due = None;
         self.rate.stop();
+        self.keyframe.give_up();
         if self.flow.flowing {
             self.flow.flowing = false;
             let (session, kind) = (self.session, self.kind);

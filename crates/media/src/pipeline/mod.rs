@@ -158,6 +158,13 @@ impl Pipeline {
         self.worker.call(|reply| Command::PipelineGraph { pipeline: self.id, reply }).await?
     }
 
+    /// Watches who speaks, by the audio levels that the peers' packets tell (RFC 6464), and tells changes as
+    /// [`EndpointEvent::DominantSpeaker`] and, of the `loudest` loudest, as [`EndpointEvent::Loudest`]. Peers
+    /// that tell no levels count as silent. Zero ends it.
+    pub async fn watch_speakers(&self, loudest: usize) {
+        self.worker.call(|reply| Command::WatchSpeakers { pipeline: self.id, loudest, reply }).await;
+    }
+
     /// Releases the pipeline with everything in it and waits until that is done. Peers that are
     /// connected are told by DTLS.
     pub async fn release(self) {

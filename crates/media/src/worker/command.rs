@@ -130,6 +130,11 @@ pub(crate) enum Command {
         media: MediaType,
         reply: Reply<Option<Flow>>,
     },
+    WatchSpeakers {
+        pipeline: PipelineId,
+        loudest: usize,
+        reply: Reply<()>,
+    },
     Survey {
         after: Option<PipelineId>,
         limit: usize,

@@ -81,6 +81,10 @@ impl State {
             }
             Command::Flow { element, media, reply } => answer(reply, self.flow(element, media)),
             Command::PipelineGraph { pipeline, reply } => answer(reply, self.pipeline_graph(pipeline)),
+            Command::WatchSpeakers { pipeline, loudest, reply } => {
+                self.watch_speakers(now, pipeline, loudest);
+                answer(reply, ());
+            }
             Command::Survey { after, limit, reply } => answer(reply, self.survey(after, limit)),
             Command::Snapshot { reply } => answer(reply, self.snapshot()),
             Command::Stop { reply } => {

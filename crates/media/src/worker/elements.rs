@@ -33,6 +33,7 @@ impl State {
             self.release_element(now, element);
         }
         self.pipelines.remove(&pipeline);
+        self.speakers.remove(&pipeline);
     }
 
     pub(super) fn create_endpoint(

@@ -21,6 +21,7 @@ mod receive;
 mod routing;
 mod settings;
 mod socket;
+mod speakers;
 mod stats;
 mod table;
 mod timers;
@@ -31,7 +32,7 @@ pub(crate) use command::{Command, WorkerHandle};
 
 use crate::capture::Tap;
 use crate::error::StartError;
-use crate::forward::{DropCounters, DropReason, Forwarder};
+use crate::forward::{DropCounters, DropReason, Forwarder, SpeakerWatch};
 use crate::id::{ElementId, PipelineId, SessionId};
 use crate::pipeline::graph::Graph;
 use crate::pipeline::{Dscp, EndpointEvent, MediaConfig, PipelineEvent};
@@ -86,6 +87,8 @@ pub(super) struct State {
     endpoints: BTreeMap<ElementId, Endpoint>,
     /// The endpoints whose latency is measured.
     latency_watched: BTreeSet<ElementId>,
+    /// The pipelines whose speakers are watched.
+    speakers: BTreeMap<PipelineId, SpeakerWatch>,
     /// One per shared socket, in the order of the sockets.
     outgoing: Vec<Outgoing>,
     own: OwnSockets,
@@ -182,6 +185,7 @@ impl Worker {
             pipelines: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             latency_watched: BTreeSet::new(),
+            speakers: BTreeMap::new(),
             outgoing: sockets.iter().map(Outgoing::new).collect(),
             own: OwnSockets::new(
                 config.full_sessions_per_worker_max,
@@ -311,10 +315,12 @@ impl State {
         if self.forwarder.poll_timeout().is_some_and(|at| at <= now) {
             self.forwarder.handle_timeout(now);
         }
+        self.look_at_speakers(now);
     }
 
     fn next_timeout(&self) -> Option<Instant> {
-        [self.timers.next(), self.forwarder.poll_timeout()].into_iter().flatten().min()
+        let speakers = self.speakers.values().map(SpeakerWatch::poll_timeout).min();
+        [self.timers.next(), self.forwarder.poll_timeout(), speakers].into_iter().flatten().min()
     }
 
     /// After anything happened in a session: its datagrams go out, its events up, its timer is set.
@@ -363,7 +369,7 @@ impl State {
         seat.path = pair.map(|(socket, remote)| Path { socket, remote, dscp, segmentation });
         let endpoint = self.endpoints.get(&seat.endpoint).filter(|_| came_up);
         for sink in endpoint.into_iter().flat_map(Endpoint::sinks) {
-            self.forwarder.request_keyframe(sink, now);
+            self.forwarder.begin(sink, now);
         }
     }
 
