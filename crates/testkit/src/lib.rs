@@ -8,7 +8,6 @@
 //! of Kurento. [`recording`] is what a real Chromium sent, and [`decoder`] tells whether it still decodes after
 //! Keel has forwarded it.
 
-pub mod bare;
 pub mod check;
 pub mod decoder;
 pub mod forged;
