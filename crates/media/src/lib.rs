@@ -22,5 +22,5 @@ pub use pipeline::{
     ElementSurvey, EndpointEvent, EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge,
     GraphElement, IceCandidate, IceState, MediaConfig, MediaKind, MediaServer, MediaSnapshot, MediaType,
     OfferDirection, OfferOptions, PassThrough, Pipeline, PipelineEvent, PipelineEvents, PipelineGraph,
-    PipelineSurvey, StreamStats, WebRtcEndpoint,
+    PipelineSurvey, Placement, StreamStats, WebRtcEndpoint,
 };

@@ -190,6 +190,7 @@ impl Collector for MediaMetrics {
         }
         let counters = [
             ("forwarded", "RTP packets forwarded, once per subscriber", snapshot.forwarded),
+            ("relayed", "RTP packets handed from one media thread to another", snapshot.relayed),
             ("events_dropped", "Media events that found their queue full", snapshot.events_dropped),
             ("own_sockets_refused", "Sessions with other servers without room", snapshot.own_sockets_refused),
         ];

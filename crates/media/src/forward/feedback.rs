@@ -154,8 +154,8 @@ impl Source {
                 outputs.report(sink.config.session, report);
             }
         }
-        for way in &self.relays {
-            outputs.push(Output::Relay { way: *way, news: RelayNews::Relation(relation) });
+        for outlet in &self.relays {
+            outputs.push(Output::Relay { way: outlet.way, news: RelayNews::Relation(relation) });
         }
     }
 }

@@ -313,7 +313,8 @@ impl Forwarder {
             return Err(DropReason::RtpUnknownStream);
         };
         // Every authenticated packet counts for the bandwidth estimate, also those that go no further.
-        if let Some((key, peer)) = source.origin.peer().and_then(|key| Some((key, self.peers.get_mut(key)?))) {
+        if let Some((key, peer)) = source.origin.peer().and_then(|key| Some((key, self.peers.get_mut(key)?)))
+        {
             peer.note_arrival(&source.parameters, header, packet, now);
             self.deadlines.set(Owner::Peer(key).number(), peer.poll_timeout());
         }

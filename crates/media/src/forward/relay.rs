@@ -129,6 +129,13 @@ pub struct Demand {
     pub ceiling: Option<Bitrate>,
 }
 
+/// A source's way to another forwarder, from a number on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outlet {
+    pub(super) way: RelayWay,
+    begin: ExtSeq,
+}
+
 /// One of the forwarders that a track is relayed to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Relay {
@@ -147,8 +154,8 @@ impl Forwarder {
         let mut encodings = Vec::new();
         for (encoding, id) in known.sources.iter().enumerate() {
             let Some(source) = self.sources.get_mut(id.number()) else { continue };
-            source.relays.push(RelayWay { to, encoding });
             let (next, relation) = (source.next_index(), source.relation);
+            source.relays.push(Outlet { way: RelayWay { to, encoding }, begin: next });
             encodings.push(RelayedEncoding { next, relation, flowing: source.flow.flowing });
         }
         Some(RelayedTrack { kind: known.kind, parameters: known.parameters.clone(), encodings })
@@ -160,7 +167,7 @@ impl Forwarder {
         known.relays.retain(|relay| relay.to != to);
         for id in &known.sources {
             let Some(source) = self.sources.get_mut(id.number()) else { continue };
-            source.relays.retain(|way| way.to != to);
+            source.relays.retain(|outlet| outlet.way.to != to);
             if !source.is_wanted() {
                 source.fresh.clear();
                 self.fresh.retain(|fresh| fresh != id);
@@ -173,8 +180,8 @@ impl Forwarder {
     /// [`Self::fan_out`], which forgets what was fresh.
     pub fn relay(&self, mut emit: impl FnMut(RelayWay, RelayedPacket, &[u8])) {
         for source in self.fresh.iter().filter_map(|id| self.sources.get(id.number())) {
-            for way in &source.relays {
-                for fresh in &source.fresh {
+            for Outlet { way, begin } in &source.relays {
+                for fresh in source.fresh.iter().filter(|fresh| fresh.index >= *begin) {
                     let (index, clock) = (fresh.index, fresh.clock);
                     match fresh.payload {
                         FreshPayload::Media => {

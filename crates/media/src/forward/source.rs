@@ -4,7 +4,7 @@ use super::DropReason;
 use super::keyframe::KeyframeRequest;
 use super::loss::LossTracker;
 use super::reception::Reception;
-use super::relay::{Origin, RelayWay};
+use super::relay::{Origin, Outlet};
 use super::repair::RepairRing;
 use super::timeline::Timeline;
 use super::window::{Order, ReceiveWindow};
@@ -40,7 +40,7 @@ pub(super) struct Source {
     /// In the order of connection, which is the order of fan-out.
     pub(super) sinks: Vec<SinkId>,
     /// The other forwarders that have its packets too.
-    pub(super) relays: Vec<RelayWay>,
+    pub(super) relays: Vec<Outlet>,
     pub(super) ring: RepairRing,
     /// What arrived since the last fan-out; empty while nobody is connected.
     pub(super) fresh: Vec<Fresh>,

@@ -82,8 +82,8 @@ impl Forwarder {
     pub(super) fn end_flow(&mut self, id: SourceId) {
         let Some(source) = self.sources.get_mut(id.number()) else { return };
         source.end_flow(&mut self.outputs);
-        for way in &source.relays {
-            self.outputs.push(Output::Relay { way: *way, news: RelayNews::FlowEnded });
+        for outlet in &source.relays {
+            self.outputs.push(Output::Relay { way: outlet.way, news: RelayNews::FlowEnded });
         }
         for sink in &source.sinks {
             if let Some(sink) = self.sinks.get_mut(sink.number()) {

@@ -90,6 +90,10 @@ pub struct MediaSnapshot {
     pub bytes_out: u64,
     /// RTP packets forwarded, once per subscriber.
     pub forwarded: u64,
+    /// Tracks that a worker has from another one, at this moment.
+    pub relays: u64,
+    /// RTP packets that a worker handed to another, once for each.
+    pub relayed: u64,
     /// Events that found their receiver's queue full.
     pub events_dropped: u64,
     /// What was dropped, by reason.
