@@ -182,6 +182,7 @@ impl Collector for MediaMetrics {
             ("sessions", "Peers' transports in the media server", snapshot.sessions),
             ("endpoints", "Endpoints in the media server", snapshot.endpoints),
             ("pipelines", "Pipelines in the media server", snapshot.pipelines),
+            ("relays", "Tracks that a media thread has from another one", snapshot.relays),
             ("own_sockets", "Sockets that sessions with other servers have", snapshot.own_sockets),
         ];
         for (name, help, value) in gauges {
