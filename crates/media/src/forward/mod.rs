@@ -343,6 +343,12 @@ impl Forwarder {
         taken
     }
 
+    /// Whether nothing is left of any stream.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        [self.tracks.len(), self.sources.len(), self.sinks.len(), self.peers.len()] == [0; 4]
+    }
+
     fn peer_of(&mut self, session: SessionId) -> u64 {
         let peers = &mut self.peers;
         *self.peers_by_session.entry(session).or_insert_with(|| peers.insert(|_| Peer::new(session)))

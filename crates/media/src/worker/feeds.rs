@@ -38,6 +38,11 @@ impl Feeds {
         before
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.feeders.is_empty() && self.sinks.is_empty()
+    }
+
     /// Who feeds a sink.
     pub(super) fn feeder(&self, sink: ElementId, media: MediaType) -> Option<Feeder> {
         self.feeders.get(&(sink, media)).copied()
@@ -67,6 +72,6 @@ mod tests {
         for (sink, media) in [(9, media), (8, media), (9, MediaType::Audio)] {
             assert!(feeds.set(ElementId::new(sink), media, None).is_some());
         }
-        assert!(feeds.feeders.is_empty() && feeds.sinks.is_empty());
+        assert!(feeds.is_empty());
     }
 }

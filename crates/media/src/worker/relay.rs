@@ -10,6 +10,8 @@ mod message;
 mod publisher;
 mod ring;
 mod subscriber;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use message::{
     Abilities, Ability, Completion, FeedOrder, Feeder, FlowPlace, Message, NewEndpoint,

@@ -2,7 +2,7 @@
 
 use super::ring::{self, Relayed};
 use super::{Feeder, Message, Relays, Subscription, SubscriptionState};
-use crate::forward::{Demand, RelayTo, RelayWay, RelayedTrack};
+use crate::forward::{Demand, DropReason, RelayTo, RelayWay, RelayedTrack};
 use crate::id::{ElementId, RelayId, SessionId, SourceId, TrackId};
 use crate::pipeline::{DataChannelOptions, MediaType};
 use crate::session::sctp::DataMessage;
@@ -169,7 +169,8 @@ impl State {
             }
         }));
         match handled {
-            Ok(Ok(())) => {}
+            // A probe was counted where it arrived.
+            Ok(Ok(()) | Err(DropReason::PaddingOnly)) => {}
             Ok(Err(reason)) => self.counters.drops.count(reason),
             Err(_) => {
                 tracing::error!(relay = %way.to.relay, "a panic ended this relay");
