@@ -34,8 +34,9 @@ const ARENA_LENGTH: usize = 256 << 10;
 const PACKET_MAX: usize = 1500;
 /// What arrives: abs-send-time and the transport-wide number, in the order and form of Chromium.
 const ARRIVING: [u8; 12] = [0xbe, 0xde, 0, 2, 0x22, 1, 2, 3, 0x31, 0, 0, 0];
-/// What leaves: the m-line's identification and abs-send-time, in one block of 12 bytes.
-const LEAVING_HEADER: usize = RtpHeader::FIXED_LENGTH + 12;
+/// What leaves: the m-line's identification, abs-send-time and the transport-wide number, in one block of 16
+/// bytes.
+const LEAVING_HEADER: usize = RtpHeader::FIXED_LENGTH + 16;
 
 /// Payload bytes of the packets of consecutive frames.
 struct Pattern {

@@ -86,6 +86,12 @@ impl FrameLog {
         self.complete.last
     }
 
+    /// Complete frames of a stream that has had no keyframe yet: nothing of it can be shown.
+    #[must_use]
+    pub fn blind_frames(&self) -> u32 {
+        if self.keyframes.len == 0 { self.complete.len } else { 0 }
+    }
+
     /// Frames that a decoder could show: complete, and so are all others since some keyframe.
     #[must_use]
     pub fn decodable(&self) -> u32 {

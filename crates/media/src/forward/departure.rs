@@ -67,6 +67,8 @@ impl Departure<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields {
     pub(super) marker: bool,
+    /// The payload ends with padding (RFC 3550 §5.1).
+    pub(super) padded: bool,
     pub(super) payload_type: PayloadType,
     pub(super) seq: SeqNo,
     pub(super) timestamp: RtpTime,
@@ -78,6 +80,8 @@ pub(super) struct Fields {
 pub(super) struct Extensions<'a> {
     pub(super) sink: &'a RtpParameters,
     pub(super) send_time: AbsSendTime,
+    /// The packet's transport-wide number, and the id that it goes by.
+    pub(super) transport_number: Option<(ExtensionId, SeqNo)>,
     /// The route and the source's packet; `None` for a packet that stands for no packet of the source.
     pub(super) forwarded: Option<(&'a Route, Stored<'a>)>,
 }
@@ -107,8 +111,9 @@ impl HeaderBuffer {
             .unwrap_or(0);
         let extended = if block > 0 { 0x10 } else { 0 };
         let marker = if fields.marker { 0x80 } else { 0 };
+        let padded = if fields.padded { 0x20 } else { 0 };
         // RFC 3550 §5.1: version 2; padding and contributing sources are not handed on.
-        self.bytes[0] = 0x80 | extended;
+        self.bytes[0] = 0x80 | padded | extended;
         self.bytes[1] = marker | fields.payload_type.wire();
         self.bytes[2..4].copy_from_slice(&fields.seq.wire().to_be_bytes());
         self.bytes[4..8].copy_from_slice(&fields.timestamp.wire().to_be_bytes());
@@ -127,6 +132,9 @@ impl HeaderBuffer {
         }
         if let Some(id) = negotiated.id(Extension::AbsSendTime) {
             block.push(id, &extensions.send_time.to_bytes())?;
+        }
+        if let Some((id, number)) = extensions.transport_number {
+            block.push(id, &number.wire().to_be_bytes())?;
         }
         if let Some((route, stored)) = &extensions.forwarded {
             for (id, value) in stored.header.extensions(stored.packet) {
@@ -210,6 +218,7 @@ mod tests {
     fn fields() -> Fields {
         Fields {
             marker: true,
+            padded: false,
             payload_type: pt(120),
             seq: SeqNo::new(0x1234),
             timestamp: RtpTime::new(99),
@@ -237,11 +246,15 @@ mod tests {
             &[(4, Extension::Mid), (2, Extension::AbsSendTime), (5, Extension::TransportSequenceNumber)],
         );
         let send_time = AbsSendTime::since_origin(Duration::from_secs(1));
-        let (header, bytes) = written(&Extensions { sink: &sink, send_time, forwarded: None });
+        let id = sink.transport_number_id().expect("feedback on it was agreed");
+        let transport_number = Some((id, SeqNo::new(0x0fff)));
+        let (header, bytes) =
+            written(&Extensions { sink: &sink, send_time, transport_number, forwarded: None });
         assert!(header.marker && !header.padded);
         assert_eq!((header.payload_type, header.seq.wire()), (pt(120), 0x1234));
         assert_eq!((header.timestamp.wire(), header.ssrc.wire()), (99, 7));
-        assert_eq!(values(&header, &bytes), [(4, b"v1".to_vec()), (2, vec![4, 0, 0])]);
+        let expected = [(4, b"v1".to_vec()), (2, vec![4, 0, 0]), (5, vec![0x0f, 0xff])];
+        assert_eq!(values(&header, &bytes), expected);
         assert_eq!(bytes[12..14], [0xbe, 0xde]);
     }
 
@@ -249,7 +262,8 @@ mod tests {
     fn without_extensions_there_is_no_block() {
         let sink = parameters("0", vec![format(120, Codec::Vp8)], &[]);
         let send_time = AbsSendTime::since_origin(Duration::ZERO);
-        let (header, bytes) = written(&Extensions { sink: &sink, send_time, forwarded: None });
+        let (header, bytes) =
+            written(&Extensions { sink: &sink, send_time, transport_number: None, forwarded: None });
         assert_eq!((values(&header, &bytes).len(), bytes.len()), (0, 12));
     }
 
@@ -270,7 +284,8 @@ mod tests {
         let stored = Stored { header, timestamp: header.timestamp, frame: None, packet: &packet };
         let send_time = AbsSendTime::since_origin(Duration::ZERO);
         let forwarded = Some((&route, stored));
-        let (header, bytes) = written(&Extensions { sink: &sink, send_time, forwarded });
+        let (header, bytes) =
+            written(&Extensions { sink: &sink, send_time, transport_number: None, forwarded });
         assert_eq!(values(&header, &bytes), [(1, b"0".to_vec()), (16, descriptor.to_vec())]);
         assert_eq!(bytes[12..14], [0x10, 0x00]);
     }
@@ -289,7 +304,8 @@ mod tests {
         let stored = Stored { header, timestamp: header.timestamp, frame: None, packet: &packet };
         let send_time = AbsSendTime::since_origin(Duration::ZERO);
         let forwarded = Some((&route, stored));
-        let (header, bytes) = written(&Extensions { sink: &source, send_time, forwarded });
+        let (header, bytes) =
+            written(&Extensions { sink: &source, send_time, transport_number: None, forwarded });
         assert_eq!(values(&header, &bytes).len(), (EXTENSIONS_MAX - 4) / 17);
         assert!(bytes.len() <= HEADER_MAX);
     }

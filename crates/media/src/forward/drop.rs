@@ -35,6 +35,8 @@ pub enum DropReason {
     SrtpTooOld,
     /// RTP that belongs to no negotiated m-line.
     RtpUnknownStream,
+    /// RTP of a simulcast m-line that names none of its encodings (RFC 8852).
+    RtpUnknownEncoding,
     /// RTP with a payload type that was not negotiated for its m-line.
     RtpUnknownPayloadType,
     /// More SSRCs in one session than the bound.
@@ -58,6 +60,9 @@ pub enum DropReason {
     /// More packets of one stream than one batch holds: they are asked for again by NACK. The worker does
     /// not keep up.
     Overrun,
+    /// Video for a subscriber whose path carries less than it is sent: dropped until a keyframe, since it had
+    /// waited too long. Slow networks of viewers.
+    PathFull,
     /// An SCTP packet behind DTLS that is malformed, has no place in the association, or would make it
     /// hold more than its bounds; also SCTP where no data channels are negotiated.
     SctpRefused,
@@ -73,7 +78,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of its counters.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::UnknownProtocol,
         Self::TooLong,
         Self::UnknownAddress,
@@ -89,6 +94,7 @@ impl DropReason {
         Self::SrtpReplay,
         Self::SrtpTooOld,
         Self::RtpUnknownStream,
+        Self::RtpUnknownEncoding,
         Self::RtpUnknownPayloadType,
         Self::RtpTooManyStreams,
         Self::RtcpMalformed,
@@ -100,6 +106,7 @@ impl DropReason {
         Self::RepairMissing,
         Self::TooLate,
         Self::Overrun,
+        Self::PathFull,
         Self::SctpRefused,
         Self::DataTooManyChannels,
         Self::DataQueueFull,
@@ -126,6 +133,7 @@ impl DropReason {
             Self::SrtpReplay => "srtp_replay",
             Self::SrtpTooOld => "srtp_too_old",
             Self::RtpUnknownStream => "rtp_unknown_stream",
+            Self::RtpUnknownEncoding => "rtp_unknown_encoding",
             Self::RtpUnknownPayloadType => "rtp_unknown_payload_type",
             Self::RtpTooManyStreams => "rtp_too_many_streams",
             Self::RtcpMalformed => "rtcp_malformed",
@@ -137,6 +145,7 @@ impl DropReason {
             Self::RepairMissing => "repair_missing",
             Self::TooLate => "too_late",
             Self::Overrun => "overrun",
+            Self::PathFull => "path_full",
             Self::SctpRefused => "sctp_refused",
             Self::DataTooManyChannels => "data_too_many_channels",
             Self::DataQueueFull => "data_queue_full",
@@ -147,8 +156,14 @@ impl DropReason {
 }
 
 /// How often each [`DropReason`] occurred.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DropCounters([u64; DropReason::ALL.len()]);
+
+impl Default for DropCounters {
+    fn default() -> Self {
+        Self([0; DropReason::ALL.len()])
+    }
+}
 
 impl DropCounters {
     /// Counts one drop.

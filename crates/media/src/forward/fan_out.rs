@@ -1,8 +1,13 @@
 //! After a batch: what arrived goes out to everyone connected.
 
+use super::Forwarder;
 use super::departure::Departure;
-use super::sink::Release;
-use super::{DropReason, Forwarder};
+use super::release::Exit;
+use super::sink::Sink;
+use super::start::BURSTS_PACKETS_MAX;
+use super::timeout::Owner;
+use crate::id::SinkId;
+use crate::pipeline::MediaKind;
 use crate::rtp::AbsSendTime;
 use std::time::Instant;
 
@@ -10,44 +15,76 @@ impl Forwarder {
     /// Hands out all that arrived since the last call, subscriber by subscriber: all fresh packets of one
     /// sink follow one another, in the order of their arrival, so that a caller can send runs of equal
     /// sizes at once. Then the retransmissions that subscribers asked for. Sources come in the order in
-    /// which their packets arrived, sinks in the order in which they were connected.
+    /// which their packets arrived, sinks in the order in which they were connected; before them come the
+    /// sinks that catch up with a source of which nothing new arrived.
     ///
-    /// `send_time` goes into the packets of sinks that negotiated abs-send-time. Numbers are given here
-    /// and not on arrival: a pacer (issue 4) that holds packets back calls the same code at release.
+    /// Video and retransmissions for a peer whose path is nearly full wait for their turn and are handed out
+    /// by a later call: at the time of [`Self::poll_timeout`] at the latest. Numbers are given, and
+    /// `send_time` is written where abs-send-time was negotiated, when a packet is handed out.
     pub fn fan_out(&mut self, now: Instant, send_time: AbsSendTime, mut emit: impl FnMut(&Departure<'_>)) {
-        let mut release = Release { now, send_time, buffer: &mut self.buffer };
-        for id in self.fresh.drain(..) {
-            let Some(source) = self.sources.get_mut(id.number()) else { continue };
-            for sink in &source.sinks {
-                let Some(sink) = self.sinks.get_mut(sink.number()) else { continue };
-                let mut media_left = false;
-                for fresh in &source.fresh {
-                    match sink.plan(fresh, &source.ring, now) {
-                        Ok(Some(planned)) => {
-                            media_left |= sink.depart(planned, &source.ring, &mut release, &mut emit);
-                        }
-                        Ok(None) => {}
-                        Err(reason) => {
-                            self.drops.count(reason);
-                            if reason == DropReason::NoCommonCodec {
-                                sink.tell_no_common_codec(&mut self.outputs);
-                            }
-                        }
-                    }
+        let Self { sources, sinks, peers, outputs, drops, buffer, .. } = self;
+        let mut exit = Exit { now, send_time, buffer, outputs, drops };
+        let mut budget = BURSTS_PACKETS_MAX;
+        // First, since those with fresh packets are served below, each sink once.
+        for id in &self.starting {
+            let Some(sink) = sinks.get_mut(id.number()) else { continue };
+            let Some(peer) = peers.get_mut(sink.peer) else { continue };
+            let origin = sink.source().and_then(|origin| sources.get(origin.number()));
+            if let Some(source) = origin.filter(|source| source.fresh.is_empty()) {
+                exit.catch_up(source, sink, peer, &mut budget, &mut emit);
+                if peer.transport.is_unwatched() {
+                    self.unwatched.push(sink.peer);
                 }
-                if media_left {
-                    sink.set_flowing(true, &mut self.outputs);
-                    // One that was connected late learns the relation of clocks with its first packets.
-                    sink.catch_up_report(source.relation, now, &mut self.outputs);
+            }
+        }
+        for id in self.fresh.drain(..) {
+            let Some(source) = sources.get_mut(id.number()) else { continue };
+            let mut waits = false;
+            for sink in &source.sinks {
+                let Some(sink) = sinks.get_mut(sink.number()) else { continue };
+                let Some(peer) = peers.get_mut(sink.peer) else { continue };
+                if !sink.is_live() {
+                    exit.catch_up(source, sink, peer, &mut budget, &mut emit);
+                    waits |= sink.is_waiting();
+                    if sink.burst_due().is_some() && !self.starting.contains(&sink.id) {
+                        self.starting.push(sink.id);
+                    }
+                    if peer.transport.is_unwatched() {
+                        self.unwatched.push(sink.peer);
+                    }
+                    continue;
+                }
+                // Audio never waits: it is little, and a pause in it is heard.
+                if source.kind == MediaKind::Video && peer.pacer.holds_back() {
+                    exit.queue(id, &source.fresh, sink, &mut peer.pacer);
+                    peer.pacer.enlist(sink.peer, &mut self.pacing);
+                } else {
+                    exit.send(source, &source.fresh, sink, peer, &mut emit);
+                    if peer.transport.is_unwatched() {
+                        self.unwatched.push(sink.peer);
+                    }
                 }
             }
             source.fresh.clear();
+            if waits && source.keyframes.begin(now).is_none() {
+                source.keyframe.wish(now);
+                self.deadlines.set(Owner::Source(id.number()).number(), source.poll_timeout());
+            }
         }
         for sink in self.repairing.drain(..) {
-            let Some(sink) = self.sinks.get_mut(sink.number()) else { continue };
-            let Some(origin) = sink.source() else { continue };
-            let Some(source) = self.sources.get(origin.number()) else { continue };
-            sink.retransmit(&source.ring, &mut release, &mut emit);
+            let Some(sink) = sinks.get_mut(sink.number()) else { continue };
+            let Some(peer) = peers.get_mut(sink.peer) else { continue };
+            let Some(source) = sink.source().and_then(|id| sources.get(id.number())) else { continue };
+            if peer.pacer.holds_back() {
+                peer.pacer.enlist(sink.peer, &mut self.pacing);
+                continue;
+            }
+            while exit.repair(source, sink, peer, &mut emit) {}
         }
+        let burst_due = |id: &SinkId| sinks.get(id.number()).and_then(Sink::burst_due);
+        self.starting.retain(|id| burst_due(id).is_some());
+        self.starting_due = self.starting.iter().filter_map(burst_due).min();
+        self.release_all(now, send_time, &mut emit);
+        self.watch_all();
     }
 }

@@ -5,10 +5,11 @@ use super::output::{Output, Outputs};
 use super::relay::RelayNews;
 use super::sink::{Sink, SinkCounters};
 use super::source::Source;
+use super::start::{Beginning, Phase};
 use super::{DropReason, Forwarder};
 use crate::id::{SessionId, SinkId, SourceId};
 use crate::pipeline::MediaKind;
-use crate::rtp::rtcp::{Feedback, ReceptionReport};
+use crate::rtp::rtcp::{Feedback, ReceptionReport, TransportFeedback};
 use crate::rtp::{NtpTime, RtpTime, SeqNo, Ssrc};
 use std::time::Instant;
 
@@ -29,7 +30,8 @@ impl Forwarder {
                 self.handle_keyframe_request(session, *media_ssrc, |counters| &mut counters.fir, now);
             }
             Feedback::Bye { ssrcs } => self.handle_bye(session, ssrcs),
-            Feedback::Remb { bitrate } => self.handle_remb(session, *bitrate),
+            Feedback::TransportFeedback(feedback) => self.handle_transport_feedback(session, feedback, now),
+            Feedback::Remb { bitrate } => self.handle_remb(session, *bitrate, now),
         }
     }
 
@@ -41,14 +43,39 @@ impl Forwarder {
         sources.iter().any(|id| self.sources.get(id.number()).is_some_and(|source| source.flow.flowing))
     }
 
-    /// Asks for a keyframe on behalf of a video sink whose transport has come up: the one that was asked
-    /// for when it was connected may be gone by. Others and unknown ones are ignored.
-    pub fn request_keyframe(&mut self, sink: SinkId, now: Instant) {
-        let connection = self.sinks.get(sink.number()).and_then(|sink| sink.connection.as_ref());
-        let Some(id) = connection.map(|connection| connection.source) else { return };
-        if let Some(source) =
-            self.sources.get_mut(id.number()).filter(|source| source.kind == MediaKind::Video)
-        {
+    /// Lets a sink whose transport has come up begin anew: what was sent before is gone. Video begins with a
+    /// keyframe, from the ring or asked for. Unknown sinks are ignored.
+    pub fn begin(&mut self, sink: SinkId, now: Instant) {
+        let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
+        let Some(id) = outgoing.source() else { return };
+        let Some(source) = self.sources.get_mut(id.number()) else { return };
+        let beginning = source.beginning(now);
+        outgoing.begin(beginning);
+        self.note_beginning(sink, id, beginning, now);
+    }
+
+    /// After a sink has begun with a source: its bursts follow, or the request that it needs.
+    pub(super) fn note_beginning(&mut self, sink: SinkId, id: SourceId, beginning: Beginning, now: Instant) {
+        if matches!(beginning.phase, Phase::CatchingUp { .. }) {
+            self.starting.retain(|starting| *starting != sink);
+            self.starting.push(sink);
+            self.starting_due = Some(now);
+        }
+        if beginning.ask {
+            self.wish_keyframe(id, now);
+        }
+    }
+
+    /// Asks for a keyframe on behalf of a video sink.
+    pub(super) fn request_keyframe(&mut self, sink: SinkId, now: Instant) {
+        let video = self.sinks.get(sink.number()).filter(|sink| sink.config.kind == MediaKind::Video);
+        if let Some(source) = video.and_then(Sink::source) {
+            self.wish_keyframe(source, now);
+        }
+    }
+
+    pub(super) fn wish_keyframe(&mut self, id: SourceId, now: Instant) {
+        if let Some(source) = self.sources.get_mut(id.number()) {
             source.keyframe.wish(now);
             self.serve_source(id, now);
         }
@@ -79,9 +106,19 @@ impl Forwarder {
         let Some(sink) = self.sinks.get_mut(sink.number()) else { return };
         sink.counters.reported = Some(*report);
         sink.round_trip.note_report(report, now);
-        if let (Some(measured), Some(peer)) = (sink.round_trip.measured(), self.peers.get_mut(sink.peer)) {
-            peer.round_trip = Some(measured);
-        }
+        let measured = sink.round_trip.measured();
+        let Some(peer) = self.peers.get_mut(sink.peer) else { return };
+        peer.round_trip = measured.or(peer.round_trip);
+        peer.transport.handle_reception(report.fraction_lost, measured, now);
+        let key = sink.peer;
+        self.follow_path(key, now);
+    }
+
+    fn handle_transport_feedback(&mut self, session: SessionId, feedback: &TransportFeedback, now: Instant) {
+        let Some(key) = self.peers_by_session.get(&session).copied() else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.transport.handle_feedback(feedback, now);
+        self.follow_path(key, now);
     }
 
     /// Queues what the ring still has for the next fan-out.
@@ -113,7 +150,13 @@ impl Forwarder {
         let Some(id) = self.sink_by_ssrc(session, media_ssrc) else { return };
         let Some(sink) = self.sinks.get_mut(id.number()) else { return };
         *counter(&mut sink.counters) += 1;
-        self.request_keyframe(id, now);
+        // What was asked for before the last keyframe can have arrived is answered by that.
+        let is_served = sink
+            .newest_keyframe
+            .is_some_and(|left| now.saturating_duration_since(left) < sink.round_trip.estimate());
+        if !is_served {
+            self.request_keyframe(id, now);
+        }
     }
 
     /// The publisher ended a stream: nobody needs to wait two seconds to know.

@@ -8,6 +8,7 @@ use super::track::Track;
 use crate::id::{SessionId, SinkId, TrackId};
 use crate::pipeline::MediaKind;
 use crate::rtp::{Bitrate, BitrateLimits};
+use std::time::Instant;
 
 /// A subscriber's estimate is not believed below this where its owner names no limit: at zero its source
 /// would stop, and with nothing to receive the estimate would never rise again. KMS's own default.
@@ -26,10 +27,10 @@ impl Forwarder {
     }
 
     /// Notes what a subscriber's connection carries by its own estimate.
-    pub(super) fn handle_remb(&mut self, session: SessionId, estimate: Bitrate) {
-        let Some(peer) = self.peers_by_session.get(&session).and_then(|key| self.peers.get(*key)) else {
-            return;
-        };
+    pub(super) fn handle_remb(&mut self, session: SessionId, estimate: Bitrate, now: Instant) {
+        let Some(key) = self.peers_by_session.get(&session).copied() else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.transport.handle_remb(estimate, now);
         // A session has few sinks, and no allowance depends on another's.
         for sink in peer.sinks.clone() {
             let Some(sink) = self.sinks.get_mut(sink.number()) else { continue };
@@ -40,6 +41,7 @@ impl Forwarder {
                 }
             }
         }
+        self.follow_path(key, now);
     }
 
     /// Finds anew what the publisher of a source may send: after a change of limits, estimates or

@@ -1,11 +1,13 @@
 //! What concerns all streams of one session together: who they are, and the feedback on its transport.
 
 use super::arrival::ArrivalLog;
+use super::pace::Pacer;
 use super::receive_cap::ReceiveCap;
 use super::round_trip;
+use super::transport::Transport;
 use crate::id::{SessionId, SinkId, SourceId, TrackId};
 use crate::rtp::rtcp::Report;
-use crate::rtp::{Extension, Format, RtpHeader, RtpParameters, SeqNo, Ssrc};
+use crate::rtp::{Format, RtpHeader, RtpParameters, SeqNo, Ssrc};
 use std::time::{Duration, Instant};
 
 /// One session, from its first stream to its last.
@@ -18,6 +20,10 @@ pub(super) struct Peer {
     pub(super) sinks: Vec<SinkId>,
     /// The latest round trip of any of its sinks.
     pub(super) round_trip: Option<Duration>,
+    /// What is sent to it.
+    pub(super) transport: Transport,
+    /// What waits to be sent to it.
+    pub(super) pacer: Pacer,
     arrivals: Option<ArrivalLog>,
     pub(super) cap: ReceiveCap,
     /// The stream that arrived last; feedback names one although it concerns all.
@@ -32,6 +38,8 @@ impl Peer {
             sources: Vec::new(),
             sinks: Vec::new(),
             round_trip: None,
+            transport: Transport::default(),
+            pacer: Pacer::default(),
             arrivals: None,
             cap: ReceiveCap::default(),
             media_ssrc: Ssrc::new(0),
@@ -49,8 +57,7 @@ impl Peer {
     ) {
         self.media_ssrc = header.ssrc;
         let agreed = |flag: fn(&Format) -> bool| parameters.formats.iter().any(flag);
-        let number_id = parameters.extensions.id(Extension::TransportSequenceNumber);
-        match number_id.filter(|_| agreed(|format| format.transport_cc)) {
+        match parameters.transport_number_id() {
             Some(id) => {
                 // draft-holmer §2: two bytes; a second version of the extension appends a request.
                 let number = header.extension(packet, id).and_then(|value| value.first_chunk::<2>());
@@ -81,7 +88,9 @@ impl Peer {
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let arrivals = self.arrivals.as_ref().and_then(ArrivalLog::poll_timeout);
-        arrivals.into_iter().chain(self.cap.poll_timeout()).min()
+        let due =
+            [arrivals, self.cap.poll_timeout(), self.transport.poll_timeout(), self.pacer.poll_timeout()];
+        due.into_iter().flatten().min()
     }
 
     /// The round trip to this peer, or an assumption.

@@ -204,16 +204,15 @@ impl Forwarder {
 
     /// Subscribers at another forwarder need a keyframe: their wishes join those of the sinks here. Unknown
     /// ones are ignored.
-    pub fn wish_keyframe(&mut self, track: TrackId, encoding: usize, now: Instant) {
+    pub fn handle_keyframe_wish(&mut self, track: TrackId, encoding: usize, now: Instant) {
         let Some(id) = self.source_of(track, encoding) else { return };
-        if let Some(source) = self.sources.get_mut(id.number()).filter(|s| s.kind == MediaKind::Video) {
-            source.keyframe.wish(now);
-            self.serve_source(id, now);
+        if self.sources.get(id.number()).is_some_and(|source| source.kind == MediaKind::Video) {
+            self.wish_keyframe(id, now);
         }
     }
 
     /// Notes what the subscribers at another forwarder ask for. Unknown ones are ignored.
-    pub fn note_demand(&mut self, track: TrackId, to: RelayTo, demand: Demand) {
+    pub fn handle_demand(&mut self, track: TrackId, to: RelayTo, demand: Demand) {
         let Some(known) = self.tracks.get_mut(track.number()) else { return };
         if let Some(relay) = known.relays.iter_mut().find(|relay| relay.to == to) {
             relay.demand = demand;
@@ -263,7 +262,7 @@ impl Forwarder {
         let begins = |frame: Option<FrameInfo>| frame.is_none_or(|frame| frame.begins_keyframe);
         // A relay begins in the middle of a stream, mostly.
         if !had_begun && matches!(packet.payload, RelayedPayload::Media { frame, .. } if !begins(frame)) {
-            self.ask_origin(id, now);
+            self.wish_keyframe(id, now);
         }
         Ok(())
     }
@@ -288,13 +287,6 @@ impl Forwarder {
         if let Some(known) = self.tracks.get_mut(track.number()).filter(|known| known.told != demand) {
             known.told = demand;
             self.outputs.push(Output::RelayedDemand { track, demand });
-        }
-    }
-
-    fn ask_origin(&mut self, id: SourceId, now: Instant) {
-        if let Some(source) = self.sources.get_mut(id.number()) {
-            source.keyframe.wish(now);
-            self.serve_source(id, now);
         }
     }
 }

@@ -65,6 +65,11 @@ impl Retransmitter {
         self.waiting.pop_front()
     }
 
+    /// Whether [`Self::take`] has something.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// The SSRC and number of the next retransmission, which is used up with this.
     pub(super) const fn number(&mut self) -> (Ssrc, ExtSeq) {
         let number = self.next;

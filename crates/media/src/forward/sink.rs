@@ -1,6 +1,7 @@
 //! One outgoing stream: what one subscriber receives of one kind.
 
 use super::departure::{Departure, Extensions, Fields, HeaderBuffer};
+use super::freeze::FreezeMeter;
 use super::rate::RateMeter;
 use super::repair::{RepairRing, Stored};
 use super::retransmit::{Retransmitter, Wanted};
@@ -9,12 +10,26 @@ use super::round_trip::RoundTrip;
 use super::route::Route;
 use super::seed::Seed;
 use super::source::{Fresh, FreshPayload, Relation};
+use super::start::{Beginning, Phase};
 use super::timeline::Timeline;
+use super::transport::Transport;
 use super::{DropReason, SinkConfig};
 use crate::id::{SinkId, SourceId, TrackId};
+use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{ReceptionReport, Report};
-use crate::rtp::{AbsSendTime, Bitrate, BitrateLimits, ClockRate, ExtSeq, PayloadType, RtpTime, SeqNo};
+use crate::rtp::{
+    AbsSendTime, Bitrate, BitrateLimits, ClockRate, ExtSeq, ExtensionId, PayloadType, RtpTime, SeqNo,
+};
 use std::time::{Duration, Instant};
+
+/// How many of the last packets take turns as fillers of probes.
+const FILL_FROM_MAX: u64 = 16;
+/// RFC 3550 §5.1: the last byte counts them all.
+static PADDING: [u8; 255] = {
+    let mut padding = [0; 255];
+    padding[254] = 255;
+    padding
+};
 
 /// One outgoing stream.
 #[derive(Debug)]
@@ -29,9 +44,22 @@ pub(super) struct Sink {
     pub(super) round_trip: RoundTrip,
     pub(super) counters: SinkCounters,
     pub(super) rate: RateMeter,
+    pub(super) freezes: FreezeMeter,
     pub(super) limits: BitrateLimits,
     /// What the subscriber's connection carries by its own estimate, all streams together.
     pub(super) remb: Option<Bitrate>,
+    pub(super) phase: Phase,
+    /// When a keyframe began to leave last.
+    pub(super) newest_keyframe: Option<Instant>,
+    /// Packets were dropped that its decoder needs: nothing is of use to it before a keyframe.
+    pub(super) awaits_keyframe: bool,
+    /// Of the frame that left last, more is to come.
+    pub(super) in_frame: bool,
+    /// How far back the last filler of a probe was taken from, in packets.
+    filled_from: u64,
+    newest_timestamp: RtpTime,
+    /// Where its packets carry transport-wide numbers, the extension's id.
+    transport_number_id: Option<ExtensionId>,
     numbers: Numbers,
     timeline: Timeline,
     clock: Option<ClockRate>,
@@ -62,6 +90,8 @@ enum Numbers {
 pub(super) struct SinkCounters {
     pub(super) packets: u64,
     pub(super) bytes: u64,
+    /// Of video: pictures whose last packet left.
+    pub(super) frames: u64,
     pub(super) nacked: u64,
     pub(super) retransmitted: u64,
     pub(super) pli: u64,
@@ -79,10 +109,11 @@ pub(super) struct Planned {
     pub(super) stored: Option<ExtSeq>,
 }
 
-/// What all departures of one fan-out have in common.
+/// What the departures to one peer in one fan-out have in common.
 pub(super) struct Release<'a> {
     pub(super) now: Instant,
     pub(super) send_time: AbsSendTime,
+    pub(super) transport: &'a mut Transport,
     pub(super) buffer: &'a mut HeaderBuffer,
 }
 
@@ -96,6 +127,7 @@ impl Sink {
         let retransmitter = config.rtx_ssrc.map(|ssrc| Retransmitter::new(ssrc, rtx_first));
         Self {
             id,
+            transport_number_id: config.parameters.transport_number_id(),
             config,
             peer,
             connection: None,
@@ -104,8 +136,15 @@ impl Sink {
             round_trip: RoundTrip::default(),
             counters: SinkCounters::default(),
             rate: RateMeter::default(),
+            freezes: FreezeMeter::default(),
             limits: BitrateLimits::default(),
             remb: None,
+            phase: Phase::Live,
+            newest_keyframe: None,
+            awaits_keyframe: false,
+            in_frame: false,
+            filled_from: 0,
+            newest_timestamp: RtpTime::new(0),
             numbers: Numbers::Unused { first },
             timeline,
             clock: None,
@@ -113,14 +152,34 @@ impl Sink {
         }
     }
 
-    /// Takes packets of `source` from its number `first_in` on.
-    pub(super) fn connect(&mut self, track: TrackId, source: SourceId, route: Route, first_in: ExtSeq) {
+    /// Takes packets of `source` from now on.
+    pub(super) fn connect(&mut self, track: TrackId, source: SourceId, route: Route, beginning: Beginning) {
+        self.connection = Some(Connection { track, source, route, report_pending: true, codec_told: false });
+        self.begin(beginning);
+    }
+
+    /// Begins with its source, anew where it has begun already.
+    pub(super) fn begin(&mut self, Beginning { phase, first_in, live, .. }: Beginning) {
         match &mut self.numbers {
             Numbers::Unused { first } => self.numbers = Numbers::Used(Rewriter::new(first_in, *first)),
             Numbers::Used(rewriter) => rewriter.switch(first_in),
         }
         self.timeline.switch();
-        self.connection = Some(Connection { track, source, route, report_pending: true, codec_told: false });
+        if let Some(live) = live {
+            self.timeline.replay_until(live);
+        }
+        if let Some(connection) = &mut self.connection {
+            connection.report_pending = true;
+        }
+        self.phase = phase;
+        (self.awaits_keyframe, self.in_frame) = (false, false);
+    }
+
+    /// Leaves out what lies before the number `first_in` of the source.
+    pub(super) fn go_on_from(&mut self, first_in: ExtSeq) {
+        if let Numbers::Used(rewriter) = &mut self.numbers {
+            rewriter.skip_to(first_in);
+        }
     }
 
     /// The track it has.
@@ -135,6 +194,7 @@ impl Sink {
 
     /// Drops the source and what waits to be repaired from it.
     pub(super) fn disconnect(&mut self) -> Option<Connection> {
+        self.freezes.stop();
         if let Some(retransmitter) = &mut self.retransmitter {
             retransmitter.clear();
         }
@@ -174,6 +234,13 @@ impl Sink {
         Ok(Some(Planned { out, payload_type, timestamp, stored }))
     }
 
+    /// Takes one number of the source out of the stream: the subscriber's numbers close over it.
+    pub(super) fn leave_out(&mut self, fresh: &Fresh) {
+        if let Numbers::Used(rewriter) = &mut self.numbers {
+            rewriter.withhold(fresh.index);
+        }
+    }
+
     /// Takes a subscriber's request for a packet. `Ok(true)` when it will be served at the next fan-out,
     /// `Ok(false)` when it has been served within this round trip.
     pub(super) fn handle_nack(
@@ -194,42 +261,121 @@ impl Sink {
         retransmitter.want(Wanted { out, index }, self.round_trip.estimate(), now)
     }
 
-    /// Sends the retransmissions that were asked for.
+    /// Takes the next retransmission that was asked for and sends it, if it is still to be had. Says whether
+    /// one was asked for.
     pub(super) fn retransmit(
         &mut self,
         ring: &RepairRing,
         release: &mut Release<'_>,
         emit: &mut impl FnMut(&Departure<'_>),
-    ) {
-        let (Some(connection), Some(retransmitter)) = (&self.connection, &mut self.retransmitter) else {
-            return;
-        };
-        while let Some(Wanted { out, index }) = retransmitter.take() {
-            // It may have left the ring, and its timestamp cannot be unknown, since it was asked for.
-            let Some(stored) = ring.find(index) else { continue };
-            let Some(timestamp) = self.timeline.mapped(stored.timestamp) else { continue };
-            let format = connection.route.format(stored.header.payload_type);
-            let Some(payload_type) = format.and_then(|format| format.rtx) else { continue };
-            let (ssrc, rtx_index) = retransmitter.number();
-            // RFC 4588 §4: own SSRC and sequence numbers; timestamp and marker are the original's.
-            let marker = stored.header.marker;
-            let fields = Fields { marker, payload_type, seq: rtx_index.seq(), timestamp, ssrc };
-            let extensions = Extensions {
-                sink: &self.config.parameters,
-                send_time: release.send_time,
-                forwarded: Some((&connection.route, stored)),
-            };
-            emit(&Departure {
-                session: self.config.session,
-                sink: self.id,
-                ssrc,
-                index: rtx_index,
-                original: Some(out.seq()),
-                header: release.buffer.write(fields, &extensions),
-                payload: stored.payload(),
-            });
+    ) -> bool {
+        let Some(wanted) = self.retransmitter.as_mut().and_then(Retransmitter::take) else { return false };
+        if self.send_again(wanted, ring, release, emit) {
             self.counters.retransmitted += 1;
         }
+        true
+    }
+
+    /// Whether retransmissions were asked for.
+    pub(super) fn has_repairs(&self) -> bool {
+        self.retransmitter.as_ref().is_some_and(Retransmitter::has_waiting)
+    }
+
+    /// Sends something for a probe to be long enough: one of the last packets again, which repairs what the
+    /// path may have lost, or padding where there is none. Never on the media's own SSRC, whose numbers would
+    /// get holes. Says whether it could.
+    pub(super) fn fill(
+        &mut self,
+        ring: Option<&RepairRing>,
+        release: &mut Release<'_>,
+        emit: &mut impl FnMut(&Departure<'_>),
+    ) -> bool {
+        self.filled_from = self.filled_from % FILL_FROM_MAX + 1;
+        let recent = match &self.numbers {
+            Numbers::Used(rewriter) => {
+                let out = ExtSeq::new(rewriter.next_out().value().saturating_sub(self.filled_from));
+                rewriter.source_index(out).map(|index| Wanted { out, index })
+            }
+            Numbers::Unused { .. } => None,
+        };
+        if let (Some(wanted), Some(ring)) = (recent, ring)
+            && ring.find_young(wanted.index, release.now).is_some()
+            && self.send_again(wanted, ring, release, emit)
+        {
+            return true;
+        }
+        self.pad(release, emit)
+    }
+
+    /// Sends a packet again on the retransmission stream; says whether it could.
+    fn send_again(
+        &mut self,
+        Wanted { out, index }: Wanted,
+        ring: &RepairRing,
+        release: &mut Release<'_>,
+        emit: &mut impl FnMut(&Departure<'_>),
+    ) -> bool {
+        let (Some(connection), Some(retransmitter)) = (&self.connection, &mut self.retransmitter) else {
+            return false;
+        };
+        // It may have left the ring, and its timestamp cannot be unknown, since it has left before.
+        let Some(stored) = ring.find(index) else { return false };
+        let Some(timestamp) = self.timeline.mapped_again(stored.timestamp) else { return false };
+        let format = connection.route.format(stored.header.payload_type);
+        let Some(payload_type) = format.and_then(|format| format.rtx) else { return false };
+        let (ssrc, rtx_index) = retransmitter.number();
+        // RFC 4588 §4: own SSRC and sequence numbers; timestamp and marker are the original's.
+        let marker = stored.header.marker;
+        let fields = Fields { marker, padded: false, payload_type, seq: rtx_index.seq(), timestamp, ssrc };
+        let id = self.transport_number_id;
+        let extensions = Extensions {
+            sink: &self.config.parameters,
+            send_time: release.send_time,
+            transport_number: id.map(|id| (id, release.transport.next_number())),
+            forwarded: Some((&connection.route, stored)),
+        };
+        let departure = Departure {
+            session: self.config.session,
+            sink: self.id,
+            ssrc,
+            index: rtx_index,
+            original: Some(out.seq()),
+            header: release.buffer.write(fields, &extensions),
+            payload: stored.payload(),
+        };
+        release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
+        emit(&departure);
+        true
+    }
+
+    /// Sends padding on the retransmission stream (RFC 4588 §4); says whether there is one.
+    fn pad(&mut self, release: &mut Release<'_>, emit: &mut impl FnMut(&Departure<'_>)) -> bool {
+        let payload_type = self.config.parameters.formats.iter().find_map(|format| format.rtx);
+        let (Some(payload_type), Some(retransmitter)) = (payload_type, &mut self.retransmitter) else {
+            return false;
+        };
+        let (ssrc, index) = retransmitter.number();
+        let (seq, timestamp) = (index.seq(), self.newest_timestamp);
+        let fields = Fields { marker: false, padded: true, payload_type, seq, timestamp, ssrc };
+        let id = self.transport_number_id;
+        let extensions = Extensions {
+            sink: &self.config.parameters,
+            send_time: release.send_time,
+            transport_number: id.map(|id| (id, release.transport.next_number())),
+            forwarded: None,
+        };
+        let departure = Departure {
+            session: self.config.session,
+            sink: self.id,
+            ssrc,
+            index,
+            original: None,
+            header: release.buffer.write(fields, &extensions),
+            payload: &PADDING,
+        };
+        release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
+        emit(&departure);
+        true
     }
 
     /// The sender report that carries the publisher's relation over to this sink; `None` before its
@@ -272,28 +418,44 @@ impl Sink {
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
         let Planned { out, payload_type, timestamp, stored } = planned;
+        if let Some(index) = stored.filter(|_| self.freezes.is_overdue(release.now)) {
+            self.freezes.excuse(ring.silence_before(index), release.now);
+        }
         let stored = stored.and_then(|index| ring.find(index));
         let marker = stored.is_some_and(|stored| stored.header.marker);
-        let fields = Fields { marker, payload_type, seq: out.seq(), timestamp, ssrc: self.config.ssrc };
+        if stored.and_then(|stored| stored.frame).is_some_and(|frame| frame.begins_keyframe) {
+            self.newest_keyframe = Some(release.now);
+        }
+        let ssrc = self.config.ssrc;
+        let fields = Fields { marker, padded: false, payload_type, seq: out.seq(), timestamp, ssrc };
+        let id = self.transport_number_id;
         let route = self.connection.as_ref().map(|connection| &connection.route);
         let extensions = Extensions {
             sink: &self.config.parameters,
             send_time: release.send_time,
+            transport_number: id.map(|id| (id, release.transport.next_number())),
             forwarded: route.zip(stored),
         };
         let payload = stored.map(|stored| stored.payload()).unwrap_or_default();
-        emit(&Departure {
+        let departure = Departure {
             session: self.config.session,
             sink: self.id,
-            ssrc: self.config.ssrc,
+            ssrc,
             index: out,
             original: None,
             header: release.buffer.write(fields, &extensions),
             payload,
-        });
+        };
+        release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
+        emit(&departure);
+        self.newest_timestamp = timestamp;
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
         self.newest_departure = Some(release.now);
+        if marker && self.config.kind == MediaKind::Video {
+            self.counters.frames += 1;
+            self.freezes.note_picture(release.now);
+        }
         stored.is_some()
     }
 }

@@ -36,10 +36,11 @@ impl Owner {
 }
 
 impl Forwarder {
-    /// When [`Self::handle_timeout`] has something to do next.
+    /// When [`Self::handle_timeout`] or [`Self::fan_out`] has something to do next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(at, _)| at)
+        let first = self.deadlines.first().map(|(at, _)| at);
+        [first, self.starting_due].into_iter().flatten().min()
     }
 
     /// Does all that is due at `now`.
@@ -63,6 +64,7 @@ impl Forwarder {
         let peer = source.origin.peer().and_then(|key| self.peers.get(key));
         let round_trip = peer.map(|peer| peer.estimate_round_trip());
         if source.report_due.is_some_and(|due| due <= now) && source.flow.flowing {
+            source.rate.look(source.counters.bytes, now);
             for sink in &source.sinks {
                 if let Some(sink) = self.sinks.get_mut(sink.number()).filter(|sink| sink.flowing) {
                     sink.rate.look(sink.counters.bytes, now);
@@ -98,7 +100,9 @@ impl Forwarder {
         for report in peer.take_due(now) {
             self.outputs.report(peer.session, report);
         }
-        self.deadlines.set(Owner::Peer(key).number(), peer.poll_timeout());
+        peer.transport.handle_timeout(now);
+        peer.pacer.handle_timeout(now);
+        self.follow_path(key, now);
     }
 
     /// Looks whether a source still flows, and whether each of its sinks gets any of it: a publisher may
@@ -149,6 +153,8 @@ impl Source {
 
     fn end_flow(&mut self, outputs: &mut Outputs) {
         self.flow.check_due = None;
+        self.rate.stop();
+        self.keyframe.give_up();
         let ended = std::mem::replace(&mut self.flow.flowing, false);
         if let (true, Origin::Peer { session, .. }) = (ended, self.origin) {
             outputs.push(Output::Flowing { session, kind: self.kind, incoming: true, flowing: false });

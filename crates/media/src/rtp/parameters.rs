@@ -181,6 +181,14 @@ impl RtpParameters {
         self.formats.iter().find(|format| format.payload_type == payload_type)
     }
 
+    /// The id of the transport-wide numbers, where packets carry them for feedback to come back: they have no
+    /// meaning without it (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+    #[must_use]
+    pub fn transport_number_id(&self) -> Option<ExtensionId> {
+        let id = self.extensions.id(Extension::TransportSequenceNumber);
+        id.filter(|_| self.formats.iter().any(|format| format.transport_cc))
+    }
+
     /// The format whose retransmissions have this payload type (`apt` of RFC 4588 §8.1).
     #[must_use]
     pub fn format_repaired_by(&self, payload_type: PayloadType) -> Option<&Format> {

@@ -1,8 +1,10 @@
 //! What the control plane can ask of a worker.
 
 use super::relay::Message;
+use crate::capture::CaptureStart;
 use crate::error::{
-    CandidateError, ConnectError, CreateError, DataChannelError, KeyframeError, NegotiationError,
+    CandidateError, CaptureError, ConnectError, CreateError, DataChannelError, KeyframeError,
+    NegotiationError,
 };
 use crate::id::{ElementId, PipelineId};
 use crate::pipeline::survey::{EndpointSurvey, PipelineOutline};
@@ -123,10 +125,20 @@ pub(crate) enum Command {
         endpoint: ElementId,
         reply: Reply<Option<EndpointStats>>,
     },
+    Capture {
+        endpoint: ElementId,
+        start: CaptureStart,
+        reply: Reply<Result<(), CaptureError>>,
+    },
     Flow {
         element: ElementId,
         media: MediaType,
         reply: Reply<Option<Flow>>,
+    },
+    WatchSpeakers {
+        pipeline: PipelineId,
+        loudest: usize,
+        reply: Reply<()>,
     },
     Survey {
         after: Option<PipelineId>,

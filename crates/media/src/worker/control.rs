@@ -80,8 +80,15 @@ impl State {
                 answer(reply, self.add_ice_candidate(now, endpoint, &candidate));
             }
             Command::EndpointStats { endpoint, reply } => answer(reply, self.endpoint_stats(endpoint)),
+            Command::Capture { endpoint, start, reply } => {
+                answer(reply, self.capture(now, endpoint, start));
+            }
             Command::Flow { element, media, reply } => self.ask_for_flow(element, media, reply),
             Command::Outline { pipeline, reply } => answer(reply, self.outline(pipeline)),
+            Command::WatchSpeakers { pipeline, loudest, reply } => {
+                self.watch_speakers(now, pipeline, loudest);
+                answer(reply, ());
+            }
             Command::Survey { after, limit, reply } => answer(reply, self.survey(after, limit)),
             Command::SurveyEndpoints { endpoints, reply } => answer(reply, self.survey_endpoints(endpoints)),
             Command::Snapshot { reply } => answer(reply, self.snapshot()),
@@ -129,12 +136,12 @@ impl State {
             Message::Unsubscribe { source, media, to } => self.remove_subscriber(source, media, to),
             Message::KeyframeWish { source, encoding } => {
                 if let Some(track) = self.track_of(Some(source), MediaType::Video) {
-                    self.forwarder.wish_keyframe(track, encoding, now);
+                    self.forwarder.handle_keyframe_wish(track, encoding, now);
                 }
             }
             Message::Demand { source, kind, to, demand } => {
                 if let Some(track) = self.track_of(Some(source), kind.into()) {
-                    self.forwarder.note_demand(track, to, demand);
+                    self.forwarder.handle_demand(track, to, demand);
                 }
             }
             Message::Begin { relay, track } => self.begin_relayed(now, relay, track),

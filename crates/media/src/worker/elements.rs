@@ -36,6 +36,7 @@ impl State {
             self.release_element(now, element, done.as_ref());
         }
         self.pipelines.remove(&pipeline);
+        self.speakers.remove(&pipeline);
     }
 
     /// Creates an endpoint of a pipeline whose home is here, on this worker or another, which then answers.
@@ -84,6 +85,7 @@ impl State {
             path: None,
             own: Vec::new(),
             _share: share,
+            tap: None,
         };
         let session = self.sessions.insert(|_| seat).ok_or(CreateError::Full)?;
         self.routes.add(&ufrag, session);

@@ -6,6 +6,7 @@
 
 mod agreement;
 pub mod batch;
+mod capture;
 mod command;
 mod control;
 mod data;
@@ -23,15 +24,18 @@ mod relay;
 mod routing;
 mod settings;
 mod socket;
+mod speakers;
 mod stats;
 mod table;
 mod timers;
+mod trace;
 mod wait;
 
 pub(crate) use command::{Command, LoadShare, WorkerHandle};
 
+use crate::capture::Tap;
 use crate::error::StartError;
-use crate::forward::{DropCounters, DropReason, Forwarder};
+use crate::forward::{DropCounters, DropReason, Forwarder, SpeakerWatch};
 use crate::id::{ElementId, PipelineId, SessionId};
 use crate::pipeline::graph::Graph;
 use crate::pipeline::{Dscp, EndpointEvent, MediaConfig, PipelineEvent};
@@ -58,6 +62,7 @@ use std::time::Instant;
 use table::{Table, slot_of};
 use timers::Timers;
 use tokio::sync::mpsc;
+use trace::PacketSampler;
 use wait::{Ready, Waiter};
 
 /// Commands taken per tick: a burst of them must not hold up media for longer than some milliseconds.
@@ -97,6 +102,8 @@ pub(super) struct State {
     relays: Relays,
     /// The endpoints whose latency is measured.
     latency_watched: BTreeSet<ElementId>,
+    /// The pipelines whose speakers are watched.
+    speakers: BTreeMap<PipelineId, SpeakerWatch>,
     /// One per shared socket, in the order of the sockets.
     outgoing: Vec<Outgoing>,
     own: OwnSockets,
@@ -107,6 +114,7 @@ pub(super) struct State {
     counters: Counters,
     /// What one RTCP packet says; here so that its memory is used again.
     feedback: Vec<Feedback>,
+    sampler: PacketSampler,
     segmentation: Segmentation,
     /// From where departure times count.
     origin: Instant,
@@ -128,6 +136,8 @@ struct Seat {
     /// The places of its own sockets; none where it uses the shared ones.
     own: Vec<usize>,
     _share: LoadShare,
+    /// While an operator looks at its packets.
+    tap: Option<Box<Tap>>,
 }
 
 /// Where a session's media goes, and how.
@@ -201,6 +211,7 @@ impl Worker {
             feeds: Feeds::default(),
             relays: Relays::new(index),
             latency_watched: BTreeSet::new(),
+            speakers: BTreeMap::new(),
             outgoing: sockets.iter().map(Outgoing::new).collect(),
             own: OwnSockets::new(
                 config.full_sessions_per_worker_max,
@@ -212,6 +223,7 @@ impl Worker {
             rng,
             counters: Counters::default(),
             feedback: Vec::new(),
+            sampler: PacketSampler::new(config.trace_packets_every),
             segmentation: if batch::gso_supported() { Segmentation::Offloaded } else { Segmentation::Single },
             origin: Instant::now(), // clock: any origin does
             stopped: None,
@@ -348,10 +360,12 @@ impl State {
         if self.forwarder.poll_timeout().is_some_and(|at| at <= now) {
             self.forwarder.handle_timeout(now);
         }
+        self.look_at_speakers(now);
     }
 
     fn next_timeout(&self) -> Option<Instant> {
-        [self.timers.next(), self.forwarder.poll_timeout()].into_iter().flatten().min()
+        let speakers = self.speakers.values().map(SpeakerWatch::poll_timeout).min();
+        [self.timers.next(), self.forwarder.poll_timeout(), speakers].into_iter().flatten().min()
     }
 
     /// After anything happened in a session: its datagrams go out, its events up, its timer is set.
@@ -400,7 +414,7 @@ impl State {
         seat.path = pair.map(|(socket, remote)| Path { socket, remote, dscp, segmentation });
         let endpoint = self.endpoints.get(&seat.endpoint).filter(|_| came_up);
         for sink in endpoint.into_iter().flat_map(Endpoint::sinks) {
-            self.forwarder.request_keyframe(sink, now);
+            self.forwarder.begin(sink, now);
         }
     }
 

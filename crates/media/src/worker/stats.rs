@@ -21,8 +21,10 @@ impl State {
                 .media
                 .iter()
                 .flatten()
-                .filter_map(|media| media.track)
-                .flat_map(|track| self.forwarder.track_stats(track))
+                .flat_map(|media| &media.encodings)
+                .filter_map(|(source, rid)| {
+                    Some(StreamStats { rid: *rid, ..self.forwarder.source_stats(*source)? })
+                })
                 .collect(),
             outgoing: endpoint
                 .media
@@ -30,6 +32,7 @@ impl State {
                 .flatten()
                 .filter_map(|media| self.forwarder.sink_stats(media.sink?))
                 .collect(),
+            estimate: self.forwarder.estimate_of(endpoint.session),
             latency: endpoint.latency.iter().flat_map(LatencyMeter::averages).collect(),
             data_channels: session.data_channels(),
         })
@@ -82,6 +85,7 @@ impl State {
 
     pub(super) fn snapshot(&self) -> MediaSnapshot {
         let counters = &self.counters;
+        let totals = self.forwarder.totals();
         MediaSnapshot {
             pipelines: self.pipelines.len() as u64,
             endpoints: self.endpoints.len() as u64,
@@ -95,6 +99,8 @@ impl State {
             forwarded: counters.forwarded,
             relays: self.relays.len() as u64,
             relayed: self.relays.relayed(),
+            incoming: totals.incoming,
+            outgoing: totals.outgoing,
             events_dropped: counters.events_dropped,
             drops: counters
                 .drops

@@ -99,6 +99,7 @@ pub(crate) struct MediaSettings {
     pub(crate) placement: PlacementSetting,
     pub(crate) announce: Vec<String>,
     pub(crate) socket_buffer_kib: u32,
+    pub(crate) trace_packets_every: u32,
 }
 
 /// Which media thread a peer of a call or pipeline is served by.
@@ -193,6 +194,7 @@ impl Default for MediaSettings {
             placement: PlacementSetting::Together,
             announce: Vec::new(),
             socket_buffer_kib: 4096,
+            trace_packets_every: 0,
         }
     }
 }

@@ -149,6 +149,9 @@ struct Received {
     readers: JoinSet<()>,
 }
 
+/// Complete frames without a keyframe before them after which one is asked for: half a second.
+const BLIND_FRAMES_MAX: u32 = 15;
+
 impl Shared {
     pub(super) fn new(candidates: mpsc::Sender<IceCandidate>) -> Self {
         Self {
@@ -253,6 +256,7 @@ impl PeerConnectionEventHandler for Handler {
 }
 
 async fn read_track(track: Arc<dyn TrackRemote>, kind: RtpCodecKind, shared: std::sync::Weak<Shared>) {
+    let mut blind_frames_asked = 0;
     while let Some(event) = track.poll().await {
         let Some(shared) = shared.upgrade() else { return };
         let TrackRemoteEvent::OnRtpPacket(packet) = event else { continue };
@@ -267,5 +271,13 @@ async fn read_track(track: Arc<dyn TrackRemote>, kind: RtpCodecKind, shared: std
                 report.audio.handle_payload(timestamp, &packet.payload);
             }
         });
+        // The crate may lose the first packets of a stream while it sets up the track. A receiver that goes
+        // on without anything to show asks for a keyframe, as browsers do.
+        let blind_frames = shared.report.borrow().video.blind_frames();
+        if kind == RtpCodecKind::Video && blind_frames >= blind_frames_asked + BLIND_FRAMES_MAX {
+            blind_frames_asked = blind_frames;
+            // One that cannot be sent any more is not needed either.
+            let _ = shared.request_keyframe().await;
+        }
     }
 }

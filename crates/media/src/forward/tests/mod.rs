@@ -12,4 +12,6 @@ mod relay;
 mod repairs;
 mod reports;
 mod stage;
+mod start;
 mod switch;
+mod transport;

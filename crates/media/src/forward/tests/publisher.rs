@@ -8,9 +8,12 @@ use std::sync::Arc;
 
 pub(super) const VP8: u8 = 96;
 pub(super) const RTX: u8 = 97;
+pub(super) const OPUS: u8 = 111;
 const TRANSPORT_NUMBER_ID: u8 = 5;
 /// Ticks of 90 kHz between frames: 30 frames/s.
 pub(super) const FRAME_TICKS: u32 = 3_000;
+/// Ticks of 48 kHz between audio packets: 20 ms.
+const VOICE_TICKS: u32 = 960;
 
 /// What comes off the wire, decrypted.
 #[derive(Clone, Debug)]
@@ -26,6 +29,7 @@ pub(super) struct Publisher {
     pub(super) timestamp: RtpTime,
     /// The number of the next payload.
     pub(super) number: u32,
+    payload_type: u8,
     rtx_next: u16,
     transport_next: u16,
     sent: BTreeMap<u16, Packet>,
@@ -52,6 +56,12 @@ pub(super) fn video() -> Arc<RtpParameters> {
     Arc::new(parameters("0", vec![vp8], &extensions))
 }
 
+/// Opus with transport-wide feedback.
+pub(super) fn audio() -> Arc<RtpParameters> {
+    let extensions = [(TRANSPORT_NUMBER_ID, Extension::TransportSequenceNumber), (4, Extension::Mid)];
+    Arc::new(parameters("1", vec![format(OPUS, Codec::Opus)], &extensions))
+}
+
 impl Publisher {
     pub(super) fn new(ssrc: u32, first: u64, timestamp: u32) -> Self {
         Self {
@@ -60,10 +70,25 @@ impl Publisher {
             next: ExtSeq::new(first),
             timestamp: RtpTime::new(timestamp),
             number: 0,
+            payload_type: VP8,
             rtx_next: 9,
             transport_next: 0xfff0,
             sent: BTreeMap::new(),
         }
+    }
+
+    /// A publisher of Opus.
+    pub(super) fn of_voice(ssrc: u32) -> Self {
+        Self { payload_type: OPUS, ..Self::new(ssrc, 500, 0) }
+    }
+
+    /// 20 ms of voice: 32 kbit/s of payload.
+    pub(super) fn voice(&mut self) -> Packet {
+        self.timestamp = self.timestamp.plus(VOICE_TICKS);
+        let mut payload = vec![0; 80];
+        payload[2..6].copy_from_slice(&self.number.to_be_bytes());
+        self.number += 1;
+        self.packet(false, &payload, 0)
     }
 
     /// The packets of one frame.
@@ -98,7 +123,8 @@ impl Publisher {
     fn packet(&mut self, marker: bool, payload: &[u8], padding: u8) -> Packet {
         let index = self.next;
         self.next = index.next();
-        let mut bytes = self.head(marker, VP8, index.seq().wire(), self.timestamp, self.ssrc, padding > 0);
+        let mut bytes =
+            self.head(marker, self.payload_type, index.seq().wire(), self.timestamp, self.ssrc, padding > 0);
         bytes.extend(payload);
         bytes.extend(std::iter::repeat_n(padding, padding.into()));
         let packet = Packet { index, bytes };

@@ -118,7 +118,7 @@ fn wishes_for_a_keyframe_go_back_as_one_and_the_publisher_s_end_is_the_end_every
     }
     let wish = Output::RelayedKeyframeWish { track: there, encoding: 0 };
     assert_eq!(far.outputs.iter().filter(|output| **output == wish).count(), 1, "it flows already");
-    near.forwarder.wish_keyframe(track, 0, near.now);
+    near.forwarder.handle_keyframe_wish(track, 0, near.now);
     near.settle();
     assert!(matches!(near.take_reports(ALICE)[..], [Report::Pli { .. }]));
     near.send_in_batch(track, &publisher.frame(1, true)[0]).expect("a fresh packet is taken");

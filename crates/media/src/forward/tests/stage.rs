@@ -1,13 +1,15 @@
 //! The forwarder under test, virtual time, and the promises that hold at every step.
 
 use super::parameters::{format, parameters, pt};
-use super::publisher::{Packet, video};
+use super::publisher::{Packet, audio, video};
 use crate::codec::Codec;
 use crate::forward::{DropReason, Forwarder, Output, SinkConfig, TrackConfig};
 use crate::id::{SessionId, SinkId, SourceId, TrackId};
 use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{Feedback, Report};
-use crate::rtp::{AbsSendTime, ExtSeq, Extension, Format, RtpHeader, RtpParameters, Ssrc};
+use crate::rtp::{
+    AbsSendTime, ExtSeq, Extension, ExtensionId, Format, RtpHeader, RtpParameters, SeqNo, Ssrc,
+};
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -19,6 +21,9 @@ pub(super) const CAROL: SessionId = SessionId::new(3);
 /// The numbers that subscribers gave to VP8 and its RTX.
 pub(super) const OUT_VP8: u8 = 120;
 pub(super) const OUT_RTX: u8 = 121;
+const OUT_OPUS: u8 = 109;
+/// The id that subscribers with transport-wide feedback gave to its numbers.
+const OUT_TRANSPORT_NUMBER: u8 = 3;
 
 pub(super) struct Stage {
     pub(super) forwarder: Forwarder,
@@ -48,6 +53,20 @@ pub(super) fn subscriber_video() -> Arc<RtpParameters> {
     Arc::new(parameters("v", vec![vp8], &extensions))
 }
 
+/// [`subscriber_video`] with transport-wide feedback.
+pub(super) fn counted_video() -> Arc<RtpParameters> {
+    let mut video = (*subscriber_video()).clone();
+    let id = ExtensionId::new(OUT_TRANSPORT_NUMBER).expect("a valid id");
+    assert!(video.extensions.insert(id, Extension::TransportSequenceNumber), "the id is free");
+    Arc::new(video)
+}
+
+/// Opus with transport-wide feedback.
+fn counted_audio() -> Arc<RtpParameters> {
+    let extensions = [(1, Extension::Mid), (OUT_TRANSPORT_NUMBER, Extension::TransportSequenceNumber)];
+    Arc::new(parameters("a", vec![format(OUT_OPUS, Codec::Opus)], &extensions))
+}
+
 impl Stage {
     pub(super) fn new(seed: u64) -> Self {
         let start = Instant::now(); // clock: an origin, never compared with the present
@@ -69,6 +88,11 @@ impl Stage {
 
     pub(super) fn publish_with(&mut self, session: SessionId, parameters: Arc<RtpParameters>) -> TrackId {
         self.forwarder.add_track(TrackConfig { session, kind: MediaKind::Video, parameters, encodings: 1 })
+    }
+
+    pub(super) fn publish_audio(&mut self, session: SessionId) -> TrackId {
+        let (kind, parameters) = (MediaKind::Audio, audio());
+        self.forwarder.add_track(TrackConfig { session, kind, parameters, encodings: 1 })
     }
 
     /// The only source of a track.
@@ -97,6 +121,20 @@ impl Stage {
             rtx_ssrc: Some(Ssrc::new(ssrc + 1)),
             cname: "alice".into(),
         })
+    }
+
+    /// Adds an audio sink with the SSRC `ssrc` and connects it.
+    pub(super) fn subscribe_audio(&mut self, track: TrackId, session: SessionId, ssrc: u32) -> SinkId {
+        let sink = self.forwarder.add_sink(SinkConfig {
+            session,
+            kind: MediaKind::Audio,
+            parameters: counted_audio(),
+            ssrc: Ssrc::new(ssrc),
+            rtx_ssrc: None,
+            cname: "alice".into(),
+        });
+        self.connect(track, sink);
+        sink
     }
 
     pub(super) fn connect(&mut self, track: TrackId, sink: SinkId) {
@@ -224,6 +262,13 @@ impl Stage {
 impl Received {
     pub(super) fn payload(&self) -> &[u8] {
         self.header.payload(&self.bytes).expect("Keel sends no padding")
+    }
+
+    /// The transport-wide number, where it has one.
+    pub(super) fn transport_number(&self) -> Option<SeqNo> {
+        let id = ExtensionId::new(OUT_TRANSPORT_NUMBER).expect("a valid id");
+        let value = self.header.extension(&self.bytes, id)?;
+        Some(SeqNo::new(u16::from_be_bytes(value.try_into().expect("two bytes"))))
     }
 
     /// The publisher's number in the payload, behind `skip` bytes; `None` for an empty packet.

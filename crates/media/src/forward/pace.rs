@@ -1,0 +1,242 @@
+//! When what waits for one peer may leave: a bounded queue, and a rate that lets it out in short bursts.
+//!
+//! While a peer's path carries well more than it is sent, nothing waits: its packets leave in the tick in
+//! which they came, spaced by their publisher. Only where the estimate is near what is sent do they pass
+//! through here. What waits are references into the sources' rings; numbers are given when a packet leaves,
+//! so that one which is dropped here leaves no hole.
+
+use super::congestion::{Probe, ProbeId};
+use super::source::Fresh;
+use crate::id::{SinkId, SourceId};
+use crate::rtp::Bitrate;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// The most that leaves at once, as time at the release rate. It is also the least pause between two
+/// wake-ups for one peer.
+pub(super) const BURST: Duration = Duration::from_millis(5);
+/// Packets that may wait for one peer: as many as a ring of video holds.
+const WAITING_MAX: usize = 1_024;
+/// How long a packet may wait. A conversation has no use for what is later than this, and whoever falls
+/// behind that far is sent too much.
+const AGE_MAX: Duration = Duration::from_secs(1);
+/// After this long what waits gives way to a keyframe that waits behind it.
+const AGE_SKIP: Duration = Duration::from_millis(250);
+/// Debt beyond this is forgiven: it stems from a rate that no longer holds, or from audio, which never waits.
+const DEBT_MAX: Duration = Duration::from_millis(200);
+/// The release rate relative to the estimate. A little above it, so that what waits drains, while the path's
+/// own queue hardly grows.
+const RATE_PERCENT: u64 = 110;
+/// Below this ratio of estimate to what is sent packets pass through the queue, in percent, and above the
+/// other they do not any more. An estimate is rarely more than 1.5 times what is sent, since no more is
+/// proved by it.
+const HELD_BELOW_PERCENT: u64 = 125;
+const FREE_ABOVE_PERCENT: u64 = 140;
+
+/// The queue and the rate of one peer.
+#[derive(Debug)]
+pub(super) struct Pacer {
+    /// In the order of arrival. Each fan-out drops what [`Self::overdue`] names, so it holds [`WAITING_MAX`]
+    /// packets and what one batch brings at most.
+    waiting: VecDeque<Waiting>,
+    held: bool,
+    rate: Bitrate,
+    /// When what has left will have gone by at the rate.
+    clear: Option<Instant>,
+    due: Option<Instant>,
+    /// The next fan-out lets out what waits, whatever `due` says.
+    ready: bool,
+    burst: Option<Burst>,
+    /// The forwarder looks at this peer in each fan-out.
+    listed: bool,
+}
+
+/// A packet of a source that a sink is to get when its turn comes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    pub(super) sink: SinkId,
+    pub(super) source: SourceId,
+    pub(super) fresh: Fresh,
+    pub(super) since: Instant,
+}
+
+/// A probe that is being sent.
+#[derive(Clone, Copy, Debug)]
+struct Burst {
+    id: ProbeId,
+    rate: Bitrate,
+    left: u64,
+}
+
+/// What of the queue has to go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Overdue {
+    pub(super) sink: SinkId,
+    /// The place of the keyframe that its decoder can go on with; `None` where none waits.
+    pub(super) keyframe: Option<usize>,
+}
+
+impl Default for Pacer {
+    fn default() -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            held: false,
+            rate: Bitrate::default(),
+            clear: None,
+            due: None,
+            ready: false,
+            burst: None,
+            listed: false,
+        }
+    }
+}
+
+impl Pacer {
+    /// Follows what the path carries, of which `sent` is used.
+    pub(super) fn follow(&mut self, estimate: Bitrate, sent: Bitrate) {
+        self.rate = estimate.percent(RATE_PERCENT);
+        let bound = if self.held { FREE_ABOVE_PERCENT } else { HELD_BELOW_PERCENT };
+        self.held = estimate < sent.percent(bound);
+    }
+
+    /// Whether new packets have to wait for their turn.
+    pub(super) fn holds_back(&self) -> bool {
+        self.held || !self.waiting.is_empty()
+    }
+
+    /// Puts a packet at the end.
+    pub(super) fn push(&mut self, waiting: Waiting) {
+        self.waiting.push_back(waiting);
+    }
+
+    /// Begins a probe. One that is under way is given up.
+    pub(super) fn begin(&mut self, probe: Probe, now: Instant) {
+        self.burst = Some(Burst { id: probe.id, rate: probe.bitrate, left: probe.bytes });
+        self.clear = None;
+        self.be_ready(now);
+    }
+
+    /// Gives up the probe: there is nothing to fill it with.
+    pub(super) const fn end_burst(&mut self) {
+        self.burst = None;
+    }
+
+    /// The probe that what leaves now is part of.
+    pub(super) fn probe(&self) -> Option<ProbeId> {
+        self.burst.map(|burst| burst.id)
+    }
+
+    /// Whether it is this peer's turn.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.ready || self.due.is_none_or(|due| due <= now)
+    }
+
+    /// Whether the rate allows one more packet.
+    pub(super) fn admits(&self, now: Instant) -> bool {
+        self.clear.is_none_or(|clear| clear.saturating_duration_since(now) < BURST)
+    }
+
+    /// Notes what left, whether it waited or not.
+    pub(super) fn charge(&mut self, bytes: u64, now: Instant) {
+        if self.burst.is_none() && !self.holds_back() {
+            return;
+        }
+        let rate = match &mut self.burst {
+            Some(burst) => {
+                let rate = burst.rate;
+                burst.left = burst.left.saturating_sub(bytes);
+                if burst.left == 0 {
+                    self.burst = None;
+                }
+                rate
+            }
+            None => self.rate,
+        };
+        let from = self.clear.map_or(now, |clear| clear.max(now));
+        self.clear = Some((from + rate.time_for(bytes)).min(now + DEBT_MAX));
+    }
+
+    pub(super) fn take(&mut self) -> Option<Waiting> {
+        self.waiting.pop_front()
+    }
+
+    /// Whether something waits in the queue, or a probe is to be filled.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.waiting.is_empty() || self.burst.is_some()
+    }
+
+    /// Ends a turn, and sets the next when all that went has gone by; none while nothing waits.
+    pub(super) fn rest(&mut self, waits: bool, now: Instant) {
+        self.ready = false;
+        self.listed = waits;
+        self.due = waits.then(|| self.clear.map_or(now + BURST, |clear| clear.max(now + BURST)));
+    }
+
+    /// Enters the peer with this key into the list of those that the next fan-outs look at.
+    pub(super) fn enlist(&mut self, key: u64, list: &mut Vec<u64>) {
+        if !self.listed {
+            self.listed = true;
+            list.push(key);
+        }
+    }
+
+    /// The timer has come: the next fan-out, which a worker runs at once, lets out what waits.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.due.is_some_and(|due| due <= now) {
+            self.be_ready(now);
+        }
+    }
+
+    fn be_ready(&mut self, now: Instant) {
+        self.ready = true;
+        self.due = Some(now + BURST);
+    }
+
+    pub(super) const fn poll_timeout(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// The stream that has waited too long at the front, and where it can go on. Whole frames are dropped, up
+    /// to a keyframe: what lies between could not be decoded anyway.
+    pub(super) fn overdue(&self, now: Instant) -> Option<Overdue> {
+        let front = self.waiting.front()?;
+        let age = now.saturating_duration_since(front.since);
+        let is_full = self.waiting.len() >= WAITING_MAX;
+        if age <= AGE_SKIP && !is_full {
+            return None;
+        }
+        let begins = |waiting: &Waiting| {
+            waiting.sink == front.sink && waiting.fresh.frame.is_some_and(|frame| frame.begins_keyframe)
+        };
+        // The front itself is no place to skip to, and a keyframe that comes late is better than a new one.
+        let keyframe = self.waiting.iter().rposition(begins).filter(|place| *place > 0);
+        let is_over = is_full || age > AGE_MAX && !begins(front);
+        (is_over || keyframe.is_some()).then_some(Overdue { sink: front.sink, keyframe })
+    }
+
+    /// Takes the overdue packets out, but for the rest of a frame that has begun to leave (`in_frame`).
+    /// `drop` is told each one in order.
+    pub(super) fn shed(&mut self, overdue: Overdue, mut in_frame: bool, mut drop: impl FnMut(&Waiting)) {
+        let mut place = 0;
+        self.waiting.retain(|waiting| {
+            let before = overdue.keyframe.is_none_or(|keyframe| place < keyframe);
+            place += 1;
+            if waiting.sink != overdue.sink || !before {
+                return true;
+            }
+            let frame = waiting.fresh.frame;
+            in_frame &= frame.is_some_and(|frame| !frame.begins_frame);
+            if in_frame {
+                in_frame = frame.is_some_and(|frame| !frame.ends_frame);
+                return true;
+            }
+            drop(waiting);
+            false
+        });
+    }
+
+    /// Takes out all of one sink: it has another source now, or none.
+    pub(super) fn clear(&mut self, sink: SinkId) {
+        self.waiting.retain(|waiting| waiting.sink != sink);
+    }
+}

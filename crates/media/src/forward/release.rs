@@ -1,0 +1,255 @@
+//! Packets leave: at once, or when their peer's path has room for them.
+
+use super::departure::{Departure, HeaderBuffer};
+use super::drop::DropCounters;
+use super::output::Outputs;
+use super::pace::{Overdue, Pacer, Waiting};
+use super::peer::Peer;
+use super::sink::{Release, Sink};
+use super::source::{Fresh, Source};
+use super::start::BURST_PACKETS;
+use super::timeout::Owner;
+use super::{DropReason, Forwarder};
+use crate::id::SourceId;
+use crate::rtp::AbsSendTime;
+use std::time::Instant;
+
+/// What all departures of one fan-out have in common.
+pub(super) struct Exit<'a> {
+    pub(super) now: Instant,
+    pub(super) send_time: AbsSendTime,
+    pub(super) buffer: &'a mut HeaderBuffer,
+    pub(super) outputs: &'a mut Outputs,
+    pub(super) drops: &'a mut DropCounters,
+}
+
+impl Exit<'_> {
+    /// Sends packets of a source to one sink now, each as what the sink makes of it.
+    pub(super) fn send(
+        &mut self,
+        source: &Source,
+        packets: &[Fresh],
+        sink: &mut Sink,
+        peer: &mut Peer,
+        emit: &mut impl FnMut(&Departure<'_>),
+    ) {
+        let before = peer.transport.sent_bytes();
+        peer.transport.probe = peer.pacer.probe();
+        let (now, send_time) = (self.now, self.send_time);
+        let mut release = Release { now, send_time, transport: &mut peer.transport, buffer: self.buffer };
+        let mut media_left = false;
+        for fresh in packets {
+            if sink.awaits_keyframe && !fresh.frame.is_some_and(|frame| frame.begins_keyframe) {
+                sink.leave_out(fresh);
+                self.drops.count(DropReason::PathFull);
+                continue;
+            }
+            match sink.plan(fresh, &source.ring, now) {
+                Ok(Some(planned)) => {
+                    media_left |= sink.depart(planned, &source.ring, &mut release, emit);
+                    sink.awaits_keyframe = false;
+                    sink.in_frame = fresh.frame.is_some_and(|frame| !frame.ends_frame);
+                }
+                Ok(None) => {}
+                Err(reason) => {
+                    self.drops.count(reason);
+                    if reason == DropReason::NoCommonCodec {
+                        sink.tell_no_common_codec(self.outputs);
+                    }
+                }
+            }
+        }
+        if media_left {
+            sink.set_flowing(true, self.outputs);
+            // One that was connected late learns the relation of clocks with its first packets.
+            sink.catch_up_report(source.relation, now, self.outputs);
+        }
+        peer.pacer.charge(peer.transport.sent_bytes() - before, now);
+    }
+
+    /// Sends a burst from the ring to a sink that is not live, as far as its path and `budget` allow. One that
+    /// begins with what has just arrived may have as much as those that are.
+    pub(super) fn catch_up(
+        &mut self,
+        source: &Source,
+        sink: &mut Sink,
+        peer: &mut Peer,
+        budget: &mut usize,
+        emit: &mut impl FnMut(&Departure<'_>),
+    ) {
+        for late in &source.fresh {
+            if sink.has_passed(late.index) {
+                self.send(source, std::slice::from_ref(late), sink, peer, emit);
+            }
+        }
+        let live = if sink.is_waiting() { source.fresh.len() } else { 0 };
+        let mut left = BURST_PACKETS.min(*budget).max(live);
+        while left > 0
+            && peer.pacer.admits(self.now)
+            && let Some(fresh) = sink.next_to_catch_up(source, self.now)
+        {
+            self.send(source, &[fresh], sink, peer, emit);
+            *budget = budget.saturating_sub(1);
+            left -= 1;
+        }
+        sink.end_burst(self.now);
+    }
+
+    /// Puts packets of a source behind what waits for the sink's peer.
+    pub(super) fn queue(&mut self, id: SourceId, packets: &[Fresh], sink: &Sink, pacer: &mut Pacer) {
+        for fresh in packets {
+            pacer.push(Waiting { sink: sink.id, source: id, fresh: *fresh, since: self.now });
+        }
+    }
+}
+
+impl Forwarder {
+    /// Lets out what waits for peers whose turn it is.
+    pub(super) fn release_all(
+        &mut self,
+        now: Instant,
+        send_time: AbsSendTime,
+        emit: &mut impl FnMut(&Departure<'_>),
+    ) {
+        let mut place = 0;
+        while let Some(key) = self.pacing.get(place).copied() {
+            if self.release(key, now, send_time, emit) {
+                place += 1;
+            } else {
+                self.pacing.remove(place);
+            }
+        }
+    }
+
+    /// Sets the timers of peers that were sent something after a silence.
+    pub(super) fn watch_all(&mut self) {
+        for key in self.unwatched.drain(..) {
+            if let Some(peer) = self.peers.get_mut(key) {
+                peer.transport.watched = peer.transport.poll_timeout().is_some();
+                self.deadlines.set(Owner::Peer(key).number(), peer.poll_timeout());
+            }
+        }
+    }
+
+    /// Follows what is known of a peer's path: after its feedback, and by timer.
+    pub(super) fn follow_path(&mut self, key: u64, now: Instant) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.transport.look(None, now);
+        if let Some(estimate) = peer.transport.estimate() {
+            peer.pacer.follow(estimate, peer.transport.sent_rate());
+        }
+        if let Some(probe) = peer.transport.poll_probe(now) {
+            peer.pacer.begin(probe, now);
+            peer.pacer.enlist(key, &mut self.pacing);
+        }
+        peer.transport.watched = peer.transport.poll_timeout().is_some();
+        self.deadlines.set(Owner::Peer(key).number(), peer.poll_timeout());
+    }
+
+    /// Lets out what waits for one peer, as far as its rate allows: repairs first, since they are the oldest,
+    /// then media in its order, and what a probe still lacks. Says whether anything still waits.
+    fn release(
+        &mut self,
+        key: u64,
+        now: Instant,
+        send_time: AbsSendTime,
+        emit: &mut impl FnMut(&Departure<'_>),
+    ) -> bool {
+        self.shed(key, now);
+        let Self { sources, sinks, peers, deadlines, outputs, drops, buffer, .. } = self;
+        let Some(peer) = peers.get_mut(key) else { return false };
+        if !peer.pacer.is_due(now) {
+            return true;
+        }
+        let mut exit = Exit { now, send_time, buffer, outputs, drops };
+        for id in 0..peer.sinks.len() {
+            let Some(sink) = peer.sinks.get(id).and_then(|id| sinks.get_mut(id.number())) else { continue };
+            let Some(source) = sink.source().and_then(|id| sources.get(id.number())) else { continue };
+            while peer.pacer.admits(now) && exit.repair(source, sink, peer, emit) {}
+        }
+        while peer.pacer.admits(now)
+            && let Some(Waiting { sink, source, fresh, .. }) = peer.pacer.take()
+        {
+            let Some(sink) = sinks.get_mut(sink.number()) else { continue };
+            let Some(source) = sources.get(source.number()) else { continue };
+            exit.send(source, &[fresh], sink, peer, emit);
+        }
+        while peer.pacer.admits(now) && peer.pacer.probe().is_some() {
+            let mut filled = false;
+            for place in 0..peer.sinks.len() {
+                let Some(sink) = peer.sinks.get(place).and_then(|id| sinks.get_mut(id.number())) else {
+                    continue;
+                };
+                let source = sink.source().and_then(|id| sources.get(id.number()));
+                if exit.fill(source, sink, peer, emit) {
+                    filled = true;
+                    break;
+                }
+            }
+            if !filled {
+                peer.pacer.end_burst();
+            }
+        }
+        let has_repairs = |sink: &Sink| sink.has_repairs();
+        let repairs = peer.sinks.iter().filter_map(|id| sinks.get(id.number())).any(has_repairs);
+        let waits = repairs || peer.pacer.is_busy();
+        peer.pacer.rest(waits, now);
+        deadlines.set(Owner::Peer(key).number(), peer.poll_timeout());
+        waits
+    }
+
+    /// Drops what has waited too long for one peer.
+    fn shed(&mut self, key: u64, now: Instant) {
+        let Self { sinks, peers, drops, .. } = self;
+        let Some(peer) = peers.get_mut(key) else { return };
+        let Some(overdue) = peer.pacer.overdue(now) else { return };
+        let Overdue { sink, keyframe } = overdue;
+        let Some(sink) = sinks.get_mut(sink.number()) else { return };
+        let in_frame = sink.in_frame;
+        peer.pacer.shed(overdue, in_frame, |waiting| {
+            sink.leave_out(&waiting.fresh);
+            drops.count(DropReason::PathFull);
+        });
+        if keyframe.is_none() {
+            sink.awaits_keyframe = true;
+            let id = sink.id;
+            self.request_keyframe(id, now);
+        }
+    }
+}
+
+impl Exit<'_> {
+    pub(super) fn repair(
+        &mut self,
+        source: &Source,
+        sink: &mut Sink,
+        peer: &mut Peer,
+        emit: &mut impl FnMut(&Departure<'_>),
+    ) -> bool {
+        let before = peer.transport.sent_bytes();
+        peer.transport.probe = peer.pacer.probe();
+        let (now, send_time) = (self.now, self.send_time);
+        let mut release = Release { now, send_time, transport: &mut peer.transport, buffer: self.buffer };
+        let repaired = sink.retransmit(&source.ring, &mut release, emit);
+        peer.pacer.charge(peer.transport.sent_bytes() - before, now);
+        repaired
+    }
+
+    fn fill(
+        &mut self,
+        source: Option<&Source>,
+        sink: &mut Sink,
+        peer: &mut Peer,
+        emit: &mut impl FnMut(&Departure<'_>),
+    ) -> bool {
+        let before = peer.transport.sent_bytes();
+        peer.transport.probe = peer.pacer.probe();
+        let (now, send_time) = (self.now, self.send_time);
+        let mut release = Release { now, send_time, transport: &mut peer.transport, buffer: self.buffer };
+        let filled = sink.fill(source.map(|source| &source.ring), &mut release, emit);
+        let bytes = peer.transport.sent_bytes() - before;
+        peer.transport.filler += bytes;
+        peer.pacer.charge(bytes, now);
+        filled
+    }
+}
