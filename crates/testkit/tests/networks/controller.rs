@@ -3,7 +3,7 @@
 use keel_media::forward::congestion::{BandwidthEstimator, Probe, ProbeId};
 use keel_media::rtp::rtcp::TransportFeedback;
 use keel_media::rtp::{Bitrate, ExtSeq};
-use rtc_interceptor::{BandwidthEstimator as _, Gcc, PacketReport};
+use rtc::interceptor::{BandwidthEstimator as _, Gcc, PacketReport};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
