@@ -28,7 +28,8 @@ pub struct EndpointStats {
     /// `None` before any feedback.
     pub estimate: Option<Bitrate>,
     /// By kind, the average time from a packet's arrival at Keel to its departure for this peer, since
-    /// [`super::EndpointSettings::latency_stats`] was switched on. Empty while it is off.
+    /// [`super::EndpointSettings::latency_stats`] was switched on; what comes from another worker arrives when
+    /// this endpoint's takes it. Empty while it is off.
     pub latency: Vec<(MediaKind, Duration)>,
     /// Data channels, open and closed ones.
     pub data_channels: Vec<DataChannelInfo>,

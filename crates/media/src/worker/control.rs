@@ -130,6 +130,13 @@ impl State {
             Message::Flow { endpoint, media, place, reply } => {
                 answer(reply, self.flow(endpoint, media, place));
             }
+            Message::TakeLevels { pipeline, home, endpoints } => {
+                let levels = self.take_levels(&endpoints);
+                self.relays.tell(home, Message::Levels { pipeline, levels });
+            }
+            Message::StopLevels { endpoints } => self.stop_levels(&endpoints),
+            Message::Levels { pipeline, levels } => self.note_levels(pipeline, levels),
+            Message::Emit { endpoint, event } => self.emit(endpoint, event),
             Message::NotOpened { endpoint } => self.release_element(now, endpoint, None),
             Message::Abilities { endpoint, abilities } => self.note_abilities(endpoint, abilities),
             Message::Subscribe { source, media, to, ring } => self.add_subscriber(source, media, to, ring),

@@ -3,10 +3,11 @@
 use super::budget::Permit;
 use super::ring::RingSender;
 use crate::error::{ConnectError, CreateError, NegotiationError};
-use crate::forward::{Demand, RelayTo, RelayedTrack};
+use crate::forward::{Demand, Loudness, RelayTo, RelayedTrack};
 use crate::id::{ElementId, PipelineId, RelayId};
 use crate::pipeline::{
-    DataChannelOptions, EndpointOptions, Flow, MediaKind, MediaType, OfferOptions, PipelineEvent,
+    DataChannelOptions, EndpointEvent, EndpointOptions, Flow, MediaKind, MediaType, OfferOptions,
+    PipelineEvent,
 };
 use crate::rtp::Format;
 use crate::session::sctp::DataMessage;
@@ -36,11 +37,19 @@ pub(crate) enum Message {
     },
     /// From its home: whether media passes an endpoint here, or an element behind it.
     Flow { endpoint: ElementId, media: MediaType, place: FlowPlace, reply: Reply<Option<Flow>> },
+    /// From its home, five times a second while it watches who speaks: how loud were these?
+    TakeLevels { pipeline: PipelineId, home: usize, endpoints: Vec<ElementId> },
+    /// From its home, which watches no longer.
+    StopLevels { endpoints: Vec<ElementId> },
+    /// From its home, which has found this out: for the owner of the pipeline.
+    Emit { endpoint: ElementId, event: EndpointEvent },
 
     /// To its home: an endpoint could not be opened.
     NotOpened { endpoint: ElementId },
     /// To its home: what an endpoint accepts, as far as it is known now.
     Abilities { endpoint: ElementId, abilities: Abilities },
+    /// To its home, which asked: how loud these were.
+    Levels { pipeline: PipelineId, levels: Vec<(ElementId, Loudness)> },
 
     /// To the worker of a source: somebody wants its media. `ring` comes with the first such message between
     /// the two, if any of it needs one.

@@ -4,8 +4,8 @@
 use crate::error::CreateError;
 use crate::forward::DropReason;
 use crate::id::{ElementId, PipelineId};
-use crate::pipeline::{EndpointOptions, MediaConfig, MediaKind, MediaType, PipelineEvent};
-use crate::rtp::{ExtSeq, RtpHeader};
+use crate::pipeline::{EndpointEvent, EndpointOptions, MediaConfig, MediaKind, MediaType, PipelineEvent};
+use crate::rtp::{ExtSeq, Extension, RtpHeader};
 use crate::session::Certificate;
 use crate::worker::command::Command;
 use crate::worker::wait::Ready;
@@ -31,7 +31,7 @@ struct House {
     now: Instant,
     elements: u64,
     waiting: Vec<oneshot::Receiver<Result<(), CreateError>>>,
-    _events: mpsc::Receiver<PipelineEvent>,
+    events: mpsc::Receiver<PipelineEvent>,
 }
 
 impl House {
@@ -54,7 +54,7 @@ impl House {
         let (sender, events) = mpsc::channel(4_096);
         workers[HOME].state.create_pipeline(PIPELINE, place, sender);
         let now = Instant::now(); // clock: an origin, never compared with the present
-        Self { workers, handles, now, elements: 0, waiting: Vec::new(), _events: events }
+        Self { workers, handles, now, elements: 0, waiting: Vec::new(), events }
     }
 
     fn turn(&mut self, worker: usize) {
@@ -134,6 +134,24 @@ impl House {
         state.forwarder.handle_rtp(id, ExtSeq::new(number), &header, &packet, self.now)
     }
 
+    /// A packet of the endpoint's microphone, at `level` below the loudest.
+    fn say(&mut self, worker: usize, speaker: ElementId, number: u64, level: u8) {
+        let state = &mut self.workers[worker].state;
+        let endpoint = &state.endpoints[&speaker];
+        let parameters = endpoint.parameters(MediaKind::Audio).expect("it is negotiated");
+        let id = parameters.extensions.id(Extension::AudioLevel).expect("Chromium's offer has it");
+        let payload_type = parameters.formats[0].payload_type.wire();
+        let track = endpoint.track(MediaKind::Audio).expect("it sends");
+        let source = state.forwarder.source_of(track, 0).expect("its only one");
+        let mut packet = vec![0x90, payload_type, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8];
+        packet[2..4].copy_from_slice(&(number as u16).to_be_bytes());
+        packet[4..8].copy_from_slice(&((number * 960) as u32).to_be_bytes());
+        packet.extend([0xbe, 0xde, 0, 1, id.number() << 4, 0x80 | level, 0, 0, 1, 2, 3, 4]);
+        let header = RtpHeader::parse(&packet).expect("a valid packet");
+        let taken = state.forwarder.handle_rtp(source, ExtSeq::new(number), &header, &packet, self.now);
+        taken.expect("a fresh packet is taken");
+    }
+
     /// Packets that left for an endpoint's peer.
     fn sent(&self, worker: usize, sink: ElementId) -> u64 {
         let state = &self.workers[worker].state;
@@ -206,6 +224,27 @@ fn the_wishes_of_all_viewers_of_a_worker_are_one_request_to_the_publisher() {
     house.now += Duration::from_secs(1);
     house.settle(&house.all());
     assert_eq!(house.requests(alice), 2, "all have their keyframe");
+}
+
+#[test]
+fn who_speaks_is_found_out_across_workers() {
+    let mut house = House::new(2);
+    let [quiet, loud] = [0, 1].map(|worker| house.seat(worker));
+    house.ask(Command::WatchSpeakers { pipeline: PIPELINE, loudest: 1, reply: oneshot::channel().0 });
+    for number in 1..=150 {
+        house.say(0, quiet, number, 100);
+        house.say(1, loud, number, 20);
+        house.now += Duration::from_millis(20);
+        [0, 1].into_iter().for_each(|worker| house.turn(worker));
+    }
+    let mut told = Vec::new();
+    while let Ok(PipelineEvent { endpoint, event }) = house.events.try_recv() {
+        if matches!(event, EndpointEvent::DominantSpeaker { .. } | EndpointEvent::Loudest { .. }) {
+            told.push((endpoint, event));
+        }
+    }
+    let speaks = EndpointEvent::DominantSpeaker { speaking: true };
+    assert_eq!(told, [(loud, speaks), (loud, EndpointEvent::Loudest { joined: true })]);
 }
 
 /// What is left anywhere of a pipeline that is gone.
