@@ -9,6 +9,7 @@ mod link;
 mod lossy;
 pub(crate) mod parameters;
 mod publisher;
+mod relay;
 mod repairs;
 mod reports;
 mod stage;
