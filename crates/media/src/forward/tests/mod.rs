@@ -8,6 +8,7 @@ mod link;
 mod lossy;
 pub(crate) mod parameters;
 mod publisher;
+mod redundancy;
 mod repairs;
 mod reports;
 mod stage;
