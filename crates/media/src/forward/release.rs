@@ -77,8 +77,10 @@ impl Exit<'_> {
         budget: &mut usize,
         emit: &mut impl FnMut(&Departure<'_>),
     ) {
-        for late in source.fresh.iter().filter(|fresh| sink.has_passed(fresh.index)) {
-            self.send(source, std::slice::from_ref(late), sink, peer, emit);
+        for late in &source.fresh {
+            if sink.has_passed(late.index) {
+                self.send(source, std::slice::from_ref(late), sink, peer, emit);
+            }
         }
         let live = if sink.is_waiting() { source.fresh.len() } else { 0 };
         let mut left = BURST_PACKETS.min(*budget).max(live);

@@ -3,6 +3,7 @@
 mod connection;
 mod hostile;
 mod keyframes;
+mod levels;
 mod limits;
 mod link;
 mod lossy;
