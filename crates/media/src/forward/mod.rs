@@ -50,6 +50,7 @@ mod departure;
 mod drop;
 mod fan_out;
 mod feedback;
+mod freeze;
 mod keyframe;
 mod keyframe_cache;
 mod limit;
@@ -99,6 +100,7 @@ use route::Route;
 use seed::Seed;
 use sink::Sink;
 use source::Source;
+use stats::Totals;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -135,6 +137,8 @@ pub struct Forwarder {
     deadlines: Deadlines,
     outputs: Outputs,
     drops: DropCounters,
+    /// What streams that are gone have counted.
+    retired: Totals,
     buffer: HeaderBuffer,
 }
 
@@ -175,6 +179,7 @@ impl Forwarder {
             deadlines: Deadlines::default(),
             outputs: Outputs::default(),
             drops: DropCounters::default(),
+            retired: Totals::default(),
             buffer: HeaderBuffer::new(),
         }
     }
@@ -193,9 +198,9 @@ impl Forwarder {
     /// Removes an outgoing stream. Unknown ones are ignored.
     pub fn remove_sink(&mut self, sink: SinkId) {
         self.disconnect(sink);
-        if let Some(removed) = self.sinks.remove(sink.number())
-            && let Some(peer) = self.peers.get_mut(removed.peer)
-        {
+        let Some(removed) = self.sinks.remove(sink.number()) else { return };
+        self.retired.outgoing.add(&removed.totals());
+        if let Some(peer) = self.peers.get_mut(removed.peer) {
             peer.sinks.retain(|kept| *kept != sink);
             self.release_peer(removed.peer);
         }

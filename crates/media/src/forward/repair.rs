@@ -155,6 +155,13 @@ impl RepairRing {
         Some(Stored { header: slot.header, timestamp: slot.timestamp, frame: slot.frame, packet })
     }
 
+    /// How long nothing had come when the packet `index` came; zero where that is not known.
+    pub(super) fn silence_before(&self, index: ExtSeq) -> Duration {
+        let before = ExtSeq::new(index.value().wrapping_sub(1));
+        let times = self.slot(index).zip(self.slot(before));
+        times.map_or(Duration::ZERO, |(slot, before)| slot.stored.saturating_duration_since(before.stored))
+    }
+
     fn slot(&self, index: ExtSeq) -> Option<&Slot> {
         self.occupant(index).filter(|slot| slot.index == index)
     }

@@ -1,6 +1,7 @@
 //! One outgoing stream: what one subscriber receives of one kind.
 
 use super::departure::{Departure, Extensions, Fields, HeaderBuffer};
+use super::freeze::FreezeMeter;
 use super::rate::RateMeter;
 use super::repair::{RepairRing, Stored};
 use super::retransmit::{Retransmitter, Wanted};
@@ -14,6 +15,7 @@ use super::timeline::Timeline;
 use super::transport::Transport;
 use super::{DropReason, SinkConfig};
 use crate::id::{SinkId, SourceId, TrackId};
+use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{ReceptionReport, Report};
 use crate::rtp::{
     AbsSendTime, Bitrate, BitrateLimits, ClockRate, ExtSeq, ExtensionId, PayloadType, RtpTime, SeqNo,
@@ -42,6 +44,7 @@ pub(super) struct Sink {
     pub(super) round_trip: RoundTrip,
     pub(super) counters: SinkCounters,
     pub(super) rate: RateMeter,
+    pub(super) freezes: FreezeMeter,
     pub(super) limits: BitrateLimits,
     /// What the subscriber's connection carries by its own estimate, all streams together.
     pub(super) remb: Option<Bitrate>,
@@ -87,6 +90,8 @@ enum Numbers {
 pub(super) struct SinkCounters {
     pub(super) packets: u64,
     pub(super) bytes: u64,
+    /// Of video: pictures whose last packet left.
+    pub(super) frames: u64,
     pub(super) nacked: u64,
     pub(super) retransmitted: u64,
     pub(super) pli: u64,
@@ -131,6 +136,7 @@ impl Sink {
             round_trip: RoundTrip::default(),
             counters: SinkCounters::default(),
             rate: RateMeter::default(),
+            freezes: FreezeMeter::default(),
             limits: BitrateLimits::default(),
             remb: None,
             phase: Phase::Live,
@@ -189,6 +195,7 @@ impl Sink {
     /// Drops the source and what waits to be repaired from it.
     pub(super) fn disconnect(&mut self) -> Option<Connection> {
         self.phase = Phase::Live;
+        self.freezes.stop();
         if let Some(retransmitter) = &mut self.retransmitter {
             retransmitter.clear();
         }
@@ -412,6 +419,9 @@ impl Sink {
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
         let Planned { out, payload_type, timestamp, stored } = planned;
+        if let Some(index) = stored.filter(|_| self.freezes.is_overdue(release.now)) {
+            self.freezes.excuse(ring.silence_before(index), release.now);
+        }
         let stored = stored.and_then(|index| ring.find(index));
         let marker = stored.is_some_and(|stored| stored.header.marker);
         if stored.and_then(|stored| stored.frame).is_some_and(|frame| frame.begins_keyframe) {
@@ -443,6 +453,10 @@ impl Sink {
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
         self.newest_departure = Some(release.now);
+        if marker && self.config.kind == MediaKind::Video {
+            self.counters.frames += 1;
+            self.freezes.note_picture(release.now);
+        }
         stored.is_some()
     }
 }

@@ -4,6 +4,7 @@ use super::DropReason;
 use super::keyframe::KeyframeRequest;
 use super::keyframe_cache::{KeyframeCache, Start};
 use super::loss::LossTracker;
+use super::rate::RateMeter;
 use super::reception::Reception;
 use super::repair::RepairRing;
 use super::speaker::LevelMeter;
@@ -54,6 +55,7 @@ pub(super) struct Source {
     pub(super) report_due: Option<Instant>,
     pub(super) flow: Flow,
     pub(super) counters: SourceCounters,
+    pub(super) rate: RateMeter,
     /// Of audio whose speaker is watched.
     pub(super) levels: Option<LevelMeter>,
     describer: Describer,
@@ -125,6 +127,8 @@ pub(super) struct Flow {
 pub(super) struct SourceCounters {
     pub(super) packets: u64,
     pub(super) bytes: u64,
+    /// Of video: pictures whose last packet came.
+    pub(super) frames: u64,
     /// Distinct packets, repairs and padding included.
     pub(super) received: u64,
     pub(super) nacked: u64,
@@ -167,6 +171,7 @@ impl Source {
             report_due: None,
             flow: Flow::default(),
             counters: SourceCounters::default(),
+            rate: RateMeter::default(),
             levels: None,
             describer: Describer::default(),
             earlier: None,
@@ -409,6 +414,7 @@ impl Source {
         }
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
+        self.counters.frames += u64::from(frame.is_some_and(|frame| frame.ends_frame));
         self.flow.newest = Some(now);
         if let Some(levels) = &mut self.levels
             && let Some(id) = self.parameters.extensions.id(Extension::AudioLevel)

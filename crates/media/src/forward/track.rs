@@ -72,7 +72,9 @@ impl Forwarder {
         let Some(Track { peer: key, sources, .. }) = self.tracks.remove(track.number()) else { return };
         for source in &sources {
             self.deadlines.set(Owner::Source(source.number()).number(), None);
-            self.sources.remove(source.number());
+            if let Some(removed) = self.sources.remove(source.number()) {
+                self.retired.incoming.add(&removed.totals());
+            }
         }
         self.fresh.retain(|fresh| !sources.contains(fresh));
         if let Some(peer) = self.peers.get_mut(key) {

@@ -27,6 +27,9 @@ pub struct MediaConfig {
     pub pipelines_max: usize,
     /// Bytes to ask for as socket receive and send buffers.
     pub socket_buffer_bytes: usize,
+    /// One RTP packet in so many is told of in the log, at level `trace` and target `keel_media::packet`: its
+    /// session, source, sinks and why it was dropped. 0: none.
+    pub trace_packets_every: u32,
     /// Makes everything random that need not be secret repeatable, for tests.
     pub seed: Option<u64>,
 }
@@ -43,6 +46,7 @@ impl Default for MediaConfig {
             full_sessions_per_worker_max: 500,
             pipelines_max: 10_000,
             socket_buffer_bytes: 4 << 20,
+            trace_packets_every: 0,
             seed: None,
         }
     }

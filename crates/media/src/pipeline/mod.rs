@@ -42,7 +42,7 @@ pub use flow::{ElementKind, Flow, GraphEdge, GraphElement, PipelineGraph};
 pub use kind::{MediaKind, MediaType};
 pub use pass_through::PassThrough;
 pub use server::MediaServer;
-pub use stats::{EndpointStats, MediaSnapshot, StreamStats};
+pub use stats::{EndpointStats, MediaSnapshot, StreamStats, StreamTotals};
 pub use survey::{ElementSurvey, PipelineSurvey};
 
 use crate::error::{

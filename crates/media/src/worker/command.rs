@@ -1,7 +1,9 @@
 //! What the control plane can ask of a worker.
 
+use crate::capture::CaptureStart;
 use crate::error::{
-    CandidateError, ConnectError, CreateError, DataChannelError, KeyframeError, NegotiationError,
+    CandidateError, CaptureError, ConnectError, CreateError, DataChannelError, KeyframeError,
+    NegotiationError,
 };
 use crate::id::{ElementId, PipelineId};
 use crate::pipeline::{
@@ -117,6 +119,11 @@ pub(crate) enum Command {
     EndpointStats {
         endpoint: ElementId,
         reply: Reply<Option<EndpointStats>>,
+    },
+    Capture {
+        endpoint: ElementId,
+        start: CaptureStart,
+        reply: Reply<Result<(), CaptureError>>,
     },
     Flow {
         element: ElementId,

@@ -76,6 +76,9 @@ impl State {
                 answer(reply, self.add_ice_candidate(now, endpoint, &candidate));
             }
             Command::EndpointStats { endpoint, reply } => answer(reply, self.endpoint_stats(endpoint)),
+            Command::Capture { endpoint, start, reply } => {
+                answer(reply, self.capture(now, endpoint, start));
+            }
             Command::Flow { element, media, reply } => answer(reply, self.flow(element, media)),
             Command::PipelineGraph { pipeline, reply } => answer(reply, self.pipeline_graph(pipeline)),
             Command::WatchSpeakers { pipeline, loudest, reply } => {

@@ -69,6 +69,7 @@ impl State {
             dscp: options.dscp,
             path: None,
             own: Vec::new(),
+            tap: None,
         };
         let session = self.sessions.insert(|_| seat).ok_or(CreateError::Full)?;
         self.routes.add(&ufrag, session);

@@ -5,6 +5,7 @@
 //! goes; that is `forward`.
 
 pub mod batch;
+mod capture;
 mod command;
 mod control;
 mod data;
@@ -24,10 +25,12 @@ mod speakers;
 mod stats;
 mod table;
 mod timers;
+mod trace;
 mod wait;
 
 pub(crate) use command::{Command, WorkerHandle};
 
+use crate::capture::Tap;
 use crate::error::StartError;
 use crate::forward::{DropCounters, DropReason, Forwarder, SpeakerWatch};
 use crate::id::{ElementId, PipelineId, SessionId};
@@ -54,6 +57,7 @@ use std::time::Instant;
 use table::{Table, slot_of};
 use timers::Timers;
 use tokio::sync::mpsc;
+use trace::PacketSampler;
 use wait::{Ready, Waiter};
 
 /// Commands taken per tick: a burst of them must not hold up media for longer than some milliseconds.
@@ -96,6 +100,7 @@ pub(super) struct State {
     /// What one RTCP packet says; here so that its memory is used again.
     feedback: Vec<Feedback>,
     load: LoadMeter,
+    sampler: PacketSampler,
     segmentation: Segmentation,
     /// From where departure times count.
     origin: Instant,
@@ -116,6 +121,8 @@ struct Seat {
     path: Option<Path>,
     /// The places of its own sockets; none where it uses the shared ones.
     own: Vec<usize>,
+    /// While an operator looks at its packets.
+    tap: Option<Box<Tap>>,
 }
 
 /// Where a session's media goes, and how.
@@ -191,6 +198,7 @@ impl Worker {
             counters: Counters::default(),
             feedback: Vec::new(),
             load: inbox.load_meter(),
+            sampler: PacketSampler::new(config.trace_packets_every),
             segmentation: if batch::gso_supported() { Segmentation::Offloaded } else { Segmentation::Single },
             origin: Instant::now(), // clock: any origin does
             stopped: None,
