@@ -110,12 +110,8 @@ pub(super) fn attribute<'a>(sdp: &'a str, name: &str) -> anyhow::Result<&'a str>
     Ok(value.with_context(|| format!("no a={name} in the answer"))?.trim())
 }
 
-/// The UDP host candidates of a description, with addresses rather than names.
-pub(super) fn candidates(sdp: &str) -> impl Iterator<Item = SocketAddr> + '_ {
-    sdp.lines().filter_map(|line| candidate(line.strip_prefix("a=")?))
-}
-
-/// The address of a candidate of UDP and of component 1 (RFC 8839 §5.1).
+/// The address of a candidate of UDP and of component 1 (RFC 8839 §5.1); `None` for names and other
+/// transports.
 #[must_use]
 pub fn candidate(text: &str) -> Option<SocketAddr> {
     let mut words = text.strip_prefix("candidate:")?.split_whitespace().skip(1);
@@ -146,13 +142,21 @@ mod tests {
 
     #[test]
     fn an_answers_attributes_and_udp_candidates_are_found() {
-        let answer = "v=0\r\na=ice-ufrag:x\r\na=ice-pwd: y \r\na=candidate:1 1 tcp 5 192.0.2.1 9 typ host\r\n\
-                      a=candidate:2 1 UDP 5 192.0.2.2 10000 typ host\r\na=candidate:3 2 udp 5 192.0.2.3 9 typ host\r\n\
-                      a=candidate:4 1 udp 5 name.local 9 typ host\r\na=candidate:5 1 udp 5 ::1 7 typ host\r\n";
+        let answer = "v=0\r\na=ice-ufrag:x\r\na=ice-pwd: y \r\n";
         assert_eq!(attribute(answer, "ice-ufrag").expect("it is there"), "x");
         assert_eq!(attribute(answer, "ice-pwd").expect("it is there"), "y");
         assert!(attribute(answer, "ice").is_err(), "a name is not its beginning");
-        let found: Vec<String> = candidates(answer).map(|address| address.to_string()).collect();
+        let texts = [
+            "candidate:1 1 tcp 5 192.0.2.1 9 typ host",
+            "candidate:2 1 UDP 5 192.0.2.2 10000 typ host",
+            "candidate:3 2 udp 5 192.0.2.3 9 typ host",
+            "candidate:4 1 udp 5 name.local 9 typ host",
+            "candidate:5 1 udp 5 ::1 7 typ host",
+            "candidate:6 1 udp",
+            "",
+        ];
+        let found: Vec<String> =
+            texts.into_iter().filter_map(candidate).map(|address| address.to_string()).collect();
         assert_eq!(found, ["192.0.2.2:10000", "[::1]:7"]);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Forwarder;
 use super::departure::Departure;
+use super::level::level;
 use super::release::Exit;
 use crate::pipeline::MediaKind;
 use crate::rtp::AbsSendTime;
@@ -21,6 +22,7 @@ impl Forwarder {
         let mut exit = Exit { now, send_time, buffer, outputs, drops };
         for id in self.fresh.drain(..) {
             let Some(source) = sources.get_mut(id.number()) else { continue };
+            level(&mut source.fresh, &source.ring);
             for sink in &source.sinks {
                 let Some(sink) = sinks.get_mut(sink.number()) else { continue };
                 let Some(peer) = peers.get_mut(sink.peer) else { continue };

@@ -51,6 +51,7 @@ mod drop;
 mod fan_out;
 mod feedback;
 mod keyframe;
+mod level;
 mod limit;
 mod loss;
 mod output;

@@ -64,6 +64,8 @@ pub(super) struct Fresh {
     pub(super) clock: ClockRate,
     /// Of video packets.
     pub(super) frame: Option<FrameInfo>,
+    /// Bytes that make it as long as its neighbour (`level.rs`).
+    pub(super) padding: u8,
     pub(super) payload: FreshPayload,
 }
 
@@ -383,7 +385,7 @@ impl Source {
                 true => FreshPayload::Padding { payload_type, timestamp },
                 false => FreshPayload::Media,
             };
-            self.fresh.push(Fresh { index, clock, frame, payload });
+            self.fresh.push(Fresh { index, clock, frame, padding: 0, payload });
         }
         if padding {
             return Err(DropReason::PaddingOnly);

@@ -3,6 +3,7 @@
 mod connection;
 mod hostile;
 mod keyframes;
+mod level;
 mod limits;
 mod link;
 mod lossy;
