@@ -10,7 +10,8 @@ mod offer;
 
 pub use handshake::Keys;
 pub use offer::{
-    AUDIO_PAYLOAD_TYPE, Direction, Media, VIDEO_PAYLOAD_TYPE, audio_ssrc, candidate, video_ssrc,
+    AUDIO_PAYLOAD_TYPE, Direction, Media, TRANSPORT_NUMBER_ID, VIDEO_PAYLOAD_TYPE, audio_ssrc, candidate,
+    video_ssrc,
 };
 
 use anyhow::{Context as _, ensure};
