@@ -231,7 +231,9 @@ impl Worker {
         while let Some(place) = self.waiter.take_own_ready() {
             full |= self.receive_from(now, SocketId::Own(place));
         }
-        self.inbox.clear_wake();
+        if ready.woken {
+            self.inbox.clear_wake();
+        }
         let mut commands = 0;
         while commands < COMMANDS_PER_TICK_MAX
             && let Some(command) = self.inbox.take()
