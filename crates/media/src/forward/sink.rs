@@ -107,6 +107,8 @@ pub(super) struct Planned {
     pub(super) timestamp: RtpTime,
     /// Its place in the source's ring; `None` for an empty packet that fills a number.
     pub(super) stored: Option<ExtSeq>,
+    /// Bytes of padding behind its payload.
+    pub(super) padding: u8,
 }
 
 /// What the departures to one peer in one fan-out have in common.
@@ -232,7 +234,7 @@ impl Sink {
             }
         };
         let timestamp = self.timeline.map(timestamp, fresh.clock, now);
-        Ok(Some(Planned { out, payload_type, timestamp, stored }))
+        Ok(Some(Planned { out, payload_type, timestamp, stored, padding: fresh.padding }))
     }
 
     /// Takes one number of the source out of the stream: the subscriber's numbers close over it.
@@ -343,6 +345,7 @@ impl Sink {
             original: Some(out.seq()),
             header: release.buffer.write(fields, &extensions),
             payload: stored.payload(),
+            padding: 0,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);
@@ -373,6 +376,7 @@ impl Sink {
             original: None,
             header: release.buffer.write(fields, &extensions),
             payload: &PADDING,
+            padding: 0,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);
@@ -418,17 +422,19 @@ impl Sink {
         release: &mut Release<'_>,
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
-        let Planned { out, payload_type, timestamp, stored } = planned;
+        let Planned { out, payload_type, timestamp, stored, padding } = planned;
         if let Some(index) = stored.filter(|_| self.freezes.is_overdue(release.now)) {
             self.freezes.excuse(ring.silence_before(index), release.now);
         }
         let stored = stored.and_then(|index| ring.find(index));
+        let padding = if stored.is_some() { padding } else { 0 };
+        let padded = padding > 0;
         let marker = stored.is_some_and(|stored| stored.header.marker);
         if stored.and_then(|stored| stored.frame).is_some_and(|frame| frame.begins_keyframe) {
             self.newest_keyframe = Some(release.now);
         }
         let ssrc = self.config.ssrc;
-        let fields = Fields { marker, padded: false, payload_type, seq: out.seq(), timestamp, ssrc };
+        let fields = Fields { marker, padded, payload_type, seq: out.seq(), timestamp, ssrc };
         let id = self.transport_number_id;
         let route = self.connection.as_ref().map(|connection| &connection.route);
         let extensions = Extensions {
@@ -446,6 +452,7 @@ impl Sink {
             original: None,
             header: release.buffer.write(fields, &extensions),
             payload,
+            padding,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);

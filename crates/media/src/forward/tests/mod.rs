@@ -4,6 +4,7 @@ mod connection;
 mod encodings;
 mod hostile;
 mod keyframes;
+mod level;
 mod levels;
 mod limits;
 mod link;

@@ -261,7 +261,7 @@ impl Stage {
 
 impl Received {
     pub(super) fn payload(&self) -> &[u8] {
-        self.header.payload(&self.bytes).expect("Keel sends no padding")
+        self.header.payload(&self.bytes).expect("Keel pads correctly")
     }
 
     /// The transport-wide number, where it has one.
