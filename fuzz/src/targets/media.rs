@@ -2,10 +2,12 @@
 
 use crate::seeds;
 use keel_media::codec::Codec;
+use keel_media::forward::congestion::BandwidthEstimator;
 use keel_media::rtp::rtcp::Feedback;
-use keel_media::rtp::{ExtSeq, RtpHeader};
+use keel_media::rtp::{Bitrate, ExtSeq, RtpHeader};
 use keel_media::session::rtcp::parse;
 use keel_media::srtp::{DtlsRole, Profile, SessionKeys};
+use std::time::{Duration, Instant};
 
 /// The RTP header and its extensions lie within the packet.
 pub fn rtp(packet: &[u8]) {
@@ -22,7 +24,8 @@ pub fn rtp(packet: &[u8]) {
     assert!(bytes <= header.payload_start());
 }
 
-/// What is read of an RTCP packet is bounded by its length: no message says more than it has bytes.
+/// What is read of an RTCP packet is bounded by its length: no message says more than it has bytes, but for
+/// transport feedback, whose runs have a bound of their own. An estimator bears all of it and keeps its limits.
 pub fn rtcp(packet: &[u8]) {
     let mut messages = Vec::new();
     // What stands before a malformed part is acted on too.
@@ -33,10 +36,45 @@ pub fn rtcp(packet: &[u8]) {
         .map(|message| match message {
             Feedback::Nack { lost, .. } => lost.len(),
             Feedback::Bye { ssrcs } => ssrcs.len(),
+            Feedback::TransportFeedback(feedback) => {
+                assert!(feedback.arrivals.len() <= 4_096);
+                1
+            }
             _ => 1,
         })
         .sum();
     assert!(named <= packet.len() / 4 * 17, "{named} of {} bytes", packet.len());
+    estimate(&messages);
+}
+
+fn estimate(messages: &[Feedback]) {
+    let mut now = Instant::now(); // clock: an origin, never compared with the present
+    let (min, max) = (Bitrate::bps(100_000), Bitrate::bps(5_000_000));
+    let mut estimator = BandwidthEstimator::new(Bitrate::bps(300_000), now);
+    estimator.set_limits(min, max);
+    let mut number = ExtSeq::new(0);
+    for message in messages.iter().cycle().take(4 * messages.len()) {
+        for _ in 0..10 {
+            now += Duration::from_millis(5);
+            let probe = estimator.poll_probe(now).map(|probe| probe.id);
+            estimator.note_sent(number, 1_000, now, probe);
+            number = number.next();
+        }
+        match message {
+            Feedback::TransportFeedback(feedback) => estimator.handle_feedback(feedback, now),
+            Feedback::Remb { bitrate } => estimator.handle_remb(*bitrate, now),
+            Feedback::Reception(report) => {
+                let round_trip = Duration::from_micros(report.delay_since_sr.into());
+                estimator.handle_reception(report.fraction_lost, Some(round_trip), now);
+            }
+            _ => {}
+        }
+        if estimator.poll_timeout().is_some_and(|due| due <= now) {
+            estimator.handle_timeout(now);
+            assert!(estimator.poll_timeout().is_none_or(|due| due > now), "what is due has been done");
+        }
+        assert!((min..=max).contains(&estimator.estimate()), "{:?}", estimator.estimate());
+    }
 }
 
 /// Looking for keyframes bears any payload; an empty one begins none.
@@ -100,7 +138,7 @@ mod tests {
             parse(&packet, &mut messages).map(|()| messages.len())
         });
         let counts: Vec<_> = counts.collect();
-        // A report with a block and a NACK; a block, PLI and FIR; REMB and BYE; a NACK.
-        assert_eq!(counts, [Ok(3), Ok(3), Ok(2), Ok(1)]);
+        // A report with a block and a NACK; a block, PLI and FIR; transport feedback, REMB and BYE; a NACK.
+        assert_eq!(counts, [Ok(3), Ok(3), Ok(3), Ok(1)]);
     }
 }

@@ -48,6 +48,6 @@ impl Forwarder {
             while exit.repair(source, sink, peer, &mut emit) {}
         }
         self.release_all(now, send_time, &mut emit);
-        self.watch_all();
+        self.watch_all(now);
     }
 }

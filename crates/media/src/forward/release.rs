@@ -92,13 +92,10 @@ impl Forwarder {
         }
     }
 
-    /// Sets the timers of peers that were sent something after a silence.
-    pub(super) fn watch_all(&mut self) {
-        for key in self.unwatched.drain(..) {
-            if let Some(peer) = self.peers.get_mut(key) {
-                peer.transport.watched = peer.transport.poll_timeout().is_some();
-                self.deadlines.set(Owner::Peer(key).number(), peer.poll_timeout());
-            }
+    /// Looks after peers that were sent something while their estimators had no timer.
+    pub(super) fn watch_all(&mut self, now: Instant) {
+        while let Some(key) = self.unwatched.pop() {
+            self.follow_path(key, now);
         }
     }
 

@@ -46,6 +46,8 @@ pub enum Feedback {
         /// Of all streams together.
         bitrate: Bitrate,
     },
+    /// When the packets that Keel sent arrived at a subscriber.
+    TransportFeedback(TransportFeedback),
     /// Streams of a publisher that have ended (RFC 3550 §6.6).
     Bye {
         /// The streams.
@@ -127,17 +129,18 @@ pub struct ReceptionReport {
 /// (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TransportFeedback {
-    /// Any of the publisher's streams.
+    /// Any of the sender's streams.
     pub media_ssrc: Ssrc,
     /// The transport-wide number of the first entry of `arrivals`.
     pub base: u16,
     /// The time from which the first delta counts, in units of 64 ms: a signed 24-bit number on the
-    /// wire, here always positive.
+    /// wire, here its lower 24 bits. What Keel writes is always positive.
     pub reference_time: u32,
     /// Counts the feedback packets of this transport, modulo 256.
     pub count: u8,
     /// For each number from `base` on: `None` when it has not arrived, otherwise the time since the
     /// arrival before it in this list (of the first: since `reference_time`) in units of 250 us.
-    /// 0..=255 fits a small delta; anything else is a large one. The first and last entries arrived.
+    /// 0..=255 fits a small delta; anything else is a large one. In what Keel writes the first and last
+    /// entries arrived.
     pub arrivals: Vec<Option<i16>>,
 }

@@ -3,8 +3,10 @@
 //! A compound packet is split here and every part handled for itself: one that does not parse takes no
 //! other with it, and rtc-rtcp sees only the kinds that Keel acts on, cut to their own length.
 
+mod transport;
+
 use crate::forward::DropReason;
-use crate::rtp::rtcp::{Feedback, ReceptionReport, Report, TransportFeedback};
+use crate::rtp::rtcp::{Feedback, ReceptionReport, Report};
 use crate::rtp::{Bitrate, NtpTime, RtpTime, SeqNo, Ssrc};
 use bytes::Bytes;
 use rtc_shared::marshal::Unmarshal;
@@ -16,10 +18,6 @@ use rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimat
 use rtcp::receiver_report::ReceiverReport;
 use rtcp::sender_report::SenderReport;
 use rtcp::source_description::{SdesType, SourceDescription, SourceDescriptionChunk, SourceDescriptionItem};
-use rtcp::transport_feedbacks::transport_layer_cc::{
-    PacketStatusChunk, RecvDelta, RunLengthChunk, StatusChunkTypeTcc, StatusVectorChunk, SymbolSizeTypeTcc,
-    SymbolTypeTcc, TransportLayerCc,
-};
 use rtcp::transport_feedbacks::transport_layer_nack::{TransportLayerNack, nack_pairs_from_sequence_numbers};
 
 /// Datagrams longer than this are not built: with SRTCP's trailer they still fit every path.
@@ -34,7 +32,7 @@ const NACK_PAIRS_MAX: usize = 247;
 const REMB_SSRCS_MAX: usize = 31;
 
 /// Reads a decrypted RTCP datagram and appends to `feedback` what Keel acts on. Source descriptions,
-/// extended reports, transport-wide feedback and unknown kinds are skipped.
+/// extended reports and unknown kinds are skipped.
 ///
 /// # Errors
 ///
@@ -93,6 +91,7 @@ fn parse_part(part: &[u8], feedback: &mut Vec<Feedback>) -> Option<()> {
             let lost = nack.nacks.into_iter().flatten().map(SeqNo::new).collect();
             feedback.push(Feedback::Nack { media_ssrc: Ssrc::new(nack.media_ssrc), lost });
         }
+        (205, 15) => feedback.push(Feedback::TransportFeedback(transport::parse(bytes)?)),
         (206, 1) => {
             let pli = PictureLossIndication::unmarshal(&mut bytes).ok()?;
             feedback.push(Feedback::Pli { media_ssrc: Ssrc::new(pli.media_ssrc) });
@@ -216,7 +215,7 @@ fn units(sender: Ssrc, cname: &str, reports: &[Report]) -> Vec<Unit> {
                 fir: vec![FirEntry { ssrc: media_ssrc.wire(), sequence_number: *seq }],
             })]),
             Report::TransportFeedback(arrivals) => {
-                feedback.push(vec![Box::new(transport_feedback(sender, arrivals))]);
+                feedback.push(vec![Box::new(transport::write(sender, arrivals))]);
             }
             Report::Remb { bitrate, ssrcs } => {
                 feedback.push(vec![Box::new(ReceiverEstimatedMaximumBitrate {
@@ -257,64 +256,6 @@ fn description(ssrc: Ssrc, cname: &str) -> Box<dyn Packet> {
     Box::new(SourceDescription {
         chunks: vec![SourceDescriptionChunk { source: ssrc.wire(), items: vec![item] }],
     })
-}
-
-/// draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1.
-fn transport_feedback(sender: Ssrc, feedback: &TransportFeedback) -> TransportLayerCc {
-    const DELTA_US: i64 = 250;
-    let symbols: Vec<_> = feedback.arrivals.iter().copied().map(symbol).collect();
-    let deltas = feedback.arrivals.iter().flatten().map(|delta| RecvDelta {
-        type_tcc_packet: symbol(Some(*delta)),
-        delta: i64::from(*delta) * DELTA_US,
-    });
-    TransportLayerCc {
-        sender_ssrc: sender.wire(),
-        media_ssrc: feedback.media_ssrc.wire(),
-        base_sequence_number: feedback.base,
-        packet_status_count: u16::try_from(feedback.arrivals.len()).unwrap_or(u16::MAX),
-        reference_time: feedback.reference_time & 0x00ff_ffff,
-        fb_pkt_count: feedback.count,
-        packet_chunks: chunks(&symbols),
-        recv_deltas: deltas.collect(),
-    }
-}
-
-fn symbol(arrival: Option<i16>) -> SymbolTypeTcc {
-    match arrival {
-        None => SymbolTypeTcc::PacketNotReceived,
-        Some(0..=255) => SymbolTypeTcc::PacketReceivedSmallDelta,
-        Some(_) => SymbolTypeTcc::PacketReceivedLargeDelta,
-    }
-}
-
-/// Runs of one symbol as run-length chunks, the rest as vectors of seven (§3.1.3, §3.1.4).
-fn chunks(symbols: &[SymbolTypeTcc]) -> Vec<PacketStatusChunk> {
-    const VECTOR: usize = 7;
-    const RUN_MAX: usize = 8191;
-    let mut chunks = Vec::new();
-    let mut rest = symbols;
-    while let Some(first) = rest.first() {
-        let run = rest.iter().take(RUN_MAX).take_while(|symbol| *symbol == first).count();
-        if run >= VECTOR || run == rest.len() {
-            chunks.push(PacketStatusChunk::RunLengthChunk(RunLengthChunk {
-                type_tcc: StatusChunkTypeTcc::RunLengthChunk,
-                packet_status_symbol: *first,
-                run_length: u16::try_from(run).unwrap_or(u16::MAX),
-            }));
-            rest = rest.get(run..).unwrap_or_default();
-        } else {
-            let (head, tail) = rest.split_at(VECTOR.min(rest.len()));
-            let mut symbol_list = head.to_vec();
-            symbol_list.resize(VECTOR, SymbolTypeTcc::PacketNotReceived);
-            chunks.push(PacketStatusChunk::StatusVectorChunk(StatusVectorChunk {
-                type_tcc: StatusChunkTypeTcc::StatusVectorChunk,
-                symbol_size: SymbolSizeTypeTcc::TwoBit,
-                symbol_list,
-            }));
-            rest = tail;
-        }
-    }
-    chunks
 }
 
 #[cfg(test)]
@@ -407,23 +348,6 @@ mod tests {
             })
             .collect();
         assert_eq!(lost, scattered);
-    }
-
-    #[test]
-    fn transport_feedback_is_read_back_by_an_independent_parser() {
-        let mut arrivals = vec![Some(4), None, Some(-2), Some(300), Some(0)];
-        arrivals.extend([None; 40]);
-        arrivals.extend([Some(8); 30]);
-        let feedback =
-            TransportFeedback { media_ssrc: MEDIA, base: 65530, reference_time: 5, count: 9, arrivals };
-        let datagrams = build(SENDER, "keel", &[Report::TransportFeedback(feedback.clone())]);
-        let [datagram] = &datagrams[..] else { panic!("one datagram") };
-        let read = TransportLayerCc::unmarshal(&mut datagram.as_slice()).expect("well formed");
-        assert_eq!((read.base_sequence_number, read.packet_status_count), (65530, 75));
-        assert_eq!((read.reference_time, read.fb_pkt_count), (5, 9));
-        let deltas: Vec<_> = read.recv_deltas.iter().map(|delta| delta.delta / 250).collect();
-        let expected: Vec<_> = feedback.arrivals.iter().flatten().map(|delta| i64::from(*delta)).collect();
-        assert_eq!(deltas, expected);
     }
 
     #[test]

@@ -1,0 +1,67 @@
+//! How long packets wait on the path, beyond its shortest delay.
+
+/// The shortest delay counts for five to ten seconds: long enough to see an empty queue, short enough to
+/// follow another route or a clock that drifts.
+const WINDOW_US: i64 = 5_000_000;
+
+/// The shortest one-way delay of late, and the present one above it. Both clocks are unknown; only their
+/// difference matters.
+#[derive(Debug, Default)]
+pub(super) struct PathQueue {
+    /// The shortest of this window and of the one before.
+    shortest_us: Option<(i64, i64)>,
+    window_end_us: i64,
+    /// The shortest of the present feedback.
+    present_us: Option<i64>,
+}
+
+impl PathQueue {
+    /// Begins a feedback's packets.
+    pub(super) const fn begin(&mut self) {
+        self.present_us = None;
+    }
+
+    /// Takes one packet's arrival. The shortest of a feedback is what counts: jitter only adds.
+    pub(super) fn note(&mut self, sent_us: i64, arrival_us: i64, now_us: i64) {
+        let delay_us = arrival_us - sent_us;
+        self.present_us = Some(self.present_us.map_or(delay_us, |present| present.min(delay_us)));
+        let (mut this, mut before) = self.shortest_us.unwrap_or((delay_us, delay_us));
+        if now_us >= self.window_end_us {
+            (this, before) = (delay_us, this);
+            self.window_end_us = now_us + WINDOW_US;
+        }
+        self.shortest_us = Some((this.min(delay_us), before));
+    }
+
+    /// What packets wait at present, in microseconds; zero while nothing is known.
+    pub(super) fn wait_us(&self) -> i64 {
+        let Some((present, (this, before))) = self.present_us.zip(self.shortest_us) else { return 0 };
+        (present - this.min(before)).max(0)
+    }
+
+    /// Forgets the shortest delay: the path is another one.
+    pub(super) fn forget(&mut self) {
+        self.shortest_us = self.present_us.map(|present| (present, present));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_is_what_exceeds_the_shortest_delay_of_late() {
+        let mut queue = PathQueue::default();
+        let mut after = |delay_ms: [i64; 3], at_s: i64| {
+            queue.begin();
+            for delay in delay_ms {
+                queue.note(at_s * 1_000_000, at_s * 1_000_000 + delay * 1_000, at_s * 1_000_000);
+            }
+            queue.wait_us() / 1_000
+        };
+        assert_eq!(after([30, 32, 40], 0), 0);
+        assert_eq!(after([130, 90, 140], 1), 60);
+        assert_eq!(after([90, 90, 90], 6), 60);
+        assert_eq!(after([90, 90, 90], 12), 0, "another route");
+    }
+}
