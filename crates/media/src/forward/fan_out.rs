@@ -3,7 +3,6 @@
 use super::Forwarder;
 use super::departure::Departure;
 use super::release::Exit;
-use crate::pipeline::MediaKind;
 use crate::rtp::AbsSendTime;
 use std::time::Instant;
 
@@ -24,15 +23,12 @@ impl Forwarder {
             for sink in &source.sinks {
                 let Some(sink) = sinks.get_mut(sink.number()) else { continue };
                 let Some(peer) = peers.get_mut(sink.peer) else { continue };
-                // Audio never waits: it is little, and a pause in it is heard.
-                if source.kind == MediaKind::Video && peer.pacer.holds_back() {
-                    exit.queue(id, &source.fresh, sink, &mut peer.pacer);
+                exit.send(id, source, sink, peer, &mut emit);
+                if peer.pacer.is_busy() {
                     peer.pacer.enlist(sink.peer, &mut self.pacing);
-                } else {
-                    exit.send(source, &source.fresh, sink, peer, &mut emit);
-                    if peer.transport.is_unwatched() {
-                        self.unwatched.push(sink.peer);
-                    }
+                }
+                if peer.transport.is_unwatched() {
+                    self.unwatched.push(sink.peer);
                 }
             }
             source.fresh.clear();
