@@ -1,7 +1,7 @@
 //! What a forwarded packet costs a real worker, in CPU time, beside the bare limit measured in the same run.
 //!
 //! One publisher sends to 100 subscribers through a media server with one worker, all real ICE, DTLS and
-//! SRTP peers on loopback (`keel_testkit::bare`). The limit is a loop that does only what no SFU can do
+//! SRTP peers on loopback (`keel_load::peer`). The limit is a loop that does only what no SFU can do
 //! without: seal each subscriber's copy and hand it to the kernel with the same batched, segmented send.
 //! Server and limit take turns on one core, everything else runs on the other.
 //!
@@ -16,7 +16,9 @@ use keel_media::rtp::{ExtSeq, Ssrc};
 use keel_media::srtp::{DtlsRole, Profile, SendContext, SessionKeys};
 use keel_media::worker::batch::{ReceiveBatch, Segmentation, SendBatch, gso_supported};
 use keel_media::{EndpointOptions, MediaConfig, MediaKind, MediaServer, Pipeline, WebRtcEndpoint};
-use keel_testkit::bare::{BarePeer, Keys, PAYLOAD_TYPE, Role};
+use keel_load::peer::{
+    BarePeer, Direction, Identity, Keys, Media, OfferingPeer, VIDEO_PAYLOAD_TYPE, video_ssrc,
+};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
@@ -27,7 +29,7 @@ use std::time::{Duration, Instant};
 const FRAMES_PER_SECOND: u32 = 100;
 const SERVER_CORE: usize = 0;
 const LOAD_CORE: usize = 1;
-const PUBLISHER_SSRC: u32 = 0x1000_0000;
+const PUBLISHER_SSRC: u32 = video_ssrc(0);
 
 /// Payload bytes of the packets of consecutive frames.
 struct Pattern {
@@ -171,19 +173,19 @@ struct Receivers {
 impl Stage {
     async fn build(server: &MediaServer, plan: Plan) -> anyhow::Result<Self> {
         let address = *server.addresses().first().context("a media address")?;
+        let identity = Arc::new(Identity::generate()?);
         let (pipeline, mut events) = server.create_pipeline().await?;
         let source = pipeline.create_webrtc_endpoint(EndpointOptions::default()).await?;
         let (publisher, publisher_keys) =
-            BarePeer::connect(&source, address, Role::Publisher, PUBLISHER_SSRC).await?;
+            connect(&identity, &source, address, Direction::Send, 0).await?;
         let mut peers = Vec::new();
         let mut destinations = Vec::new();
         let mut endpoints = vec![];
         for number in 0..plan.subscribers {
             let sink = pipeline.create_webrtc_endpoint(EndpointOptions::default()).await?;
-            let (peer, _) = BarePeer::connect(&sink, address, Role::Subscriber, number as u32 + 1).await?;
+            let (peer, _) = connect(&identity, &sink, address, Direction::Receive, number as u32 + 1).await?;
             source.connect(&sink, MediaKind::Video).await?;
             destinations.push(peer.socket.local_addr()?);
-            socket_buffer(&peer.socket)?;
             peers.push(peer);
             endpoints.push(sink);
         }
@@ -236,9 +238,8 @@ impl Stage {
 
     /// Everybody's consent lasts 30 s: longer than a turn of each side.
     fn keep_consent(&self) -> anyhow::Result<()> {
-        let provider = rtc_crypto::default_provider()?;
         for peer in self.receivers.peers.iter().chain([&self.publisher]) {
-            peer.send_check(&*provider)?;
+            peer.send_check()?;
         }
         // The server answers before its turn begins.
         std::thread::sleep(Duration::from_millis(50));
@@ -317,6 +318,21 @@ impl Receivers {
     }
 }
 
+/// A bare peer of `endpoint`, whose server listens at `server`.
+async fn connect(
+    identity: &Arc<Identity>,
+    endpoint: &WebRtcEndpoint,
+    server: SocketAddr,
+    video: Direction,
+    number: u32,
+) -> anyhow::Result<(BarePeer, Keys)> {
+    let offering = OfferingPeer::new(identity, server.ip(), number, Media::video(video))?;
+    let answer = endpoint.process_offer(offering.offer()).await?;
+    // Handshakes block; the server's events go on meanwhile.
+    let identity = identity.clone();
+    tokio::task::spawn_blocking(move || offering.connect(&identity, &answer, Some(server))).await?
+}
+
 /// RTCP's packet types have the second byte between, and nothing else begins like either.
 const fn is_media(datagram: &[u8]) -> bool {
     matches!(datagram, [128..=191, 0..=191 | 224..=255, ..])
@@ -378,7 +394,7 @@ fn write_packet(
     payload: usize,
 ) -> usize {
     let marker = if marker { 0x80 } else { 0 };
-    out[..2].copy_from_slice(&[0x80, PAYLOAD_TYPE | marker]);
+    out[..2].copy_from_slice(&[0x80, VIDEO_PAYLOAD_TYPE | marker]);
     out[2..4].copy_from_slice(&index.seq().wire().to_be_bytes());
     out[4..8].copy_from_slice(&timestamp.to_be_bytes());
     out[8..12].copy_from_slice(&ssrc.to_be_bytes());

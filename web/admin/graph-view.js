@@ -94,15 +94,23 @@ function endpointLines(pipeline, id, endpoint, rates) {
   const details = [
     `ICE ${endpoint.ice}, DTLS ${endpoint.dtls}${endpoint.srtp_profile ? `, ${endpoint.srtp_profile}` : ''}`,
     endpoint.remote ? `${endpoint.local} - ${endpoint.remote}` : '',
+    endpoint.estimate === null ? '' : `the way to the peer carries ${bitrate(endpoint.estimate)}`,
     ...endpoint.incoming.map((stream) => `receives ${streamText(stream)}`),
     ...endpoint.outgoing.map((stream) => `sends ${streamText(stream)}`),
   ];
   return { text: parts.join('  '), lossy: loss > LOSS_MARKED, details: details.filter(Boolean).join('\n') };
 }
 
-function streamText({ kind, ssrc, packets, packets_lost: lost, jitter_ms: jitter, round_trip_ms: roundTrip, nacked }) {
-  const trip = roundTrip === null ? '' : `, round trip ${roundTrip.toFixed(0)} ms`;
-  return `${kind} ${ssrc}: ${packets} packets, ${lost} lost, jitter ${jitter.toFixed(1)} ms${trip}, ${nacked} NACKs`;
+function streamText(stream) {
+  const { kind, ssrc, rid, packets, packets_lost: lost, jitter_ms: jitter, round_trip_ms: roundTrip, nacked } = stream;
+  return [
+    `${kind} ${ssrc}${rid ? ` (${rid})` : ''}: ${bitrate(stream.bitrate ?? 0)}`,
+    `${packets} packets, ${lost} lost`,
+    `jitter ${jitter.toFixed(1)} ms`,
+    roundTrip === null ? '' : `round trip ${roundTrip.toFixed(0)} ms`,
+    `${nacked} NACKs`,
+    stream.freezes > 0 ? `${stream.freezes} freezes, ${(stream.frozen_ms / 1000).toFixed(1)} s` : '',
+  ].filter(Boolean).join(', ');
 }
 
 function rateOf(word, { bits }) {

@@ -247,6 +247,7 @@ fn media_config(config: &Config, announce: Vec<IpAddr>) -> MediaConfig {
         sessions_per_worker_max: limits.sessions_per_worker as usize,
         pipelines_max: limits.pipelines as usize,
         socket_buffer_bytes: media.socket_buffer_kib as usize * 1024,
+        trace_packets_every: media.trace_packets_every,
         ..MediaConfig::default()
     }
 }

@@ -121,7 +121,8 @@ struct Place {
 impl Place {
     fn of(path: &str) -> Self {
         let is_rust = path.ends_with(".rs");
-        let names_webrtc_rs = ["crates/media/src/session/", "crates/testkit/", "examples/"]
+        let names_webrtc_rs =
+            ["crates/media/src/session/", "crates/load/src/peer/", "crates/testkit/", "examples/"]
             .iter()
             .any(|part| path.starts_with(part));
         Self {

@@ -1,6 +1,8 @@
 //! What one packet says of the frame that it is part of.
 
-use super::Codec;
+use super::dependency::DependencyReader;
+use super::{Codec, av1, h264, h265, vp8, vp9};
+use crate::rtp::{RtpHeader, RtpTime};
 
 /// A place in a scalable stream: each layer needs those below it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -23,53 +25,94 @@ pub struct FrameInfo {
     pub ends_frame: bool,
     /// It begins a picture that decodes without any before it.
     pub begins_keyframe: bool,
-    /// Who decoded the temporal layers below may go up to this frame's with it.
+    /// Who decoded all the temporal layers below may go up to this frame's with it: it is predicted from no
+    /// earlier picture of its own temporal layer or one above. Always so in temporal layer 0.
     pub switches_temporal: bool,
     /// Who decoded the spatial layers below may go up to this frame's with it: it is not predicted from
     /// earlier pictures of its own spatial layer.
     pub switches_spatial: bool,
     /// The spatial layers above need this frame.
     pub serves_upper: bool,
-    /// The picture's numbers, which must have no holes after layers are left out.
+    /// The numbers of its picture in the payload descriptor, for [`patch_payload`](super::patch_payload).
     pub numbers: Option<PictureNumbers>,
+    /// The frame number of its dependency descriptor, for [`patch_descriptor`](super::patch_descriptor).
+    /// References are told as differences of these, so they may have holes where frames were left out, and
+    /// are only shifted, by one distance for all frames of a source.
+    pub frame_number: Option<u16>,
 }
 
-/// Numbers in a payload descriptor or a dependency descriptor that a subscriber sees rewritten.
+/// Numbers in a payload descriptor that a subscriber sees rewritten.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PictureNumbers {
-    /// VP8's and VP9's picture id, or the dependency descriptor's frame number.
+    /// VP8's and VP9's picture id.
     pub picture: u16,
-    /// How many bits of it are on the wire: 7, 15 or 16.
+    /// How many bits of it are on the wire: 7 or 15.
     pub bits: u8,
-    /// VP8's and VP9's count of base layer pictures (TL0PICIDX).
+    /// The count of base layer pictures (TL0PICIDX), where there is one. It is only shifted: no subscriber
+    /// goes without the base layer.
     pub base: Option<u8>,
+    /// Pictures that are left out must leave no hole in the picture ids. So with VP8, whose receivers take a
+    /// hole for a loss; VP9 tells references as differences of picture ids or by their place in a repeating
+    /// group, so its ids are only shifted.
+    pub contiguous: bool,
 }
 
 /// Reads frames of one source. It keeps what a packet does not repeat, such as the structure of a
-/// dependency descriptor.
+/// dependency descriptor; its size is bounded, and it allocates once, at the first such structure.
 #[derive(Debug, Default)]
-pub struct Describer {}
+pub struct Describer {
+    dependency: DependencyReader,
+    /// The timestamp of the latest frame whose first packet was seen.
+    begun: Option<RtpTime>,
+}
 
 impl Describer {
-    /// Reads what a packet says: its payload, the value of its dependency descriptor where it has one, and
-    /// its marker. What does not parse counts as a frame of a stream without layers.
+    /// Reads what a packet says: its header and payload, and the value of its dependency descriptor where it
+    /// has one, which takes precedence over the payload. What does not parse counts as a frame of a stream
+    /// without layers.
     pub fn describe(
         &mut self,
         codec: Codec,
+        header: &RtpHeader,
         payload: &[u8],
-        _dependency_descriptor: Option<&[u8]>,
-        marker: bool,
+        dependency_descriptor: Option<&[u8]>,
     ) -> FrameInfo {
+        let described = match codec {
+            Codec::Vp8 => vp8::describe(payload, header.marker),
+            Codec::Vp9 => vp9::describe(payload),
+            _ => None,
+        };
+        let mut frame = described.unwrap_or_else(|| self.describe_plain(codec, header, payload));
+        if let Some(value) = dependency_descriptor {
+            self.dependency.refine(&mut frame, value, header.timestamp);
+        }
+        frame
+    }
+
+    /// A frame of a stream whose payload tells no layers.
+    fn describe_plain(&mut self, codec: Codec, header: &RtpHeader, payload: &[u8]) -> FrameInfo {
+        let may_begin = match codec {
+            Codec::H264 => h264::may_begin_frame(payload),
+            Codec::H265 => h265::may_begin_frame(payload),
+            Codec::Av1 => av1::may_begin_frame(payload),
+            _ => false,
+        };
+        // Parameter sets and the first slice each look like a beginning: of one timestamp the first is it.
+        let begins_frame = may_begin && self.begun != Some(header.timestamp);
+        if begins_frame {
+            self.begun = Some(header.timestamp);
+        }
         let begins_keyframe = codec.begins_keyframe(payload);
         FrameInfo {
             layer: Layer::default(),
-            begins_frame: begins_keyframe,
-            ends_frame: marker,
+            begins_frame,
+            ends_frame: header.marker,
             begins_keyframe,
             switches_temporal: true,
             switches_spatial: begins_keyframe,
             serves_upper: true,
             numbers: None,
+            frame_number: None,
         }
     }
 }

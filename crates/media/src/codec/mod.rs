@@ -1,16 +1,20 @@
 //! What a forwarder must know of a codec, and no more.
 
 mod av1;
+mod bits;
+mod dependency;
 mod frame;
 mod h264;
 mod h265;
 mod nal_unit;
 mod parameters;
+mod patch;
 mod vp8;
 mod vp9;
 
 pub use frame::{Describer, FrameInfo, Layer, PictureNumbers};
 pub use parameters::{CodecParameters, H264Profile};
+pub use patch::{patch_descriptor, patch_payload};
 
 use crate::rtp::ClockRate;
 use std::fmt;

@@ -35,6 +35,8 @@ pub enum DropReason {
     SrtpTooOld,
     /// RTP that belongs to no negotiated m-line.
     RtpUnknownStream,
+    /// RTP of a simulcast m-line that names none of its encodings (RFC 8852).
+    RtpUnknownEncoding,
     /// RTP with a payload type that was not negotiated for its m-line.
     RtpUnknownPayloadType,
     /// More SSRCs in one session than the bound.
@@ -74,7 +76,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of its counters.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::UnknownProtocol,
         Self::TooLong,
         Self::UnknownAddress,
@@ -90,6 +92,7 @@ impl DropReason {
         Self::SrtpReplay,
         Self::SrtpTooOld,
         Self::RtpUnknownStream,
+        Self::RtpUnknownEncoding,
         Self::RtpUnknownPayloadType,
         Self::RtpTooManyStreams,
         Self::RtcpMalformed,
@@ -127,6 +130,7 @@ impl DropReason {
             Self::SrtpReplay => "srtp_replay",
             Self::SrtpTooOld => "srtp_too_old",
             Self::RtpUnknownStream => "rtp_unknown_stream",
+            Self::RtpUnknownEncoding => "rtp_unknown_encoding",
             Self::RtpUnknownPayloadType => "rtp_unknown_payload_type",
             Self::RtpTooManyStreams => "rtp_too_many_streams",
             Self::RtcpMalformed => "rtcp_malformed",
@@ -148,8 +152,14 @@ impl DropReason {
 }
 
 /// How often each [`DropReason`] occurred.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DropCounters([u64; DropReason::ALL.len()]);
+
+impl Default for DropCounters {
+    fn default() -> Self {
+        Self([0; DropReason::ALL.len()])
+    }
+}
 
 impl DropCounters {
     /// Counts one drop.

@@ -6,10 +6,10 @@ use super::output::Outputs;
 use super::pace::{FramePart, Overdue, Waiting};
 use super::peer::Peer;
 use super::sink::{Release, Sink};
-use super::source::Source;
+use super::source::{Fresh, Source};
+use super::start::BURST_PACKETS;
 use super::timeout::Owner;
 use super::{DropReason, Forwarder};
-use crate::id::SourceId;
 use crate::pipeline::MediaKind;
 use crate::rtp::AbsSendTime;
 use std::time::Instant;
@@ -27,13 +27,14 @@ impl Exit<'_> {
     /// Plans packets of a source for one sink and lets them leave, or wait where the path is nearly full.
     pub(super) fn send(
         &mut self,
-        id: SourceId,
         source: &Source,
+        packets: &[Fresh],
         sink: &mut Sink,
         peer: &mut Peer,
         emit: &mut impl FnMut(&Departure<'_>),
     ) {
-        for fresh in &source.fresh {
+        let Some(id) = sink.source() else { return };
+        for fresh in packets {
             let part = FramePart::of(fresh.frame);
             if sink.awaits_keyframe && !part.begins_keyframe {
                 sink.leave_out(fresh);
@@ -83,6 +84,34 @@ impl Exit<'_> {
             sink.catch_up_report(source.relation, now, self.outputs);
         }
         peer.pacer.charge(peer.transport.sent_bytes() - before, now);
+    }
+
+    /// Sends a burst from the ring to a sink that is not live, as far as its path and `budget` allow. One that
+    /// begins with what has just arrived may have as much as those that are.
+    pub(super) fn catch_up(
+        &mut self,
+        source: &Source,
+        sink: &mut Sink,
+        peer: &mut Peer,
+        budget: &mut usize,
+        emit: &mut impl FnMut(&Departure<'_>),
+    ) {
+        for late in &source.fresh {
+            if sink.has_passed(late.index) {
+                self.send(source, std::slice::from_ref(late), sink, peer, emit);
+            }
+        }
+        let live = if sink.is_waiting() { source.fresh.len() } else { 0 };
+        let mut left = BURST_PACKETS.min(*budget).max(live);
+        while left > 0
+            && peer.pacer.admits(self.now)
+            && let Some(fresh) = sink.next_to_catch_up(source, self.now)
+        {
+            self.send(source, &[fresh], sink, peer, emit);
+            *budget = budget.saturating_sub(1);
+            left -= 1;
+        }
+        sink.end_burst(self.now);
     }
 }
 

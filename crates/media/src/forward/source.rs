@@ -2,9 +2,12 @@
 
 use super::DropReason;
 use super::keyframe::KeyframeRequest;
+use super::keyframe_cache::{KeyframeCache, Start};
 use super::loss::LossTracker;
+use super::rate::RateMeter;
 use super::reception::Reception;
 use super::repair::RepairRing;
+use super::speaker::LevelMeter;
 use super::timeline::Timeline;
 use super::window::{Order, ReceiveWindow};
 use crate::codec::{Codec, Describer, FrameInfo};
@@ -45,12 +48,16 @@ pub(super) struct Source {
     pub(super) fresh: Vec<Fresh>,
     pub(super) loss: LossTracker,
     pub(super) keyframe: KeyframeRequest,
+    pub(super) keyframes: KeyframeCache,
     pub(super) fir_seq: u8,
     pub(super) stream: Option<Stream>,
     pub(super) relation: Option<Relation>,
     pub(super) report_due: Option<Instant>,
     pub(super) flow: Flow,
     pub(super) counters: SourceCounters,
+    pub(super) rate: RateMeter,
+    /// Of audio whose speaker is watched.
+    pub(super) levels: Option<LevelMeter>,
     describer: Describer,
     earlier: Option<Earlier>,
     timeline: Timeline,
@@ -120,6 +127,8 @@ pub(super) struct Flow {
 pub(super) struct SourceCounters {
     pub(super) packets: u64,
     pub(super) bytes: u64,
+    /// Of video: pictures whose last packet came.
+    pub(super) frames: u64,
     /// Distinct packets, repairs and padding included.
     pub(super) received: u64,
     pub(super) nacked: u64,
@@ -155,12 +164,15 @@ impl Source {
             fresh: Vec::new(),
             loss: LossTracker::default(),
             keyframe: KeyframeRequest::default(),
+            keyframes: KeyframeCache::default(),
             fir_seq: 0,
             stream: None,
             relation: None,
             report_due: None,
             flow: Flow::default(),
             counters: SourceCounters::default(),
+            rate: RateMeter::default(),
+            levels: None,
             describer: Describer::default(),
             earlier: None,
             timeline: Timeline::new(RtpTime::new(0)),
@@ -235,6 +247,16 @@ impl Source {
     /// The number of the next packet in order.
     pub(super) const fn next_index(&self) -> ExtSeq {
         self.window.next()
+    }
+
+    /// Where a sink that has nothing of this source begins.
+    pub(super) fn start(&self, now: Instant) -> Start {
+        self.keyframes.start(&self.ring, &self.window, now)
+    }
+
+    /// The newest timestamp on the source's own clock.
+    pub(super) fn newest_timestamp(&self) -> Option<RtpTime> {
+        self.timeline.newest()
     }
 
     /// The publisher's number of one of its own packets.
@@ -340,6 +362,8 @@ impl Source {
         });
         self.timeline.switch();
         self.loss.clear();
+        self.keyframes.clear();
+        self.ring.pinned.clear();
         self.relation = None;
     }
 
@@ -363,7 +387,7 @@ impl Source {
         let frame = (codec.is_video() && !padding).then(|| {
             let id = self.parameters.extensions.id(Extension::DependencyDescriptor);
             let dependency = id.and_then(|id| header.extension(head, id));
-            self.describer.describe(codec, payload, dependency, header.marker)
+            self.describer.describe(codec, &header, payload, dependency)
         });
         if !padding && !self.ring.store(index, header, timestamp, frame, head, payload, now) {
             return Err(DropReason::TooLate);
@@ -390,9 +414,23 @@ impl Source {
         }
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
+        self.counters.frames += u64::from(frame.is_some_and(|frame| frame.ends_frame));
         self.flow.newest = Some(now);
-        if frame.is_some_and(|frame| frame.begins_keyframe) {
-            self.keyframe.note_keyframe();
+        if let Some(levels) = &mut self.levels
+            && let Some(id) = self.parameters.extensions.id(Extension::AudioLevel)
+            && let Some(value) = header.extension(head, id)
+        {
+            levels.note(value);
+        }
+        if let Some(frame) = frame {
+            let Self { keyframes, window, ring, .. } = self;
+            if frame.begins_keyframe {
+                self.keyframe.note_keyframe();
+            }
+            let whole = keyframes.note(index, timestamp, frame.begins_keyframe, header.marker, window, now);
+            if let Some((first, end, at)) = whole {
+                ring.pin(first, end, at);
+            }
         }
         Ok(())
     }

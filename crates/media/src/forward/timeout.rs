@@ -35,10 +35,11 @@ impl Owner {
 }
 
 impl Forwarder {
-    /// When [`Self::handle_timeout`] has something to do next.
+    /// When [`Self::handle_timeout`] or [`Self::fan_out`] has something to do next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(at, _)| at)
+        let first = self.deadlines.first().map(|(at, _)| at);
+        [first, self.starting_due].into_iter().flatten().min()
     }
 
     /// Does all that is due at `now`.
@@ -61,6 +62,7 @@ impl Forwarder {
         let Some(source) = self.sources.get_mut(id.number()) else { return };
         let round_trip = self.peers.get(source.peer).map(|peer| peer.estimate_round_trip());
         if source.report_due.is_some_and(|due| due <= now) && source.flow.flowing {
+            source.rate.look(source.counters.bytes, now);
             for sink in &source.sinks {
                 if let Some(sink) = self.sinks.get_mut(sink.number()).filter(|sink| sink.flowing) {
                     sink.rate.look(sink.counters.bytes, now);
@@ -138,6 +140,8 @@ impl Source {
 
     fn end_flow(&mut self, outputs: &mut Outputs) {
         self.flow.check_due = None;
+        self.rate.stop();
+        self.keyframe.give_up();
         if self.flow.flowing {
             self.flow.flowing = false;
             let (session, kind) = (self.session, self.kind);

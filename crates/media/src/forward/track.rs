@@ -2,6 +2,7 @@
 
 use super::Forwarder;
 use super::source::Source;
+use super::speaker::Loudness;
 use super::timeout::Owner;
 use crate::id::{SessionId, SinkId, SourceId, TrackId};
 use crate::pipeline::{MediaKind, StreamStats};
@@ -71,7 +72,9 @@ impl Forwarder {
         let Some(Track { peer: key, sources, .. }) = self.tracks.remove(track.number()) else { return };
         for source in &sources {
             self.deadlines.set(Owner::Source(source.number()).number(), None);
-            self.sources.remove(source.number());
+            if let Some(removed) = self.sources.remove(source.number()) {
+                self.retired.incoming.add(&removed.totals());
+            }
         }
         self.fresh.retain(|fresh| !sources.contains(fresh));
         if let Some(peer) = self.peers.get_mut(key) {
@@ -103,6 +106,24 @@ impl Forwarder {
             }
         }
         true
+    }
+
+    /// How loud an audio track was since the last call, by its packets' level extensions (RFC 6464); `None`
+    /// when it had none. Measuring begins with the first call.
+    pub fn take_level(&mut self, track: TrackId) -> Option<Loudness> {
+        let known = self.tracks.get(track.number()).filter(|known| known.kind == MediaKind::Audio)?;
+        let source = self.sources.get_mut(known.sources.first()?.number())?;
+        source.levels.get_or_insert_default().take()
+    }
+
+    /// Ends what [`Self::take_level`] began.
+    pub fn stop_levels(&mut self, track: TrackId) {
+        let known = self.tracks.get(track.number());
+        for id in known.into_iter().flat_map(|known| &known.sources) {
+            if let Some(source) = self.sources.get_mut(id.number()) {
+                source.levels = None;
+            }
+        }
     }
 
     /// Limits what the publisher of a video track is told to send. The maximum holds always; the minimum

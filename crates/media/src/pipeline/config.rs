@@ -27,6 +27,9 @@ pub struct MediaConfig {
     pub pipelines_max: usize,
     /// Bytes to ask for as socket receive and send buffers.
     pub socket_buffer_bytes: usize,
+    /// One RTP packet in so many is told of in the log, at level `trace` and target `keel_media::packet`: its
+    /// session, source, sinks and why it was dropped. 0: none.
+    pub trace_packets_every: u32,
     /// Makes everything random that need not be secret repeatable, for tests.
     pub seed: Option<u64>,
 }
@@ -43,6 +46,7 @@ impl Default for MediaConfig {
             full_sessions_per_worker_max: 500,
             pipelines_max: 10_000,
             socket_buffer_bytes: 4 << 20,
+            trace_packets_every: 0,
             seed: None,
         }
     }
@@ -110,11 +114,14 @@ pub struct OfferOptions {
     pub audio: bool,
     /// A video m-line.
     pub video: bool,
+    /// How many encodings of its video the peer is asked to send (RFC 8853), up to
+    /// [`crate::forward::ENCODINGS_MAX`]; 0 and 1 ask for an ordinary stream. The peer may send fewer.
+    pub encodings: usize,
 }
 
 impl Default for OfferOptions {
     fn default() -> Self {
-        Self { audio: true, video: true }
+        Self { audio: true, video: true, encodings: 1 }
     }
 }
 

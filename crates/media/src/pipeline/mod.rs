@@ -42,7 +42,7 @@ pub use flow::{ElementKind, Flow, GraphEdge, GraphElement, PipelineGraph};
 pub use kind::{MediaKind, MediaType};
 pub use pass_through::PassThrough;
 pub use server::MediaServer;
-pub use stats::{EndpointStats, MediaSnapshot, StreamStats};
+pub use stats::{EndpointStats, MediaSnapshot, StreamStats, StreamTotals};
 pub use survey::{ElementSurvey, PipelineSurvey};
 
 use crate::error::{
@@ -156,6 +156,13 @@ impl Pipeline {
     /// Its elements and connections, and what flows; `None` once it is released.
     pub async fn graph(&self) -> Option<PipelineGraph> {
         self.worker.call(|reply| Command::PipelineGraph { pipeline: self.id, reply }).await?
+    }
+
+    /// Watches who speaks, by the audio levels that the peers' packets tell (RFC 6464), and tells changes as
+    /// [`EndpointEvent::DominantSpeaker`] and, of the `loudest` loudest, as [`EndpointEvent::Loudest`]. Peers
+    /// that tell no levels count as silent. Zero ends it.
+    pub async fn watch_speakers(&self, loudest: usize) {
+        self.worker.call(|reply| Command::WatchSpeakers { pipeline: self.id, loudest, reply }).await;
     }
 
     /// Releases the pipeline with everything in it and waits until that is done. Peers that are

@@ -1,8 +1,9 @@
 //! The media server: its workers, and which of them a new pipeline goes to.
 
 use super::{MediaConfig, MediaSnapshot, Pipeline, PipelineEvent, PipelineEvents, PipelineSurvey};
-use crate::error::{CreateError, StartError};
-use crate::id::PipelineId;
+use crate::capture::{CAPTURES_MAX, Capture, CaptureLimits};
+use crate::error::{CaptureError, CreateError, StartError};
+use crate::id::{ElementId, PipelineId};
 use crate::session::Certificate;
 use crate::worker::batch::gso_supported;
 use crate::worker::{self, Command, WorkerHandle};
@@ -11,7 +12,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use tokio::sync::mpsc;
+use std::time::Instant;
+use tokio::sync::{Semaphore, mpsc};
 
 /// Events of one pipeline that may wait for its owner: a call makes some fifty in all, mostly candidates.
 pub(crate) const EVENTS_MAX: usize = 4096;
@@ -33,6 +35,8 @@ struct Shared {
     next_element: Arc<AtomicU64>,
     /// How many pipelines exist.
     pipelines: Arc<AtomicUsize>,
+    /// A place for each capture that may be under way.
+    captures: Arc<Semaphore>,
 }
 
 impl MediaServer {
@@ -76,6 +80,7 @@ impl MediaServer {
                 next_pipeline: AtomicU64::new(1),
                 next_element: Arc::new(AtomicU64::new(1)),
                 pipelines: Arc::new(AtomicUsize::new(0)),
+                captures: Arc::new(Semaphore::new(CAPTURES_MAX)),
             }),
         })
     }
@@ -121,6 +126,8 @@ impl MediaServer {
             sum.bytes_in += part.bytes_in;
             sum.bytes_out += part.bytes_out;
             sum.forwarded += part.forwarded;
+            sum.incoming.add(&part.incoming);
+            sum.outgoing.add(&part.outgoing);
             sum.events_dropped += part.events_dropped;
             for (reason, count) in part.drops {
                 *drops.entry(reason).or_insert(0) += count;
@@ -141,6 +148,26 @@ impl MediaServer {
         pipelines.sort_by_key(|survey| survey.pipeline);
         pipelines.truncate(limit);
         pipelines
+    }
+
+    /// Begins to copy what an endpoint's peer sends and is sent, without its media (`capture/mod.rs`).
+    ///
+    /// # Errors
+    /// [`CaptureError::Busy`] while that endpoint is captured or [`CAPTURES_MAX`] others are.
+    pub async fn capture(&self, endpoint: ElementId, limits: CaptureLimits) -> Result<Capture, CaptureError> {
+        for worker in &self.shared.workers {
+            let place = self.shared.captures.clone().try_acquire_owned().map_err(|_| CaptureError::Busy)?;
+            let now = Instant::now(); // clock: when to stop waiting for packets that do not come
+            let (capture, start) = Capture::begin(limits, place, now);
+            let begun = worker.call(|reply| Command::Capture { endpoint, start, reply }).await;
+            match begun.ok_or(CaptureError::Stopped)? {
+                Ok(()) => return Ok(capture),
+                // Another worker may have it.
+                Err(CaptureError::UnknownEndpoint) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(CaptureError::UnknownEndpoint)
     }
 
     /// Releases everything and ends the workers; returns when their threads have ended. Connected peers

@@ -14,7 +14,7 @@ pub mod sdp;
 mod streams;
 
 pub(crate) use dtls::Certificate;
-pub(crate) use streams::{Arrival, Streams};
+pub(crate) use streams::{Arrival, Encodings, Streams};
 
 use crate::error::DataChannelError;
 use crate::forward::DropReason;

@@ -2,7 +2,7 @@
 
 use crate::forward::DropReason;
 use crate::id::SourceId;
-use crate::rtp::{Extension, ExtensionId, Mid, PayloadType, RtpHeader, RtpParameters, Ssrc};
+use crate::rtp::{Extension, ExtensionId, Mid, PayloadType, Rid, RtpHeader, RtpParameters, Ssrc};
 
 /// SSRCs remembered per session. Authentic peers only; a peer that exceeds it is broken.
 const STREAMS_MAX: usize = 64;
@@ -11,7 +11,15 @@ const STREAMS_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     receivers: Vec<Receiver>,
-    bindings: Vec<(Ssrc, SourceId)>,
+    bindings: Vec<Binding>,
+}
+
+/// Which receiver, counted from 0, and which of its sources an SSRC belongs to.
+#[derive(Clone, Copy, Debug)]
+struct Binding {
+    ssrc: Ssrc,
+    receiver: usize,
+    source: SourceId,
 }
 
 /// An authenticated packet's place.
@@ -23,29 +31,44 @@ pub(crate) enum Arrival {
     Rtx(SourceId),
 }
 
+/// What one m-line receives: one source, or one for each of its simulcast encodings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Encodings {
+    One(SourceId),
+    /// Told apart by the names in their packets.
+    Named(Vec<(Rid, SourceId)>),
+    /// Told apart by the SSRCs that were declared for them.
+    Declared,
+}
+
 #[derive(Debug)]
 struct Receiver {
-    source: SourceId,
+    encodings: Encodings,
     mid: Mid,
     mid_extension: Option<ExtensionId>,
+    rid_extension: Option<ExtensionId>,
+    repaired_rid_extension: Option<ExtensionId>,
     /// One bit per payload type.
     primary: u128,
     rtx: u128,
 }
 
 impl Streams {
-    /// Adds a receiving m-line with the SSRCs that its description declares.
+    /// Adds a receiving m-line with the SSRCs that its description declares, each with its source.
     pub(crate) fn add(
         &mut self,
-        source: SourceId,
+        encodings: Encodings,
         parameters: &RtpParameters,
-        declared: impl IntoIterator<Item = Ssrc>,
+        declared: impl IntoIterator<Item = (Ssrc, SourceId)>,
     ) {
+        let receiver = self.receivers.len();
         let bit = |payload_type: PayloadType| 1u128 << payload_type.wire();
         self.receivers.push(Receiver {
-            source,
+            encodings,
             mid: parameters.mid,
             mid_extension: parameters.extensions.id(Extension::Mid),
+            rid_extension: parameters.extensions.id(Extension::Rid),
+            repaired_rid_extension: parameters.extensions.id(Extension::RepairedRid),
             primary: parameters.formats.iter().fold(0, |bits, format| bits | bit(format.payload_type)),
             rtx: parameters
                 .formats
@@ -53,55 +76,82 @@ impl Streams {
                 .filter_map(|format| format.rtx)
                 .fold(0, |bits, rtx| bits | bit(rtx)),
         });
-        for ssrc in declared {
-            if self.bindings.len() < STREAMS_MAX && self.source_of(ssrc).is_none() {
-                self.bindings.push((ssrc, source));
+        for (ssrc, source) in declared {
+            if self.bindings.len() < STREAMS_MAX && self.bound(ssrc).is_none() {
+                self.bindings.push(Binding { ssrc, receiver, source });
             }
         }
     }
 
-    /// Finds the track of an authenticated packet: by its SSRC, else by its mid, else by a payload type
-    /// that only one m-line uses (RFC 8843 §9.2), and remembers the SSRC.
+    /// Finds the source of an authenticated packet: by its SSRC, else by its mid or a payload type that only
+    /// one m-line uses (RFC 9143 §9.2), there by its rid (RFC 8852), and remembers the SSRC. A packet that
+    /// comes before its SSRC is known and names no encoding is not kept: NACK brings it back.
     ///
     /// # Errors
     /// When none fits, the payload type is not of that m-line, or the SSRC is one too many.
     pub(crate) fn resolve(&mut self, header: &RtpHeader, packet: &[u8]) -> Result<Arrival, DropReason> {
         let bit = 1u128 << header.payload_type.wire();
-        let source = match self.source_of(header.ssrc) {
-            Some(source) => source,
-            None => {
-                let source = self.find(header, packet, bit).ok_or(DropReason::RtpUnknownStream)?;
-                if self.bindings.len() >= STREAMS_MAX {
-                    return Err(DropReason::RtpTooManyStreams);
-                }
-                self.bindings.push((header.ssrc, source));
-                source
-            }
+        let Binding { receiver, source, .. } = match self.bound(header.ssrc) {
+            Some(binding) => binding,
+            None => self.bind(header, packet, bit)?,
         };
-        match self.receivers.iter().find(|receiver| receiver.source == source) {
+        match self.receivers.get(receiver) {
             Some(receiver) if receiver.primary & bit != 0 => Ok(Arrival::Primary(source)),
             Some(receiver) if receiver.rtx & bit != 0 => Ok(Arrival::Rtx(source)),
             _ => Err(DropReason::RtpUnknownPayloadType),
         }
     }
 
-    fn source_of(&self, ssrc: Ssrc) -> Option<SourceId> {
-        self.bindings.iter().find(|(bound, _)| *bound == ssrc).map(|(_, source)| *source)
+    /// The source that an SSRC is known to belong to.
+    pub(crate) fn source_of(&self, ssrc: Ssrc) -> Option<SourceId> {
+        self.bound(ssrc).map(|binding| binding.source)
     }
 
-    fn find(&self, header: &RtpHeader, packet: &[u8], bit: u128) -> Option<SourceId> {
-        let named = self.receivers.iter().find(|receiver| {
+    fn bound(&self, ssrc: Ssrc) -> Option<Binding> {
+        self.bindings.iter().find(|binding| binding.ssrc == ssrc).copied()
+    }
+
+    fn bind(&mut self, header: &RtpHeader, packet: &[u8], bit: u128) -> Result<Binding, DropReason> {
+        let place = self.find(header, packet, bit).ok_or(DropReason::RtpUnknownStream)?;
+        let receiver = self.receivers.get(place).ok_or(DropReason::RtpUnknownStream)?;
+        let source = receiver.source(header, packet, bit).ok_or(DropReason::RtpUnknownEncoding)?;
+        if self.bindings.len() >= STREAMS_MAX {
+            return Err(DropReason::RtpTooManyStreams);
+        }
+        let binding = Binding { ssrc: header.ssrc, receiver: place, source };
+        self.bindings.push(binding);
+        Ok(binding)
+    }
+
+    fn find(&self, header: &RtpHeader, packet: &[u8], bit: u128) -> Option<usize> {
+        let named = self.receivers.iter().position(|receiver| {
             receiver
                 .mid_extension
                 .and_then(|id| header.extension(packet, id))
                 .is_some_and(|value| value == receiver.mid.as_bytes())
         });
-        if let Some(receiver) = named {
-            return Some(receiver.source);
-        }
-        let mut users = self.receivers.iter().filter(|receiver| (receiver.primary | receiver.rtx) & bit != 0);
-        let only = users.next()?;
-        users.next().is_none().then_some(only.source)
+        let uses = |receiver: &Receiver| (receiver.primary | receiver.rtx) & bit != 0;
+        named.or_else(|| {
+            let only = self.receivers.iter().position(uses)?;
+            let others = self.receivers.get(only + 1..).unwrap_or_default();
+            (!others.iter().any(uses)).then_some(only)
+        })
+    }
+}
+
+impl Receiver {
+    /// The source of a packet whose SSRC is new.
+    fn source(&self, header: &RtpHeader, packet: &[u8], bit: u128) -> Option<SourceId> {
+        let named = match &self.encodings {
+            Encodings::One(source) => return Some(*source),
+            // The declaration is all there is to tell them by.
+            Encodings::Declared => return None,
+            Encodings::Named(named) => named,
+        };
+        // RFC 8852 §3: retransmissions name what they repair by an extension of its own.
+        let extension = if self.rtx & bit != 0 { self.repaired_rid_extension } else { self.rid_extension };
+        let value = header.extension(packet, extension?)?;
+        named.iter().find(|(rid, _)| rid.as_bytes() == value).map(|(_, source)| *source)
     }
 }
 
@@ -138,8 +188,9 @@ mod tests {
 
     fn streams() -> Streams {
         let mut streams = Streams::default();
-        streams.add(AUDIO, &parameters("0", Codec::Opus, 111, None), [Ssrc::new(10)]);
-        streams.add(VIDEO, &parameters("1", Codec::Vp8, 96, Some(97)), []);
+        let audio = parameters("0", Codec::Opus, 111, None);
+        streams.add(Encodings::One(AUDIO), &audio, [(Ssrc::new(10), AUDIO)]);
+        streams.add(Encodings::One(VIDEO), &parameters("1", Codec::Vp8, 96, Some(97)), []);
         streams
     }
 
@@ -174,6 +225,65 @@ mod tests {
     fn a_payload_type_of_another_m_line_is_refused() {
         assert_eq!(resolve(&mut streams(), &packet(96, 10, None)), Err(DropReason::RtpUnknownPayloadType));
         assert_eq!(resolve(&mut streams(), &packet(50, 99, None)), Err(DropReason::RtpUnknownStream));
+    }
+
+    const ENCODINGS: [SourceId; 2] = [SourceId::new(3), SourceId::new(4)];
+    const RID: u8 = 5;
+    const REPAIRED_RID: u8 = 6;
+
+    /// The video m-line `1` with the encodings `q` and `f`.
+    fn simulcast() -> Streams {
+        let mut parameters = parameters("1", Codec::Vp8, 96, Some(97));
+        for (number, extension) in [(RID, Extension::Rid), (REPAIRED_RID, Extension::RepairedRid)] {
+            parameters.extensions.insert(ExtensionId::new(number).expect("valid"), extension);
+        }
+        let rids = ["q", "f"].map(|name| Rid::new(name).expect("valid"));
+        let mut streams = Streams::default();
+        streams.add(Encodings::Named(rids.into_iter().zip(ENCODINGS).collect()), &parameters, []);
+        streams
+    }
+
+    /// A packet with a one-byte value of this extension.
+    fn named(payload_type: u8, ssrc: u32, extension: u8, name: u8) -> Vec<u8> {
+        let mut packet = packet(payload_type, ssrc, Some("1"));
+        packet[18..].copy_from_slice(&[extension << 4, name]);
+        packet
+    }
+
+    // covers: RFC 8852 §3
+    #[test]
+    fn encodings_are_found_by_their_names_and_remembered_by_their_ssrcs() {
+        let mut streams = simulcast();
+        assert_eq!(resolve(&mut streams, &named(96, 30, RID, b'f')), Ok(Arrival::Primary(ENCODINGS[1])));
+        assert_eq!(resolve(&mut streams, &named(96, 31, RID, b'q')), Ok(Arrival::Primary(ENCODINGS[0])));
+        assert_eq!(resolve(&mut streams, &packet(96, 30, None)), Ok(Arrival::Primary(ENCODINGS[1])));
+        // A new SSRC of the same name: the publisher's encoder began anew.
+        assert_eq!(resolve(&mut streams, &named(96, 32, RID, b'f')), Ok(Arrival::Primary(ENCODINGS[1])));
+        let repair = named(97, 40, REPAIRED_RID, b'f');
+        assert_eq!(resolve(&mut streams, &repair), Ok(Arrival::Rtx(ENCODINGS[1])));
+        assert_eq!(resolve(&mut streams, &packet(97, 40, None)), Ok(Arrival::Rtx(ENCODINGS[1])));
+    }
+
+    #[test]
+    fn a_packet_that_names_no_encoding_binds_nothing() {
+        let mut streams = simulcast();
+        let unknown = Err(DropReason::RtpUnknownEncoding);
+        assert_eq!(resolve(&mut streams, &packet(96, 30, Some("1"))), unknown);
+        assert_eq!(resolve(&mut streams, &named(96, 30, RID, b'x')), unknown);
+        assert_eq!(resolve(&mut streams, &named(97, 30, RID, b'f')), unknown, "not what RTX says it in");
+        assert_eq!(resolve(&mut streams, &named(96, 30, REPAIRED_RID, b'f')), unknown);
+        assert_eq!(resolve(&mut streams, &named(96, 30, RID, b'q')), Ok(Arrival::Primary(ENCODINGS[0])));
+    }
+
+    #[test]
+    fn declared_encodings_need_no_names_and_take_no_strangers() {
+        let mut streams = Streams::default();
+        let declared = [(50, 0), (51, 0), (60, 1), (61, 1)];
+        let declared = declared.map(|(ssrc, place)| (Ssrc::new(ssrc), ENCODINGS[place]));
+        streams.add(Encodings::Declared, &parameters("1", Codec::Vp8, 96, Some(97)), declared);
+        assert_eq!(resolve(&mut streams, &packet(96, 60, None)), Ok(Arrival::Primary(ENCODINGS[1])));
+        assert_eq!(resolve(&mut streams, &packet(97, 51, None)), Ok(Arrival::Rtx(ENCODINGS[0])));
+        assert_eq!(resolve(&mut streams, &packet(96, 70, Some("1"))), Err(DropReason::RtpUnknownEncoding));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What the control plane can ask of a worker.
 
+use crate::capture::CaptureStart;
 use crate::error::{
-    CandidateError, ConnectError, CreateError, DataChannelError, KeyframeError, NegotiationError,
+    CandidateError, CaptureError, ConnectError, CreateError, DataChannelError, KeyframeError,
+    NegotiationError,
 };
 use crate::id::{ElementId, PipelineId};
 use crate::pipeline::{
@@ -118,10 +120,20 @@ pub(crate) enum Command {
         endpoint: ElementId,
         reply: Reply<Option<EndpointStats>>,
     },
+    Capture {
+        endpoint: ElementId,
+        start: CaptureStart,
+        reply: Reply<Result<(), CaptureError>>,
+    },
     Flow {
         element: ElementId,
         media: MediaType,
         reply: Reply<Option<Flow>>,
+    },
+    WatchSpeakers {
+        pipeline: PipelineId,
+        loudest: usize,
+        reply: Reply<()>,
     },
     Survey {
         after: Option<PipelineId>,

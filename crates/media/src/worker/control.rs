@@ -76,8 +76,15 @@ impl State {
                 answer(reply, self.add_ice_candidate(now, endpoint, &candidate));
             }
             Command::EndpointStats { endpoint, reply } => answer(reply, self.endpoint_stats(endpoint)),
+            Command::Capture { endpoint, start, reply } => {
+                answer(reply, self.capture(now, endpoint, start));
+            }
             Command::Flow { element, media, reply } => answer(reply, self.flow(element, media)),
             Command::PipelineGraph { pipeline, reply } => answer(reply, self.pipeline_graph(pipeline)),
+            Command::WatchSpeakers { pipeline, loudest, reply } => {
+                self.watch_speakers(now, pipeline, loudest);
+                answer(reply, ());
+            }
             Command::Survey { after, limit, reply } => answer(reply, self.survey(after, limit)),
             Command::Snapshot { reply } => answer(reply, self.snapshot()),
             Command::Stop { reply } => {

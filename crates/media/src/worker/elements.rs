@@ -33,6 +33,7 @@ impl State {
             self.release_element(now, element);
         }
         self.pipelines.remove(&pipeline);
+        self.speakers.remove(&pipeline);
     }
 
     pub(super) fn create_endpoint(
@@ -68,6 +69,7 @@ impl State {
             dscp: options.dscp,
             path: None,
             own: Vec::new(),
+            tap: None,
         };
         let session = self.sessions.insert(|_| seat).ok_or(CreateError::Full)?;
         self.routes.add(&ufrag, session);

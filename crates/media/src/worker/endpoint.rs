@@ -1,9 +1,9 @@
 //! What a worker knows of one endpoint beyond its session.
 
 use super::latency::LatencyMeter;
-use crate::id::{PipelineId, SessionId, SinkId, TrackId};
+use crate::id::{PipelineId, SessionId, SinkId, SourceId, TrackId};
 use crate::pipeline::{EndpointOptions, EndpointSettings, MediaKind};
-use crate::rtp::RtpParameters;
+use crate::rtp::{Rid, RtpParameters};
 use crate::session::sdp::{LocalDescription, NegotiatedData, Offer, RemoteDescription};
 use std::sync::Arc;
 
@@ -51,6 +51,8 @@ pub(super) struct Media {
     pub(super) parameters: Arc<RtpParameters>,
     /// Where the peer sends, what it sends.
     pub(super) track: Option<TrackId>,
+    /// The encodings of that track, with the names that the peer gave them.
+    pub(super) encodings: Vec<(SourceId, Option<Rid>)>,
     /// Where the peer receives, what it gets.
     pub(super) sink: Option<SinkId>,
 }

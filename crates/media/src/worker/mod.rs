@@ -5,6 +5,7 @@
 //! goes; that is `forward`.
 
 pub mod batch;
+mod capture;
 mod command;
 mod control;
 mod data;
@@ -20,15 +21,18 @@ mod receive;
 mod routing;
 mod settings;
 mod socket;
+mod speakers;
 mod stats;
 mod table;
 mod timers;
+mod trace;
 mod wait;
 
 pub(crate) use command::{Command, WorkerHandle};
 
+use crate::capture::Tap;
 use crate::error::StartError;
-use crate::forward::{DropCounters, DropReason, Forwarder};
+use crate::forward::{DropCounters, DropReason, Forwarder, SpeakerWatch};
 use crate::id::{ElementId, PipelineId, SessionId};
 use crate::pipeline::graph::Graph;
 use crate::pipeline::{Dscp, EndpointEvent, MediaConfig, PipelineEvent};
@@ -53,6 +57,7 @@ use std::time::Instant;
 use table::{Table, slot_of};
 use timers::Timers;
 use tokio::sync::mpsc;
+use trace::PacketSampler;
 use wait::{Ready, Waiter};
 
 /// Commands taken per tick: a burst of them must not hold up media for longer than some milliseconds.
@@ -82,6 +87,8 @@ pub(super) struct State {
     endpoints: BTreeMap<ElementId, Endpoint>,
     /// The endpoints whose latency is measured.
     latency_watched: BTreeSet<ElementId>,
+    /// The pipelines whose speakers are watched.
+    speakers: BTreeMap<PipelineId, SpeakerWatch>,
     /// One per shared socket, in the order of the sockets.
     outgoing: Vec<Outgoing>,
     own: OwnSockets,
@@ -93,6 +100,7 @@ pub(super) struct State {
     /// What one RTCP packet says; here so that its memory is used again.
     feedback: Vec<Feedback>,
     load: LoadMeter,
+    sampler: PacketSampler,
     segmentation: Segmentation,
     /// From where departure times count.
     origin: Instant,
@@ -113,6 +121,8 @@ struct Seat {
     path: Option<Path>,
     /// The places of its own sockets; none where it uses the shared ones.
     own: Vec<usize>,
+    /// While an operator looks at its packets.
+    tap: Option<Box<Tap>>,
 }
 
 /// Where a session's media goes, and how.
@@ -175,6 +185,7 @@ impl Worker {
             pipelines: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             latency_watched: BTreeSet::new(),
+            speakers: BTreeMap::new(),
             outgoing: sockets.iter().map(Outgoing::new).collect(),
             own: OwnSockets::new(
                 config.full_sessions_per_worker_max,
@@ -187,6 +198,7 @@ impl Worker {
             counters: Counters::default(),
             feedback: Vec::new(),
             load: inbox.load_meter(),
+            sampler: PacketSampler::new(config.trace_packets_every),
             segmentation: if batch::gso_supported() { Segmentation::Offloaded } else { Segmentation::Single },
             origin: Instant::now(), // clock: any origin does
             stopped: None,
@@ -303,10 +315,12 @@ impl State {
         if self.forwarder.poll_timeout().is_some_and(|at| at <= now) {
             self.forwarder.handle_timeout(now);
         }
+        self.look_at_speakers(now);
     }
 
     fn next_timeout(&self) -> Option<Instant> {
-        [self.timers.next(), self.forwarder.poll_timeout()].into_iter().flatten().min()
+        let speakers = self.speakers.values().map(SpeakerWatch::poll_timeout).min();
+        [self.timers.next(), self.forwarder.poll_timeout(), speakers].into_iter().flatten().min()
     }
 
     /// After anything happened in a session: its datagrams go out, its events up, its timer is set.
@@ -355,7 +369,7 @@ impl State {
         seat.path = pair.map(|(socket, remote)| Path { socket, remote, dscp, segmentation });
         let endpoint = self.endpoints.get(&seat.endpoint).filter(|_| came_up);
         for sink in endpoint.into_iter().flat_map(Endpoint::sinks) {
-            self.forwarder.request_keyframe(sink, now);
+            self.forwarder.begin(sink, now);
         }
     }
 

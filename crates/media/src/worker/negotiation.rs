@@ -4,10 +4,15 @@ use super::State;
 use super::endpoint::{Media, Negotiation};
 use crate::error::{CandidateError, NegotiationError};
 use crate::forward::{SinkConfig, TrackConfig};
-use crate::id::ElementId;
+use crate::id::{ElementId, SourceId};
 use crate::pipeline::graph::Feed;
 use crate::pipeline::{IceCandidate, MediaKind, OfferOptions};
-use crate::session::sdp::{self, Negotiated, Peers, RemoteCandidate, RemoteDescription, RemoteTransport};
+use crate::rtp::{Rid, RtpParameters};
+use crate::session::sdp::{
+    self, DeclaredStream, DeclaredStreams, Negotiated, Peers, RemoteCandidate, RemoteDescription,
+    RemoteTransport, Simulcast,
+};
+use crate::session::{Encodings, Streams};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -109,15 +114,19 @@ impl State {
         let Some(seat) = self.sessions.get_mut(session) else { return };
         for media in negotiated.media {
             let parameters = Arc::new(media.parameters);
+            let mut encodings = Vec::new();
             let track = parameters.direction.receives().then(|| {
-                let config =
-                    TrackConfig { session, kind: media.kind, parameters: parameters.clone(), encodings: 1 };
+                let count = media.simulcast.encodings();
+                let (kind, parameters) = (media.kind, parameters.clone());
+                let config = TrackConfig { session, kind, parameters: parameters.clone(), encodings: count };
                 let track = self.forwarder.add_track(config);
-                let source = self.forwarder.source_of(track, 0).expect("every track has a first encoding");
-                seat.session.streams.add(
-                    source,
+                let sources = (0..count).filter_map(|encoding| self.forwarder.source_of(track, encoding));
+                encodings = receive(
+                    &mut seat.session.streams,
+                    &media.simulcast,
+                    sources,
                     &parameters,
-                    media.receive.iter().flat_map(|stream| [Some(stream.ssrc), stream.rtx]).flatten(),
+                    &media.receive,
                 );
                 track
             });
@@ -131,7 +140,8 @@ impl State {
                     cname: endpoint.local.cname.as_str().into(),
                 })
             });
-            endpoint.media[media.kind as usize] = Some(Media { index: media.index, parameters, track, sink });
+            let index = media.index;
+            endpoint.media[media.kind as usize] = Some(Media { index, parameters, track, encodings, sink });
         }
         if endpoint.parameters(MediaKind::Video).is_some() {
             seat.session.expect_video();
@@ -172,4 +182,37 @@ impl State {
         }
         peers
     }
+}
+
+/// Tells a session which packets belong to the sources of one m-line, and returns the sources with the names
+/// of their encodings.
+fn receive(
+    streams: &mut Streams,
+    simulcast: &Simulcast,
+    sources: impl Iterator<Item = SourceId> + Clone,
+    parameters: &RtpParameters,
+    declared: &DeclaredStreams,
+) -> Vec<(SourceId, Option<Rid>)> {
+    let ssrcs =
+        |stream: &DeclaredStream, source| [Some(stream.ssrc), stream.rtx].map(|ssrc| Some((ssrc?, source)));
+    match simulcast {
+        Simulcast::None => {
+            for source in sources.clone().take(1) {
+                let declared = declared.iter().flat_map(|stream| ssrcs(&stream, source)).flatten();
+                streams.add(Encodings::One(source), parameters, declared);
+            }
+        }
+        Simulcast::Named(rids) => {
+            let named = rids.iter().copied().zip(sources.clone()).collect();
+            // RFC 8829 §5.2.1: encodings with names declare no SSRCs, so one that stands there says nothing.
+            streams.add(Encodings::Named(named), parameters, []);
+            return sources.zip(rids.iter().copied().map(Some)).collect();
+        }
+        Simulcast::Declared(encodings) => {
+            let declared =
+                encodings.iter().zip(sources.clone()).flat_map(|(stream, source)| ssrcs(stream, source));
+            streams.add(Encodings::Declared, parameters, declared.flatten());
+        }
+    }
+    sources.map(|source| (source, None)).collect()
 }

@@ -4,7 +4,7 @@ use super::State;
 use super::latency::LatencyMeter;
 use crate::id::{ElementId, PipelineId};
 use crate::pipeline::{
-    ElementSurvey, EndpointStats, GraphElement, MediaSnapshot, PipelineGraph, PipelineSurvey,
+    ElementSurvey, EndpointStats, GraphElement, MediaSnapshot, PipelineGraph, PipelineSurvey, StreamStats,
 };
 use std::ops::Bound;
 
@@ -22,8 +22,10 @@ impl State {
                 .media
                 .iter()
                 .flatten()
-                .filter_map(|media| media.track)
-                .flat_map(|track| self.forwarder.track_stats(track))
+                .flat_map(|media| &media.encodings)
+                .filter_map(|(source, rid)| {
+                    Some(StreamStats { rid: *rid, ..self.forwarder.source_stats(*source)? })
+                })
                 .collect(),
             outgoing: endpoint
                 .media
@@ -31,6 +33,7 @@ impl State {
                 .flatten()
                 .filter_map(|media| self.forwarder.sink_stats(media.sink?))
                 .collect(),
+            estimate: self.forwarder.estimate_of(endpoint.session),
             latency: endpoint.latency.iter().flat_map(LatencyMeter::averages).collect(),
             data_channels: session.data_channels(),
         })
@@ -56,6 +59,7 @@ impl State {
 
     pub(super) fn snapshot(&self) -> MediaSnapshot {
         let counters = &self.counters;
+        let totals = self.forwarder.totals();
         MediaSnapshot {
             pipelines: self.pipelines.len() as u64,
             endpoints: self.endpoints.len() as u64,
@@ -67,6 +71,8 @@ impl State {
             bytes_in: counters.bytes_in,
             bytes_out: counters.bytes_out,
             forwarded: counters.forwarded,
+            incoming: totals.incoming,
+            outgoing: totals.outgoing,
             events_dropped: counters.events_dropped,
             drops: counters
                 .drops

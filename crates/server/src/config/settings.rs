@@ -98,6 +98,7 @@ pub(crate) struct MediaSettings {
     pub(crate) workers: u16,
     pub(crate) announce: Vec<String>,
     pub(crate) socket_buffer_kib: u32,
+    pub(crate) trace_packets_every: u32,
 }
 
 /// `[limits]`
@@ -181,6 +182,7 @@ impl Default for MediaSettings {
             workers: 0,
             announce: Vec::new(),
             socket_buffer_kib: 4096,
+            trace_packets_every: 0,
         }
     }
 }

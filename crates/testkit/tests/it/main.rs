@@ -11,6 +11,7 @@ mod graph;
 mod kurento_soak;
 mod loss;
 mod negotiation;
+mod recordings;
 mod settings;
 mod soak;
 mod stage;

@@ -86,7 +86,7 @@ async fn statistics_tell_the_rate_and_on_request_the_latency() -> Result<()> {
     bob.peer.until("four seconds of video", |r| r.video.complete() >= before + 120).await?;
     let stats = bob.endpoint.stats().await.expect("the endpoint exists");
     let outgoing = video(&stats.outgoing);
-    let rate = outgoing.target_bitrate.expect("video has been sent for seconds").as_bps();
+    let rate = outgoing.bitrate.expect("video has been sent for seconds").as_bps();
     let sent = outgoing.bytes * 8;
     assert!(rate > sent / 20 && rate < sent, "{rate} bit/s of {sent} bits in all");
     for kind in MediaKind::ALL {
@@ -124,7 +124,7 @@ async fn an_endpoint_that_only_sends_offers_that_and_marks_its_packets() -> Resu
         ..EndpointOptions::default()
     };
     let endpoint = stage.pipeline.create_webrtc_endpoint(options).await?;
-    let offer = endpoint.generate_offer(OfferOptions { audio: false, video: true }).await?;
+    let offer = endpoint.generate_offer(OfferOptions { audio: false, ..OfferOptions::default() }).await?;
     assert!(offer.contains("a=sendonly") && !offer.contains("m=audio"), "{offer}");
     let watcher = PeerOptions { audio: Part::None, video: Part::None, ..seeded(43) };
     let peer = Peer::new(watcher).await?;

@@ -52,8 +52,13 @@ impl LossBound {
             return;
         }
         let loss = self.lost as f64 / self.seen as f64;
-        (self.lost, self.seen, self.look_began_us) = (0, 0, Some(now_us));
+        self.skip(now_us);
         self.note(loss, rate, round_trip_us, now_us);
+    }
+
+    /// Begins a new look: what was lost so far has another cause.
+    pub(super) fn skip(&mut self, now_us: i64) {
+        (self.lost, self.seen, self.look_began_us) = (0, 0, Some(now_us));
     }
 
     /// Takes the share (0 to 1) that a receiver measured itself.

@@ -162,8 +162,13 @@ impl BandwidthEstimator {
             self.note_round_trip(now_us - sent_us);
         }
         self.rest_silence(now_us);
-        self.loss.count(arrived, lost, late);
-        self.loss.update(self.rate(), self.round_trip_us(), now_us);
+        if self.control.is_draining() {
+            // What a full queue drops, its draining answers.
+            self.loss.skip(now_us);
+        } else {
+            self.loss.count(arrived, lost, late);
+            self.loss.update(self.rate(), self.round_trip_us(), now_us);
+        }
         self.follow_delay(now_us);
         self.follow_probe(now_us);
         self.keep_loss_bound();
@@ -191,6 +196,7 @@ impl BandwidthEstimator {
             recent: sends,
             wait_us: 0,
             round_trip_us: self.round_trip_us(),
+            in_flight_bits: 0.0,
         };
         self.control.update(view, now_us);
         self.keep_loss_bound();
@@ -277,6 +283,7 @@ impl BandwidthEstimator {
             recent: self.acknowledged.recent(),
             wait_us: self.queue.wait_us(),
             round_trip_us: self.round_trip_us(),
+            in_flight_bits: 8.0 * self.history.in_flight_bytes() as f64,
         };
         match self.control.update(view, now_us) {
             Verdict::Steady => {}

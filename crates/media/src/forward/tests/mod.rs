@@ -11,5 +11,6 @@ mod publisher;
 mod repairs;
 mod reports;
 mod stage;
+mod start;
 mod switch;
 mod transport;

@@ -5,6 +5,7 @@ use super::codecs::SdpFormat;
 use super::extensions::extension_map;
 use super::parse::RemoteDescription;
 use super::section::{Protection, RemoteMedia};
+use super::simulcast::{SdpEncoding, Simulcast, accept_encodings};
 use super::write::{self, IceAgent, Section};
 use super::{LocalDescription, Negotiated, NegotiatedMedia, SendStream};
 use crate::error::NegotiationError;
@@ -74,7 +75,8 @@ pub fn answer(
             let earlier: Vec<SendStream> = media.iter().filter_map(|media| media.send).collect();
             free_stream(local.stream(kind).serving(&formats), offer, &earlier)
         });
-        sections.push(text(section, kind, &formats, send, dtls_role).write(local));
+        let encodings = received_encodings(section, kind, &formats);
+        sections.push(text(section, kind, &formats, &encodings, send, dtls_role).write(local));
         media.push(NegotiatedMedia {
             index: section.index,
             kind,
@@ -86,6 +88,7 @@ pub fn answer(
             },
             send,
             receive: section.streams.clone(),
+            simulcast: Simulcast::of(&encodings, &section.streams),
         });
     }
     // Two lite agents never connect: towards one Keel is a full agent.
@@ -124,10 +127,20 @@ fn agreed_formats(
     Ok(formats)
 }
 
+/// The encodings of the offer that Keel takes. Those of audio are for nothing that a browser does.
+fn received_encodings(section: &RemoteMedia, kind: MediaKind, formats: &[SdpFormat]) -> Vec<SdpEncoding> {
+    if kind == MediaKind::Video && section.direction.receives() {
+        accept_encodings(&section.encodings, formats, &section.extensions)
+    } else {
+        Vec::new()
+    }
+}
+
 fn text<'a>(
     section: &'a RemoteMedia,
     kind: MediaKind,
     formats: &'a [SdpFormat],
+    encodings: &'a [SdpEncoding],
     send: Option<SendStream>,
     dtls_role: DtlsRole,
 ) -> Section<'a> {
@@ -143,6 +156,7 @@ fn text<'a>(
         rtcp_rsize: section.rtcp_rsize,
         extmap_allow_mixed: section.extmap_allow_mixed,
         send,
+        encodings,
     }
 }
 

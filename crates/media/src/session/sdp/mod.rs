@@ -5,7 +5,7 @@
 //! [`Negotiated`]. Candidates are trickled beside it: [`RemoteCandidate`], [`HostCandidate`].
 //!
 //! One session carries one audio, one video and, where its owner wants them, one m-line of data channels on
-//! one transport. Simulcast is refused: an answer does not repeat it, and the peer then sends one layer.
+//! one transport. Video may come in several encodings (`simulcast.rs`).
 
 mod agreement;
 mod answer;
@@ -19,6 +19,7 @@ mod offer;
 mod parse;
 mod restriction;
 mod section;
+mod simulcast;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ pub use offer::{Offer, accept_answer, offer};
 pub use parse::RemoteDescription;
 pub use restriction::{Restriction, Restrictions};
 pub use section::{Msid, Protection, RemoteMedia, SectionKind};
+pub use simulcast::{SdpEncoding, Simulcast};
 pub use streams::{DeclaredStream, DeclaredStreams};
 pub use transport::{RemoteTransport, Setup};
 
@@ -103,6 +105,8 @@ pub struct NegotiatedMedia {
     pub send: Option<SendStream>,
     /// What the peer announced to send with.
     pub receive: DeclaredStreams,
+    /// How many encodings it may send, and what tells them apart.
+    pub simulcast: Simulcast,
 }
 
 impl LocalDescription {

@@ -6,13 +6,15 @@ use super::data::{self, NegotiatedData};
 use super::extensions::{SdpExtension, extension_map};
 use super::parse::RemoteDescription;
 use super::section::{Protection, RemoteMedia, SectionKind};
+use super::simulcast::{SdpEncoding, Simulcast, accept_encodings};
 use super::transport::Setup;
 use super::write::{self, IceAgent, Section};
 use super::{LocalDescription, Negotiated, NegotiatedMedia, SendStream};
 use crate::codec::{Codec, CodecParameters, H264Profile};
 use crate::error::NegotiationError;
+use crate::forward::ENCODINGS_MAX;
 use crate::pipeline::{MediaKind, OfferOptions};
-use crate::rtp::{Direction, Extension, ExtensionId, Format, Mid, PayloadType, RtpParameters};
+use crate::rtp::{Direction, Extension, ExtensionId, Format, Mid, PayloadType, Rid, RtpParameters};
 use crate::srtp::DtlsRole;
 
 /// An offer, kept until it is answered.
@@ -33,6 +35,8 @@ struct OfferedSection {
     extensions: Vec<SdpExtension>,
     direction: Direction,
     send: SendStream,
+    /// Those that the peer is asked to send, from the least to the best.
+    encodings: Vec<SdpEncoding>,
 }
 
 impl Offer {
@@ -69,6 +73,7 @@ pub fn offer(
             extensions: offered_extensions(kind),
             direction: local.restrictions.offered.into(),
             send: local.stream(kind),
+            encodings: offered_encodings(kind, options.encodings, local),
         });
     }
     let data = local
@@ -166,6 +171,7 @@ impl OfferedSection {
             rtcp_rsize: true,
             extmap_allow_mixed: true,
             send: self.direction.sends().then(|| self.send.serving(&self.formats)),
+            encodings: &self.encodings,
         }
     }
 
@@ -189,6 +195,16 @@ impl OfferedSection {
         // RFC 3264 §6.1: an answer takes away directions, it adds none.
         let direction = self.direction.common(answered.direction);
         let send = direction.sends().then(|| self.send.serving(&formats));
+        let encodings = answered.encodings.iter();
+        // RFC 8853 §5.3.2: an answer may leave out encodings, it adds none.
+        let offered = |theirs: &&SdpEncoding| self.encodings.iter().any(|ours| ours.rid == theirs.rid);
+        let mut encodings: Vec<SdpEncoding> = encodings.filter(offered).cloned().collect();
+        // Asked for from the least to the best, whatever the order of the answer.
+        encodings.sort_by_key(|theirs| self.encodings.iter().position(|ours| ours.rid == theirs.rid));
+        let encodings = match direction.receives() {
+            true => accept_encodings(&encodings, &formats, &extensions),
+            false => Vec::new(),
+        };
         Ok(NegotiatedMedia {
             index: answered.index,
             kind: self.kind,
@@ -200,6 +216,7 @@ impl OfferedSection {
             },
             send,
             receive: answered.streams.clone(),
+            simulcast: Simulcast::of(&encodings, &answered.streams),
         })
     }
 
@@ -219,6 +236,17 @@ impl OfferedSection {
         format.transport_cc &= offered.transport_cc && counted;
         Some(settled)
     }
+}
+
+/// The encodings that the peer is asked for: where its offer has several, a browser makes each twice as wide
+/// and high as the one before (W3C WebRTC §5.2).
+fn offered_encodings(kind: MediaKind, count: usize, local: &LocalDescription) -> Vec<SdpEncoding> {
+    let receives = Direction::from(local.restrictions.offered).receives();
+    if kind == MediaKind::Audio || !receives || count < 2 {
+        return Vec::new();
+    }
+    let rid = |place: usize| Rid::new(&format!("r{place}")).expect("a letter and a digit are a name");
+    (0..count.min(ENCODINGS_MAX)).map(rid).map(SdpEncoding::offered).collect()
 }
 
 /// Every format that Keel forwards, with payload types that libwebrtc uses for them as well. H.264 is offered

@@ -4,6 +4,7 @@ use super::codecs::{SdpFormat, read_formats};
 use super::data::RemoteSctp;
 use super::extensions::{ONE_BYTE_ID_MAX, SdpExtension, direction_seen_from_keel, read_extensions};
 use super::parse::{flag, value};
+use super::simulcast::{SdpEncoding, read_encodings};
 use super::streams::DeclaredStreams;
 use super::transport::RemoteTransport;
 use crate::error::NegotiationError;
@@ -11,9 +12,6 @@ use crate::pipeline::MediaKind;
 use crate::rtp::{Direction, Mid};
 use rtc_sdp::MediaDescription;
 use rtc_sdp::description::common::Attribute;
-
-/// Simulcast streams in one m-line at most; browsers send up to three.
-const RIDS_MAX: usize = 8;
 
 /// One m-line of the peer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,8 +37,8 @@ pub struct RemoteMedia {
     pub extensions: Vec<SdpExtension>,
     /// The SSRCs it announces to send.
     pub streams: DeclaredStreams,
-    /// The simulcast streams it announces to send (RFC 8851): letters, digits, `-` and `_`, at most 16.
-    pub rids: Vec<String>,
+    /// The encodings that it announces to send by name (RFC 8853), in its order.
+    pub encodings: Vec<SdpEncoding>,
     /// The stream and track it belongs to (RFC 8830).
     pub msid: Option<Msid>,
     /// RTP and RTCP on one port (RFC 5761).
@@ -138,7 +136,7 @@ impl RemoteMedia {
             formats,
             extensions: read_extensions(media, id_max),
             streams: DeclaredStreams::read(media)?,
-            rids: read_rids(media)?,
+            encodings: read_encodings(media)?,
             msid: value(media, "msid").and_then(Msid::parse),
             rtcp_mux: either("rtcp-mux"),
             rtcp_rsize: either("rtcp-rsize"),
@@ -196,21 +194,4 @@ fn read_direction(attributes: &[Attribute]) -> Option<Direction> {
         .iter()
         .filter(|attribute| attribute.value.is_none())
         .find_map(|attribute| direction_seen_from_keel(&attribute.key))
-}
-
-fn read_rids(attributes: &[Attribute]) -> Result<Vec<String>, NegotiationError> {
-    let mut rids: Vec<String> = Vec::new();
-    for line in attributes.iter().filter(|a| a.key == "rid").filter_map(|a| a.value.as_deref()) {
-        let mut fields = line.split_ascii_whitespace();
-        let (Some(rid), Some("send")) = (fields.next(), fields.next()) else { continue };
-        // RFC 8852 §3.1: letters and digits, as some peers also `-` and `_`; 16 bytes fit the extension.
-        let plain = rid.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-        if !plain || rid.len() > 16 || rids.len() == RIDS_MAX {
-            return Err(NegotiationError::Invalid("simulcast streams that no peer has"));
-        }
-        if !rids.iter().any(|known| known == rid) {
-            rids.push(rid.to_owned());
-        }
-    }
-    Ok(rids)
 }

@@ -1,6 +1,7 @@
 //! The SSRCs that a peer declares (RFC 5576).
 
 use crate::error::NegotiationError;
+use crate::forward::ENCODINGS_MAX;
 use crate::rtp::Ssrc;
 use rtc_sdp::description::common::Attribute;
 
@@ -12,6 +13,8 @@ const SSRCS_MAX: usize = 64;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct DeclaredStreams {
     streams: Vec<DeclaredStream>,
+    /// The media streams of the first `SIM` group, from the least to the best.
+    simulcast: Vec<Ssrc>,
 }
 
 /// One media stream and the stream of its retransmissions.
@@ -26,6 +29,7 @@ pub struct DeclaredStream {
 impl DeclaredStreams {
     pub(super) fn read(attributes: &[Attribute]) -> Result<Self, NegotiationError> {
         let mut streams: Vec<DeclaredStream> = Vec::new();
+        let mut simulcast: Vec<Ssrc> = Vec::new();
         for ssrc in attributes.iter().filter(|a| a.key == "ssrc").filter_map(|a| a.value.as_deref()) {
             let ssrc = parse_ssrc(ssrc.split(' ').next().unwrap_or_default())?;
             if streams.iter().any(|stream| stream.ssrc == ssrc) {
@@ -39,9 +43,13 @@ impl DeclaredStreams {
         for group in attributes.iter().filter(|a| a.key == "ssrc-group").filter_map(|a| a.value.as_deref()) {
             let mut fields = group.split_ascii_whitespace();
             let semantics = fields.next().unwrap_or_default();
+            if semantics == "SIM" && simulcast.is_empty() {
+                simulcast = fields.take(ENCODINGS_MAX).map(parse_ssrc).collect::<Result<_, _>>()?;
+                continue;
+            }
             let (Some(first), Some(second)) = (fields.next(), fields.next()) else { continue };
             let (first, second) = (parse_ssrc(first)?, parse_ssrc(second)?);
-            // `SIM` and the like relate media streams; these two name a helper stream as the second.
+            // Of the others these two name a helper stream as the second.
             let taken = streams.iter().any(|stream| stream.rtx == Some(second));
             if first == second || taken || !matches!(semantics, "FID" | "FEC-FR") {
                 continue;
@@ -52,12 +60,27 @@ impl DeclaredStreams {
             }
             streams.retain(|stream| stream.ssrc != second);
         }
-        Ok(Self { streams })
+        Ok(Self { streams, simulcast })
     }
 
     /// The streams in the order of their declaration.
     pub fn iter(&self) -> impl Iterator<Item = DeclaredStream> + '_ {
         self.streams.iter().copied()
+    }
+
+    /// The streams that are encodings of one video (`a=ssrc-group:SIM`), in the group's order, which is from
+    /// the least to the best in the browsers that write it; at most [`ENCODINGS_MAX`], none where the group
+    /// names something that is not there.
+    #[must_use]
+    pub fn simulcast(&self) -> Vec<DeclaredStream> {
+        let mut encodings: Vec<DeclaredStream> = Vec::new();
+        for ssrc in &self.simulcast {
+            match self.streams.iter().find(|stream| stream.ssrc == *ssrc) {
+                Some(stream) if !encodings.contains(stream) => encodings.push(*stream),
+                _ => return Vec::new(),
+            }
+        }
+        encodings
     }
 
     /// Whether `ssrc` is one of them, or the retransmissions of one.

@@ -2,6 +2,7 @@
 
 use super::codecs::SdpFormat;
 use super::extensions::{SdpExtension, direction_text};
+use super::simulcast::{self, SdpEncoding};
 use super::transport::Setup;
 use super::{LocalDescription, SendStream};
 use crate::pipeline::MediaKind;
@@ -27,6 +28,8 @@ pub(super) struct Section<'a> {
     pub(super) rtcp_rsize: bool,
     pub(super) extmap_allow_mixed: bool,
     pub(super) send: Option<SendStream>,
+    /// The encodings that the peer is to send.
+    pub(super) encodings: &'a [SdpEncoding],
 }
 
 impl Section<'_> {
@@ -68,6 +71,9 @@ impl Section<'_> {
             for ssrc in [Some(ssrc), rtx].into_iter().flatten() {
                 lines.value("ssrc", format!("{} cname:{}", ssrc.wire(), local.cname));
             }
+        }
+        for (key, value) in simulcast::lines(self.encodings) {
+            lines.value(key, value);
         }
         let receive_max = local.restrictions.of_kind(self.kind).receive_max;
         let bandwidth = receive_max.filter(|_| self.direction.receives()).map(bandwidth).unwrap_or_default();

@@ -1,9 +1,10 @@
 //! Reads what has arrived, many datagrams at once, into slots where they can be decrypted in place.
 
-use super::system::{self, Arrival};
+use super::system::{self, Arrival, Wanted};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 /// Bytes of a slot: what paths carry is below 1,500; a larger datagram is nothing we asked for.
 const SLOT_LENGTH: usize = 2048;
@@ -13,6 +14,7 @@ const SLOT_LENGTH: usize = 2048;
 pub struct ReceiveBatch {
     slots: Box<[u8]>,
     arrivals: Vec<Arrival>,
+    wanted: Wanted,
 }
 
 /// One datagram.
@@ -22,6 +24,8 @@ pub struct Datagram<'a> {
     pub source: SocketAddr,
     /// Its bytes, to be changed at will.
     pub bytes: &'a mut [u8],
+    /// When the kernel took it in, since 1970; told of sockets given to [`ReceiveBatch::time_arrivals`].
+    pub received_at: Option<Duration>,
 }
 
 /// What one read brought.
@@ -49,7 +53,18 @@ impl ReceiveBatch {
         Self {
             slots: vec![0; Self::DATAGRAMS_MAX * SLOT_LENGTH].into_boxed_slice(),
             arrivals: Vec::with_capacity(Self::DATAGRAMS_MAX),
+            wanted: Wanted::Bytes,
         }
+    }
+
+    /// Has the kernel note when each datagram of the socket `fd` arrives, which this batch then tells.
+    ///
+    /// # Errors
+    /// Where the system has no such option.
+    pub fn time_arrivals(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        system::tell_arrival_times(fd)?;
+        self.wanted = Wanted::ArrivalTimes;
+        Ok(())
     }
 
     /// Reads what is ready on the socket `fd`, in place of what the batch held. Does not wait: with
@@ -60,7 +75,7 @@ impl ReceiveBatch {
     pub fn receive(&mut self, fd: BorrowedFd<'_>) -> io::Result<Received> {
         self.arrivals.clear();
         loop {
-            match system::receive(fd, &mut self.slots, SLOT_LENGTH, &mut self.arrivals) {
+            match system::receive(fd, &mut self.slots, SLOT_LENGTH, self.wanted, &mut self.arrivals) {
                 Ok(()) => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -75,7 +90,7 @@ impl ReceiveBatch {
     pub fn datagrams(&mut self) -> impl Iterator<Item = Datagram<'_>> {
         self.slots.chunks_exact_mut(SLOT_LENGTH).zip(&self.arrivals).filter_map(|(slot, arrival)| {
             let bytes = slot.get_mut(..arrival.length).filter(|_| !arrival.truncated)?;
-            Some(Datagram { source: arrival.source, bytes })
+            Some(Datagram { source: arrival.source, bytes, received_at: arrival.received_at })
         })
     }
 }

@@ -12,6 +12,7 @@ use libc::{c_int, cmsghdr, iovec, mmsghdr, socklen_t};
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
 use std::{io, ptr};
 
 /// Messages of one call: enough that the call itself costs little beside them, with arrays of 10 KiB.
@@ -27,6 +28,35 @@ pub(super) struct Arrival {
     pub(super) length: usize,
     /// The datagram was longer.
     pub(super) truncated: bool,
+    /// When the kernel took it in, since 1970; where the socket was told to say so.
+    pub(super) received_at: Option<Duration>,
+}
+
+/// Room for the control message with a datagram's time of arrival.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct ArrivalTime {
+    header: cmsghdr,
+    time: libc::timespec,
+}
+
+impl ArrivalTime {
+    /// What the kernel wrote, if it wrote a time.
+    fn since_epoch(&self) -> Option<Duration> {
+        let is_time =
+            self.header.cmsg_level == libc::SOL_SOCKET && self.header.cmsg_type == libc::SCM_TIMESTAMPNS;
+        let seconds = u64::try_from(self.time.tv_sec).ok().filter(|_| is_time)?;
+        Some(Duration::new(seconds, u32::try_from(self.time.tv_nsec).ok()?))
+    }
+}
+
+/// What a reader wants to know of each datagram beside its bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Wanted {
+    /// Nothing.
+    Bytes,
+    /// When the kernel took it in.
+    ArrivalTimes,
 }
 
 /// One control message, with room for a value of up to four bytes. An array of them is what the kernel
@@ -123,26 +153,33 @@ pub(super) fn receive(
     fd: BorrowedFd<'_>,
     slots: &mut [u8],
     slot_length: usize,
+    wanted: Wanted,
     arrivals: &mut Vec<Arrival>,
 ) -> io::Result<()> {
+    let mut times = [const { ArrivalTime { header: no_control(), time: NO_TIME } }; MESSAGES_MAX];
     let mut names = [SocketName::EMPTY; MESSAGES_MAX];
     let mut parts = [NO_PART; MESSAGES_MAX];
     let mut messages = [no_message(); MESSAGES_MAX];
     let mut count: usize = 0;
-    let places = names.iter_mut().zip(&mut parts).zip(&mut messages);
-    for (slot, ((name, part), message)) in slots.chunks_exact_mut(slot_length).zip(places) {
+    let places = names.iter_mut().zip(&mut parts).zip(&mut times).zip(&mut messages);
+    for (slot, (((name, part), time), message)) in slots.chunks_exact_mut(slot_length).zip(places) {
         *part = iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
         let header = &mut message.msg_hdr;
         header.msg_name = ptr::from_mut(name).cast();
         header.msg_namelen = SocketName::LENGTH_MAX as socklen_t;
         header.msg_iov = part;
         header.msg_iovlen = 1;
+        if wanted == Wanted::ArrivalTimes {
+            header.msg_control = ptr::from_mut(time).cast();
+            header.msg_controllen = size_of::<ArrivalTime>() as _;
+        }
         count += 1;
     }
-    // SAFETY: `messages` begins with `count` headers. Each points to a name and a part of the lengths it
-    // gives: elements of arrays of this frame, not touched again until the call has returned. Each part
-    // points to its own slot, of which `slots` is the only borrow. Any bytes the kernel writes are a valid
-    // name and valid slot contents. There is no time-out. `fd` is open.
+    // SAFETY: `messages` begins with `count` headers. Each points to a name, a part and perhaps a control
+    // message of the lengths it gives: elements of arrays of this frame, not touched again until the call
+    // has returned. Each part points to its own slot, of which `slots` is the only borrow. Any bytes the
+    // kernel writes are a valid name, a valid time and valid slot contents. There is no time-out. `fd` is
+    // open.
     let filled = unsafe {
         libc::recvmmsg(
             fd.as_raw_fd(),
@@ -153,7 +190,7 @@ pub(super) fn receive(
         )
     };
     let filled = usize::try_from(filled).map_err(|_| io::Error::last_os_error())?;
-    arrivals.extend(messages.iter().zip(&names).take(filled).map(|(message, name)| {
+    arrivals.extend(messages.iter().zip(&names).zip(&times).take(filled).map(|((message, name), time)| {
         Arrival {
             // A name of no IP family cannot come from a UDP socket; nobody answers to port 0.
             source: name
@@ -161,6 +198,7 @@ pub(super) fn receive(
                 .unwrap_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))),
             length: message.msg_len as usize,
             truncated: message.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
+            received_at: time.since_epoch(),
         }
     }));
     Ok(())
@@ -172,6 +210,14 @@ pub(super) fn receive(
 /// Where it does not.
 pub(super) fn try_segment_size(fd: BorrowedFd<'_>) -> io::Result<()> {
     set_option(fd, libc::SOL_UDP, libc::UDP_SEGMENT, 1200)
+}
+
+/// Has the socket `fd` tell when the kernel took in what it receives.
+///
+/// # Errors
+/// Where it cannot.
+pub(super) fn tell_arrival_times(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set_option(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)
 }
 
 /// Makes the socket `fd` send without checksums, with which Linux refuses to segment.
@@ -224,7 +270,9 @@ fn no_message() -> mmsghdr {
     unsafe { mem::zeroed() }
 }
 
-fn no_control() -> cmsghdr {
+const NO_TIME: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+
+const fn no_control() -> cmsghdr {
     // SAFETY: integers, for which zero is a value.
     unsafe { mem::zeroed() }
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::pipeline::Dscp;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Every datagram's bytes tell its place in the story, so that order and boundaries show.
 fn datagram(place: usize, length: usize) -> Vec<u8> {
@@ -232,4 +233,22 @@ fn a_destinations_code_point_is_on_each_of_its_datagrams_and_on_no_others() {
     // RFC 2474 §3: the upper six bits of the octet.
     assert_eq!(told(&marked), [[(700, 46 << 2); 6].as_slice(), &[(500, 8 << 2); 3]].concat());
     assert_eq!(told(&plain), [(700, 0); 6]);
+}
+
+#[test]
+fn a_socket_that_is_asked_to_tells_when_its_datagrams_arrived() {
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let (sender, timed, plain) = (socket(), socket(), socket());
+    let mut batch = ReceiveBatch::new();
+    batch.time_arrivals(timed.as_fd()).expect("every Linux has the option");
+    let before = now();
+    for receiver in [&timed, &plain] {
+        sender.send_to(b"datagram", address(receiver)).expect("loopback");
+    }
+    let after = now();
+    assert_eq!(batch.receive(timed.as_fd()).expect("a healthy socket").datagrams, 1);
+    let told = batch.datagrams().next().expect("one datagram").received_at.expect("it was asked for");
+    assert!(before <= told && told <= after, "{before:?} <= {told:?} <= {after:?}");
+    assert_eq!(batch.receive(plain.as_fd()).expect("a healthy socket").datagrams, 1);
+    assert_eq!(batch.datagrams().next().expect("one datagram").received_at, None);
 }

@@ -100,7 +100,7 @@ fn keels_offer_of_data_channels_is_taken_by_keels_answer_or_refused_alone() {
     let settled = accept_answer(&offered, &parsed(&refused.sdp)).expect("a good answer");
     assert_eq!((settled.media.len(), settled.data), (2, None));
 
-    let nothing = OfferOptions { audio: false, video: false };
+    let nothing = OfferOptions { audio: false, video: false, encodings: 1 };
     let alone = super::super::offer(&wanting_data(), nothing, &Peers::default()).expect("data alone");
     assert!(alone.sdp.contains("a=group:BUNDLE 0\r\n"));
     assert!(super::super::offer(&local(), nothing, &Peers::default()).is_err());

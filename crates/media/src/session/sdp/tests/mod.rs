@@ -8,6 +8,7 @@ mod hostile;
 mod offer;
 mod parse;
 mod restrict;
+mod simulcast;
 
 use super::*;
 use crate::pipeline::MediaKind;

@@ -115,11 +115,11 @@ fn an_offer_beside_connected_peers_lists_what_they_take() {
     let peer = parsed(FIREFOX);
     let peers =
         Peers { audio: vec![], video: vec![peer.formats(MediaKind::Video).expect("an m-line of the kind")] };
-    let options = OfferOptions { audio: false, video: true };
+    let options = OfferOptions { audio: false, ..OfferOptions::default() };
     let offer = super::super::offer(&local(), options, &peers).expect("three formats in common");
     assert_eq!(section_lines(&offer.sdp, 0)[0], "m=video 9 UDP/TLS/RTP/SAVPF 96 97 98 99 45 46");
     assert!(!offer.sdp.contains("m=audio"));
-    let nothing = OfferOptions { audio: false, video: false };
+    let nothing = OfferOptions { audio: false, video: false, encodings: 1 };
     assert!(super::super::offer(&local(), nothing, &peers).is_err());
 }
 

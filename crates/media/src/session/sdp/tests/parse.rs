@@ -158,7 +158,9 @@ fn media_beside_the_bundle_is_left_out() {
 #[test]
 fn simulcast_streams_are_named() {
     let lines = ["rtpmap:96 VP8/90000", "rid:q send", "rid:h send", "rid:x recv", "simulcast:send q;h"];
-    assert_eq!(parsed(&video_offer("96", &lines)).media[0].rids, ["q", "h"]);
+    let offer = parsed(&video_offer("96", &lines));
+    let names: Vec<&str> = offer.media[0].encodings.iter().map(|encoding| encoding.rid.as_str()).collect();
+    assert_eq!(names, ["q", "h"]);
 }
 
 #[test]

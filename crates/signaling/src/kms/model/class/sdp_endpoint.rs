@@ -88,6 +88,7 @@ fn generate_offer(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
         let wanted = call.arguments.record_if("options").map(|options| OfferOptions {
             audio: options.fields.flag("offerToReceiveAudio"),
             video: options.fields.flag("offerToReceiveVideo"),
+            ..OfferOptions::default()
         });
         let media = &call.tree.endpoint(&call.object).media;
         let offer = media.generate_offer(wanted.unwrap_or_default()).await;

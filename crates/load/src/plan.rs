@@ -1,0 +1,203 @@
+//! Who sends to whom.
+
+use crate::peer::{Direction, Media};
+use crate::traffic::Traffic;
+use anyhow::{Context as _, bail, ensure};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A whole run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Where and how the peers meet.
+    pub server: Server,
+    /// Who is there.
+    pub scenario: Scenario,
+    /// How often.
+    pub groups: usize,
+    /// What every publisher sends.
+    pub traffic: Traffic,
+    /// Sent but not counted, after everybody has joined.
+    pub warm_up: Duration,
+    /// What is counted.
+    pub measured: Duration,
+    /// How often the sockets are read. Receive times are the kernel's, so this shows in no latency.
+    pub poll_every: Duration,
+    /// The server's process on this machine, if its CPU time and memory are to be told.
+    pub server_pid: Option<u32>,
+}
+
+/// A protocol with its address.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Server {
+    /// Which protocol.
+    pub protocol: Protocol,
+    /// `ws://HOST:PORT/call` or `ws://HOST:PORT/kurento`.
+    pub url: String,
+}
+
+/// How peers find one another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    /// Keel's one-to-one calls.
+    Call,
+    /// Kurento's pipelines and endpoints.
+    Kurento,
+}
+
+/// A group of peers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scenario {
+    /// One publisher and so many subscribers.
+    Broadcast(usize),
+    /// Two who send to one another.
+    Call,
+    /// So many participants, each of whom sends to all others. A participant has a connection to send on
+    /// and one for each other to receive on, since a Kurento endpoint has at most one stream of each kind.
+    Room(usize),
+}
+
+/// One connection of a group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seat {
+    /// What it sends and receives.
+    pub media: Media,
+    /// Whose media it receives: the place of a seat in the group.
+    pub hears: Option<usize>,
+}
+
+impl Server {
+    /// Reads an address: its path says which protocol.
+    ///
+    /// # Errors
+    /// When it is none of the two.
+    pub fn parse(url: &str) -> anyhow::Result<Self> {
+        let rest = url.strip_prefix("ws://").with_context(|| {
+            format!("{url:?} does not begin with ws://; TLS is not spoken here, use the server's plain port")
+        })?;
+        let protocol = match rest.split_once('/') {
+            Some((_, path)) if path.starts_with("kurento") => Protocol::Kurento,
+            Some((_, path)) if path.starts_with("call") => Protocol::Call,
+            _ => bail!("{url:?}: the path is /call for Keel's calls or /kurento for Kurento's protocol"),
+        };
+        Ok(Self { protocol, url: url.to_owned() })
+    }
+
+    /// The host and port of its address.
+    pub(crate) fn authority(&self) -> &str {
+        let rest = self.url.strip_prefix("ws://").unwrap_or(&self.url);
+        rest.split('/').next().unwrap_or(rest)
+    }
+
+    /// The address by which it is reached.
+    pub(crate) fn address(&self) -> anyhow::Result<SocketAddr> {
+        use std::net::ToSocketAddrs;
+        let authority = self.authority();
+        let found = authority.to_socket_addrs().with_context(|| format!("{authority:?} is no HOST:PORT"))?;
+        let found: Vec<SocketAddr> = found.collect();
+        // Servers that listen on both families are asked by IPv4, which every one has.
+        let chosen = found.iter().find(|address| address.is_ipv4()).or(found.first());
+        chosen.copied().with_context(|| format!("{authority:?} has no address"))
+    }
+}
+
+impl Plan {
+    /// Checks what the parts do not know of each other.
+    ///
+    /// # Errors
+    /// When the protocol cannot carry the scenario, or there would be too many peers.
+    pub fn check(&self) -> anyhow::Result<()> {
+        ensure!(
+            self.server.protocol == Protocol::Kurento || self.scenario == Scenario::Call,
+            "Keel's call protocol has calls of two only: use --calls, or the /kurento address"
+        );
+        ensure!(self.groups > 0, "there is nobody in no groups");
+        ensure!(
+            self.traffic.has_video() || self.traffic.has_audio(),
+            "neither video nor audio would be negotiated: add --audio"
+        );
+        let peers = self.peers();
+        ensure!(peers <= PEERS_MAX, "{peers} peers are more than the {PEERS_MAX} that one thread can serve");
+        Ok(())
+    }
+
+    /// The connections of one group.
+    #[must_use]
+    pub fn seats(&self) -> Vec<Seat> {
+        self.scenario.seats(self.traffic.has_video(), self.traffic.has_audio())
+    }
+
+    /// Connections in all.
+    #[must_use]
+    pub fn peers(&self) -> usize {
+        self.groups.saturating_mul(self.seats().len())
+    }
+}
+
+/// Sockets that one thread empties in a few milliseconds.
+const PEERS_MAX: usize = 5_000;
+
+impl Scenario {
+    fn seats(self, video: bool, audio: bool) -> Vec<Seat> {
+        let kind = |wanted: bool, direction| if wanted { direction } else { Direction::Absent };
+        let media = |direction| Media { video: kind(video, direction), audio: kind(audio, direction) };
+        let sender = Seat { media: media(Direction::Send), hears: None };
+        let receiver = |hears| Seat { media: media(Direction::Receive), hears: Some(hears) };
+        match self {
+            Self::Broadcast(subscribers) => {
+                std::iter::once(sender).chain((0..subscribers).map(|_| receiver(0))).collect()
+            }
+            Self::Call => {
+                [1, 0].map(|other| Seat { media: media(Direction::Both), hears: Some(other) }).to_vec()
+            }
+            Self::Room(size) => {
+                let others = |own: usize| (0..size).filter(move |other| *other != own);
+                let receivers = (0..size).flat_map(|own| others(own).map(receiver));
+                (0..size).map(|_| sender).chain(receivers).collect()
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Scenario {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Broadcast(subscribers) => write!(f, "1 -> {subscribers}"),
+            Self::Call => f.write_str("1:1 call"),
+            Self::Room(size) => write!(f, "room of {size}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_hears_whom_the_scenario_says() {
+        let seats = Scenario::Broadcast(3).seats(true, false);
+        let heard: Vec<_> = seats.iter().map(|seat| seat.hears).collect();
+        assert_eq!(heard, [None, Some(0), Some(0), Some(0)]);
+        assert_eq!(seats[0].media, Media::video(Direction::Send));
+
+        let call = Scenario::Call.seats(true, true);
+        assert_eq!(call.iter().map(|seat| seat.hears).collect::<Vec<_>>(), [Some(1), Some(0)]);
+        assert!(call.iter().all(|seat| seat.media.audio == Direction::Both));
+
+        let room = Scenario::Room(4).seats(false, true);
+        assert_eq!(room.len(), 4 + 4 * 3);
+        for sender in 0..4 {
+            assert_eq!(room.iter().filter(|seat| seat.hears == Some(sender)).count(), 3);
+        }
+    }
+
+    #[test]
+    fn an_address_tells_its_protocol_or_what_is_wrong_with_it() {
+        let server = Server::parse("ws://localhost:8888/kurento").expect("an address");
+        assert_eq!((server.protocol, server.authority()), (Protocol::Kurento, "localhost:8888"));
+        assert_eq!(Server::parse("ws://[::1]:8080/call").expect("an address").protocol, Protocol::Call);
+        let error = |url| Server::parse(url).expect_err("no address").to_string();
+        assert!(error("wss://localhost/call").contains("plain port"));
+        assert!(error("ws://localhost:8080/").contains("/kurento"));
+    }
+}

@@ -1,0 +1,61 @@
+//! A fresh `keel` for each row, pinned to a core.
+
+use crate::plan::Server;
+use anyhow::{Context as _, bail};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+/// A running server with one worker. It is killed when dropped, and its directory removed.
+#[derive(Debug)]
+pub(super) struct Keel {
+    child: Child,
+    /// Held open: a server that finds nobody there when it prints would end.
+    _output: BufReader<ChildStdout>,
+    /// Where it speaks Kurento's protocol.
+    pub(super) server: Server,
+    data: PathBuf,
+}
+
+impl Keel {
+    /// Starts `binary` on `core`.
+    pub(super) fn start(binary: &Path, core: usize, workers: usize) -> anyhow::Result<Self> {
+        let data = std::env::temp_dir().join(format!("keel-load-{}", std::process::id()));
+        let mut child = Command::new("taskset")
+            .args(["-c", &core.to_string()])
+            .arg(binary)
+            .arg(format!("--data-dir={}", data.display()))
+            .args(["--http-port=0", "--http-addresses=127.0.0.1"])
+            .args(["--kurento-port=0", "--kurento-addresses=127.0.0.1"])
+            .args(["--media-port=0", "--media-addresses=127.0.0.1"])
+            .arg(format!("--workers={workers}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start `taskset` (of util-linux), which pins the server to its core")?;
+        let output = child.stdout.take().context("the standard output is piped")?;
+        let mut output = BufReader::new(output);
+        let url = output
+            .by_ref()
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| line.split_whitespace().find(|word| word.starts_with("ws://")).map(str::to_owned));
+        let Some(url) = url else { bail!("{} did not start: see what it said above", binary.display()) };
+        let server = Server::parse(&url.replace("localhost", "127.0.0.1"))?;
+        Ok(Self { child, _output: output, server, data })
+    }
+
+    /// Its process.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Keel {
+    fn drop(&mut self) {
+        // All fail only where there is nothing left to end or remove.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.data);
+    }
+}
