@@ -53,6 +53,8 @@ pub(super) struct Sink {
     pub(super) newest_keyframe: Option<Instant>,
     /// Packets were dropped that its decoder needs: nothing is of use to it before a keyframe.
     pub(super) awaits_keyframe: bool,
+    /// The packets that were dropped last after they had their numbers: from the first to the last.
+    dropped: Option<(ExtSeq, ExtSeq)>,
     /// Of the frame that left last, more is to come.
     pub(super) in_frame: bool,
     /// How far back the last filler of a probe was taken from, in packets.
@@ -144,6 +146,7 @@ impl Sink {
             phase: Phase::Live,
             newest_keyframe: None,
             awaits_keyframe: false,
+            dropped: None,
             in_frame: false,
             filled_from: 0,
             newest_timestamp: RtpTime::new(0),
@@ -244,6 +247,14 @@ impl Sink {
         }
     }
 
+    /// Notes that a packet was dropped which had its number: to repair it would take the path that is full.
+    pub(super) fn note_dropped(&mut self, out: ExtSeq) {
+        self.dropped = Some(match self.dropped {
+            Some((first, last)) if out <= last.next() => (first.min(out), last.max(out)),
+            _ => (out, out),
+        });
+    }
+
     /// Takes a subscriber's request for a packet. `Ok(true)` when it will be served at the next fan-out,
     /// `Ok(false)` when it has been served within this round trip.
     pub(super) fn handle_nack(
@@ -255,6 +266,9 @@ impl Sink {
         self.counters.nacked += 1;
         let Numbers::Used(rewriter) = &self.numbers else { return Err(DropReason::RepairMissing) };
         let out = lost.extend(rewriter.next_out());
+        if self.dropped.is_some_and(|(first, last)| first <= out && out <= last) {
+            return Err(DropReason::RepairMissing);
+        }
         let found = rewriter
             .source_index(out)
             .filter(|index| ring.find_young(*index, now).is_some_and(|stored| self.has_rtx(&stored)));
