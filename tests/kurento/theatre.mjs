@@ -59,8 +59,8 @@ export function tell(title, stories, server = {}) {
     describe(`${title}, with ${workers === 1 ? 'one worker' : 'endpoints on two workers'}`, () => {
       const theatre = new Theatre();
       before(async () => {
-      const placement = workers === 1 ? 'together' : 'spread';
-      theatre.keel = await Keel.start({ workers, placement, ...server });
+        const placement = workers === 1 ? 'together' : 'spread';
+        theatre.keel = await Keel.start({ workers, placement, ...server });
         theatre.browser = await launchChromium();
       });
       afterEach(() => theatre.clear());
