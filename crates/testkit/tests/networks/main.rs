@@ -1,10 +1,14 @@
 //! Bandwidth estimation on networks that misbehave, in virtual time: the same seed gives the same figures.
 
+mod camera;
 mod controller;
+mod room;
 mod scenario;
 mod sender;
+mod stories;
 mod table;
 mod viewer;
+mod watcher;
 
 use controller::Controller;
 use std::path::Path;
