@@ -173,7 +173,8 @@ impl Watcher {
     fn next_to_show(&self) -> Option<(u32, u8)> {
         let whole = self.open.iter().filter(|(_, open)| open.places.len() == usize::from(open.mark.count));
         let mut whole = whole.map(|(key, open)| (*key, open.mark.keyframe));
-        let follows = |key: (u32, u8)| self.last.is_some_and(|(frame, encoding)| key == (frame + 1, encoding));
+        let follows =
+            |key: (u32, u8)| self.last.is_some_and(|(frame, encoding)| key == (frame + 1, encoding));
         whole.find(|(key, keyframe)| *keyframe || follows(*key)).map(|(key, _)| key)
     }
 }
