@@ -194,6 +194,7 @@ impl Sink {
 
     /// Drops the source and what waits to be repaired from it.
     pub(super) fn disconnect(&mut self) -> Option<Connection> {
+        self.phase = Phase::Live;
         self.freezes.stop();
         if let Some(retransmitter) = &mut self.retransmitter {
             retransmitter.clear();
