@@ -11,23 +11,19 @@ use std::time::{Duration, Instant};
 const NACK_AFTER: Duration = Duration::from_millis(10);
 const NACK_AGAIN: Duration = Duration::from_millis(70);
 /// What is repaired later has no place in a conversation.
-pub(crate) const DEADLINE: Duration = Duration::from_millis(500);
+const DEADLINE: Duration = Duration::from_millis(500);
 /// A picture that stands still so long makes a subscriber ask for a keyframe, and again after as long.
 const STUCK: Duration = Duration::from_millis(1_000);
 
 /// What a subscriber had of it all.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// Frames shown by encoding.
-    pub(crate) frames: BTreeMap<u8, u32>,
     /// When each was shown, with its encoding.
     pub(crate) shown: Vec<(Instant, u8)>,
-    /// Packets that were missed, and of those the ones that came by the deadline.
+    /// Packets that were missed, and of those the ones that had not come by the deadline.
     pub(crate) missed: u32,
-    pub(crate) repaired: u32,
+    pub(crate) unrepaired: u32,
     pub(crate) keyframe_requests: u32,
-    /// Every packet: when it arrived, what it is, how many bytes.
-    pub(crate) bytes: Vec<(Instant, usize)>,
 }
 
 #[derive(Debug)]
@@ -78,7 +74,6 @@ impl Watcher {
 
     pub(crate) fn receive(&mut self, packet: &[u8], now: Instant) {
         let header = RtpHeader::parse(packet).expect("Keel sends valid packets");
-        self.seen.bytes.push((now, packet.len()));
         let id = ExtensionId::new(TRANSPORT_NUMBER_ID).expect("a valid id");
         let number = header.extension(packet, id).and_then(|value| value.first_chunk::<2>());
         let number = SeqNo::new(u16::from_be_bytes(*number.expect("every packet has a number")));
@@ -92,7 +87,7 @@ impl Watcher {
         } else if let Some((original, payload)) = payload.split_first_chunk::<2>() {
             let original = SeqNo::new(u16::from_be_bytes(*original));
             if let Some(highest) = self.highest {
-                self.repair(original.extend(highest), now);
+                self.missing.remove(&original.extend(highest));
             }
             if !payload.is_empty() {
                 self.take(payload, now);
@@ -109,7 +104,9 @@ impl Watcher {
                 lost.push(number.seq());
                 missing.due = now + NACK_AGAIN;
             }
-            now < missing.since + 2 * DEADLINE
+            let is_late = now > missing.since + DEADLINE;
+            self.seen.unrepaired += u32::from(is_late);
+            !is_late
         });
         if !lost.is_empty() {
             said.push(Feedback::Nack { media_ssrc: self.ssrc, lost });
@@ -138,15 +135,7 @@ impl Watcher {
             self.missing.insert(missing, Missing { since: now, due: now + NACK_AFTER });
         }
         self.highest = Some(highest.max(number));
-        self.repair(number, now);
-    }
-
-    fn repair(&mut self, number: ExtSeq, now: Instant) {
-        if let Some(missing) = self.missing.remove(&number)
-            && now <= missing.since + DEADLINE
-        {
-            self.seen.repaired += 1;
-        }
+        self.missing.remove(&number);
     }
 
     fn take(&mut self, payload: &[u8], now: Instant) {
@@ -165,7 +154,6 @@ impl Watcher {
             self.open = self.open.split_off(&(next.0 + 1, 0));
             self.last = Some(next);
             self.seen.shown.push((now, next.1));
-            *self.seen.frames.entry(next.1).or_default() += 1;
         }
     }
 
@@ -180,12 +168,6 @@ impl Watcher {
 }
 
 impl Seen {
-    /// Bits per second of all packets between two times.
-    pub(crate) fn rate(&self, from: Instant, until: Instant) -> f64 {
-        let within = self.bytes.iter().filter(|(at, _)| (from..until).contains(at));
-        within.map(|(_, bytes)| *bytes as f64 * 8.0).sum::<f64>() / (until - from).as_secs_f64()
-    }
-
     /// The longest time between two frames shown one after the other, from `from` on.
     pub(crate) fn longest_still(&self, from: Instant, until: Instant) -> Duration {
         let shown = self.shown.iter().map(|(at, _)| *at).filter(|at| (from..until).contains(at));
@@ -196,11 +178,5 @@ impl Seen {
             before = at;
         }
         longest.saturating_sub(FRAME)
-    }
-
-    /// Frames of an encoding shown between two times.
-    pub(crate) fn frames_of(&self, encoding: u8, from: Instant, until: Instant) -> usize {
-        let shown = self.shown.iter().filter(|(at, shown)| *shown == encoding && (from..until).contains(at));
-        shown.count()
     }
 }
