@@ -53,6 +53,7 @@ mod feedback;
 mod freeze;
 mod keyframe;
 mod keyframe_cache;
+mod level;
 mod limit;
 mod loss;
 mod output;
