@@ -33,6 +33,9 @@ mod rate_control;
 mod sent;
 mod trend;
 
+#[cfg(test)]
+mod tests;
+
 pub use probe::{Probe, ProbeId};
 
 use crate::rtp::rtcp::TransportFeedback;
