@@ -18,6 +18,8 @@ const OWN_WAIT_MAX_US: i64 = 100_000;
 /// The feedback's reference time counts 64 ms, its deltas 250 us (draft-holmer §3.1).
 const REFERENCE_US: i64 = 64_000;
 const DELTA_US: i64 = 250;
+/// Two thousand years of it: a peer whose clock runs on beyond them begins anew.
+const REFERENCE_MAX: i64 = 1 << 40;
 
 /// The packets under way on one transport.
 #[derive(Debug, Default)]
@@ -136,7 +138,7 @@ impl SentHistory {
     /// Counts the wraps of the 24-bit reference time.
     fn unwrap_reference(&mut self, wire: u32) -> i64 {
         let wire = i64::from(wire & 0x00ff_ffff);
-        let unwrapped = match self.reference {
+        let unwrapped = match self.reference.filter(|before| before.abs() < REFERENCE_MAX) {
             None => wire,
             Some(before) => {
                 let step = (wire - before) & 0x00ff_ffff;
