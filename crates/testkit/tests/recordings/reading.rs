@@ -55,8 +55,10 @@ fn every_layer_of_every_recording_decodes_alone() -> Result<()> {
                     let pictures = stream.decode(recording.codec).context(story.clone())?;
                     assert_eq!(pictures.len(), stream.timestamps().count(), "{story}");
                     assert!(pictures.len() > 20, "{story}: {} pictures", pictures.len());
-                    let sizes: BTreeSet<_> = pictures.iter().map(|picture| picture.size).collect();
-                    assert_eq!(sizes, BTreeSet::from([size]), "{story}");
+                    for Picture { size: (width, height), .. } in &pictures {
+                        // H.264 crops by pairs of lines: 135 become 134.
+                        assert!(*width == size.0 && height.abs_diff(size.1) <= 1, "{story}: {width}x{height}");
+                    }
                     match &best {
                         Some(best) => {
                             assert!(pictures.iter().all(|picture| best.contains(picture)), "{story}")
