@@ -13,5 +13,6 @@ mod loss;
 mod negotiation;
 mod settings;
 mod soak;
+mod spread;
 mod stage;
 mod trunk;
