@@ -52,13 +52,15 @@ export class Theatre {
  *
  * @param {string} title
  * @param {(theatre: Theatre) => void} stories declares them
+ * @param {object} [server] see `Keel.start`
  */
-export function tell(title, stories) {
+export function tell(title, stories, server = {}) {
   for (const workers of [1, 2]) {
     describe(`${title}, with ${workers === 1 ? 'one worker' : 'endpoints on two workers'}`, () => {
       const theatre = new Theatre();
       before(async () => {
-        theatre.keel = await Keel.start({ workers, placement: workers === 1 ? 'together' : 'spread' });
+        const placement = workers === 1 ? 'together' : 'spread';
+        theatre.keel = await Keel.start({ workers, placement, ...server });
         theatre.browser = await launchChromium();
       });
       afterEach(() => theatre.clear());

@@ -43,11 +43,15 @@ impl Forwarder {
         sources.iter().any(|id| self.sources.get(id.number()).is_some_and(|source| source.flow.flowing))
     }
 
-    /// Lets a sink whose transport has come up begin anew: what was sent before is gone. Video begins with a
-    /// keyframe, from the ring or asked for. Unknown sinks are ignored.
+    /// Lets a video sink whose transport has come up begin anew: what was sent before is gone. It begins with a
+    /// keyframe, from the ring or asked for; one whose transport was up before needs one that it has not seen.
+    /// Others and unknown ones are ignored.
     pub fn begin(&mut self, sink: SinkId, now: Instant) {
         let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
-        let Some(id) = outgoing.source() else { return };
+        let Some(id) = outgoing.source().filter(|_| outgoing.config.kind == MediaKind::Video) else { return };
+        if outgoing.counters.reported.is_some() {
+            return self.wish_keyframe(id, now);
+        }
         let Some(source) = self.sources.get_mut(id.number()) else { return };
         let beginning = source.beginning(now);
         outgoing.begin(beginning);

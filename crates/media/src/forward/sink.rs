@@ -53,6 +53,8 @@ pub(super) struct Sink {
     pub(super) newest_keyframe: Option<Instant>,
     /// Packets were dropped that its decoder needs: nothing is of use to it before a keyframe.
     pub(super) awaits_keyframe: bool,
+    /// The packets that were dropped last after they had their numbers: from the first to the last.
+    dropped: Option<(ExtSeq, ExtSeq)>,
     /// Of the frame that left last, more is to come.
     pub(super) in_frame: bool,
     /// How far back the last filler of a probe was taken from, in packets.
@@ -107,6 +109,8 @@ pub(super) struct Planned {
     pub(super) timestamp: RtpTime,
     /// Its place in the source's ring; `None` for an empty packet that fills a number.
     pub(super) stored: Option<ExtSeq>,
+    /// Bytes of padding behind its payload.
+    pub(super) padding: u8,
 }
 
 /// What the departures to one peer in one fan-out have in common.
@@ -142,6 +146,7 @@ impl Sink {
             phase: Phase::Live,
             newest_keyframe: None,
             awaits_keyframe: false,
+            dropped: None,
             in_frame: false,
             filled_from: 0,
             newest_timestamp: RtpTime::new(0),
@@ -194,6 +199,7 @@ impl Sink {
 
     /// Drops the source and what waits to be repaired from it.
     pub(super) fn disconnect(&mut self) -> Option<Connection> {
+        self.phase = Phase::Live;
         self.freezes.stop();
         if let Some(retransmitter) = &mut self.retransmitter {
             retransmitter.clear();
@@ -231,7 +237,7 @@ impl Sink {
             }
         };
         let timestamp = self.timeline.map(timestamp, fresh.clock, now);
-        Ok(Some(Planned { out, payload_type, timestamp, stored }))
+        Ok(Some(Planned { out, payload_type, timestamp, stored, padding: fresh.padding }))
     }
 
     /// Takes one number of the source out of the stream: the subscriber's numbers close over it.
@@ -239,6 +245,14 @@ impl Sink {
         if let Numbers::Used(rewriter) = &mut self.numbers {
             rewriter.withhold(fresh.index);
         }
+    }
+
+    /// Notes that a packet was dropped which had its number: to repair it would take the path that is full.
+    pub(super) fn note_dropped(&mut self, out: ExtSeq) {
+        self.dropped = Some(match self.dropped {
+            Some((first, last)) if out <= last.next() => (first.min(out), last.max(out)),
+            _ => (out, out),
+        });
     }
 
     /// Takes a subscriber's request for a packet. `Ok(true)` when it will be served at the next fan-out,
@@ -252,6 +266,9 @@ impl Sink {
         self.counters.nacked += 1;
         let Numbers::Used(rewriter) = &self.numbers else { return Err(DropReason::RepairMissing) };
         let out = lost.extend(rewriter.next_out());
+        if self.dropped.is_some_and(|(first, last)| first <= out && out <= last) {
+            return Err(DropReason::RepairMissing);
+        }
         let found = rewriter
             .source_index(out)
             .filter(|index| ring.find_young(*index, now).is_some_and(|stored| self.has_rtx(&stored)));
@@ -342,6 +359,7 @@ impl Sink {
             original: Some(out.seq()),
             header: release.buffer.write(fields, &extensions),
             payload: stored.payload(),
+            padding: 0,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);
@@ -372,6 +390,7 @@ impl Sink {
             original: None,
             header: release.buffer.write(fields, &extensions),
             payload: &PADDING,
+            padding: 0,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);
@@ -417,17 +436,19 @@ impl Sink {
         release: &mut Release<'_>,
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
-        let Planned { out, payload_type, timestamp, stored } = planned;
+        let Planned { out, payload_type, timestamp, stored, padding } = planned;
         if let Some(index) = stored.filter(|_| self.freezes.is_overdue(release.now)) {
             self.freezes.excuse(ring.silence_before(index), release.now);
         }
         let stored = stored.and_then(|index| ring.find(index));
+        let padding = if stored.is_some() { padding } else { 0 };
+        let padded = padding > 0;
         let marker = stored.is_some_and(|stored| stored.header.marker);
         if stored.and_then(|stored| stored.frame).is_some_and(|frame| frame.begins_keyframe) {
             self.newest_keyframe = Some(release.now);
         }
         let ssrc = self.config.ssrc;
-        let fields = Fields { marker, padded: false, payload_type, seq: out.seq(), timestamp, ssrc };
+        let fields = Fields { marker, padded, payload_type, seq: out.seq(), timestamp, ssrc };
         let id = self.transport_number_id;
         let route = self.connection.as_ref().map(|connection| &connection.route);
         let extensions = Extensions {
@@ -445,6 +466,7 @@ impl Sink {
             original: None,
             header: release.buffer.write(fields, &extensions),
             payload,
+            padding,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);

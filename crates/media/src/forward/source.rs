@@ -72,6 +72,8 @@ pub(super) struct Fresh {
     pub(super) clock: ClockRate,
     /// Of video packets.
     pub(super) frame: Option<FrameInfo>,
+    /// Bytes that make it as long as its neighbour (`level.rs`).
+    pub(super) padding: u8,
     pub(super) payload: FreshPayload,
 }
 
@@ -436,7 +438,7 @@ impl Source {
                 Some(_) => FreshPayload::Media,
                 None => FreshPayload::Padding { payload_type, timestamp },
             };
-            self.fresh.push(Fresh { index, clock, frame, payload });
+            self.fresh.push(Fresh { index, clock, frame, padding: 0, payload });
         }
         let Some(Body { header, head, payload, .. }) = body else { return Err(DropReason::PaddingOnly) };
         self.counters.packets += 1;

@@ -273,7 +273,9 @@ impl Worker {
         while let Some(place) = self.waiter.take_own_ready() {
             full |= self.receive_from(now, SocketId::Own(place));
         }
-        self.inbox.clear_wake();
+        if ready.woken {
+            self.inbox.clear_wake();
+        }
         self.state.relays.note_arrived();
         let mut urgent = 0;
         while urgent < URGENT_PER_TICK_MAX

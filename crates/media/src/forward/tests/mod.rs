@@ -1,13 +1,18 @@
 //! Stories of the forwarding core as a whole, on a simulated network.
 
 mod connection;
+mod encodings;
 mod hostile;
 mod keyframes;
+mod level;
+mod levels;
 mod limits;
 mod link;
 mod lossy;
+mod pacing;
 pub(crate) mod parameters;
 mod publisher;
+mod redundancy;
 mod relay;
 mod repairs;
 mod reports;
@@ -15,3 +20,4 @@ mod stage;
 mod start;
 mod switch;
 mod transport;
+mod viewer;

@@ -8,7 +8,7 @@ use crate::id::{SessionId, SinkId, SourceId, TrackId};
 use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{Feedback, Report};
 use crate::rtp::{
-    AbsSendTime, ExtSeq, Extension, ExtensionId, Format, RtpHeader, RtpParameters, SeqNo, Ssrc,
+    AbsSendTime, ExtSeq, Extension, ExtensionId, Format, RtpHeader, RtpParameters, Ssrc,
 };
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -261,14 +261,14 @@ impl Stage {
 
 impl Received {
     pub(super) fn payload(&self) -> &[u8] {
-        self.header.payload(&self.bytes).expect("Keel sends no padding")
+        self.header.payload(&self.bytes).expect("Keel pads correctly")
     }
 
     /// The transport-wide number, where it has one.
-    pub(super) fn transport_number(&self) -> Option<SeqNo> {
+    pub(super) fn transport_number(&self) -> Option<u16> {
         let id = ExtensionId::new(OUT_TRANSPORT_NUMBER).expect("a valid id");
         let value = self.header.extension(&self.bytes, id)?;
-        Some(SeqNo::new(u16::from_be_bytes(value.try_into().expect("two bytes"))))
+        Some(u16::from_be_bytes(value.try_into().expect("two bytes")))
     }
 
     /// The publisher's number in the payload, behind `skip` bytes; `None` for an empty packet.
