@@ -151,19 +151,22 @@ pub fn dtls() -> Vec<Vec<u8>> {
     vec![hello, fragments, alert]
 }
 
-/// Plays for the forwarder, three bytes a step: frames that are forwarded, a repair, a pause, a new
-/// subscription.
+/// Plays for the forwarder, three bytes a step: frames that are forwarded, repairs, a pause, viewers who come
+/// late, change and come back.
 #[must_use]
 pub fn forwarding() -> Vec<Vec<u8>> {
-    let frame = [[0, 0, 40], [0, 0, 90], [0, 0, 91], [3, 0, 0]].concat();
-    let repair = [[4, 0, 3], [4, 1, 3], [3, 0, 0]].concat();
-    let gap = [[0, 6, 10], [3, 0, 0], [0, 5, 10], [3, 0, 0]].concat();
-    let pause = [[7, 100, 5], [7, 101, 5], [5, 0, 0], [7, 20, 1]].concat();
-    let anew = [[6, 0, 0], [6, 0, 1]].concat();
+    let key = [[0, 4, 40], [7, 0, 0], [11, 11, 3]].concat();
+    let frame = [[0, 12, 9], [7, 0, 0], [11, 11, 3]].concat();
+    let other = [[0, 3, 9], [0, 13, 9], [7, 0, 0]].concat();
+    let repair = [[8, 0, 5], [8, 1, 3], [7, 0, 0]].concat();
+    let gap = [[0, 14, 0xc3], [7, 0, 0], [4, 0, 0], [7, 0, 0], [5, 0, 2], [6, 0, 0]].concat();
+    let pause = [[11, 200, 7], [9, 0, 0], [11, 201, 7]].concat();
+    let late = [[10, 2, 2], [7, 0, 0]].concat();
+    let away = [[10, 0, 1], [7, 0, 0], [0, 5, 9], [10, 0, 2], [10, 1, 0], [10, 1, 3]].concat();
     vec![
-        [frame.repeat(3), repair.clone(), frame.clone()].concat(),
-        [frame.clone(), gap, pause.clone(), repair].concat(),
-        [frame.clone(), anew, frame, pause].concat(),
+        [key.clone(), frame.repeat(3), repair.clone(), late.clone(), frame.clone()].concat(),
+        [key.clone(), gap, pause.clone(), late, frame.clone(), key.clone(), repair].concat(),
+        [key.clone(), other, away, frame.repeat(2), pause, key, frame].concat(),
     ]
 }
 

@@ -55,7 +55,7 @@ function arrowsOf({ id, connections }, rates) {
   return [...arrows.values()];
 }
 
-function drawElement(pipeline, { id, kind, label, endpoint }, { x, y }, rates) {
+function drawElement(pipeline, { id, kind, label, worker, endpoint }, { x, y }, rates) {
   const lines = endpoint ? endpointLines(pipeline, id, endpoint, rates) : { text: 'passes on', lossy: false };
   const connected = endpoint?.ice === 'connected' && endpoint?.dtls === 'connected';
   const state = endpoint ? (connected ? 'up' : 'down') : 'plain';
@@ -63,7 +63,7 @@ function drawElement(pipeline, { id, kind, label, endpoint }, { x, y }, rates) {
   return svg(
     'g',
     { class: 'element', 'data-state': lines.lossy ? 'lossy' : state },
-    svg('title', {}, `${name} (element ${id})\n${lines.details ?? lines.text}`),
+    svg('title', {}, `${name} (element ${id}, worker ${worker})\n${lines.details ?? lines.text}`),
     svg('rect', { x, y, width: NODE.width, height: NODE.height, rx: 12 }),
     svg('circle', { cx: x + 18, cy: y + 24, r: 5 }),
     svg('text', { x: x + 32, y: y + 28, class: 'name' }, shortened(name)),
@@ -94,15 +94,23 @@ function endpointLines(pipeline, id, endpoint, rates) {
   const details = [
     `ICE ${endpoint.ice}, DTLS ${endpoint.dtls}${endpoint.srtp_profile ? `, ${endpoint.srtp_profile}` : ''}`,
     endpoint.remote ? `${endpoint.local} - ${endpoint.remote}` : '',
+    endpoint.estimate === null ? '' : `the way to the peer carries ${bitrate(endpoint.estimate)}`,
     ...endpoint.incoming.map((stream) => `receives ${streamText(stream)}`),
     ...endpoint.outgoing.map((stream) => `sends ${streamText(stream)}`),
   ];
   return { text: parts.join('  '), lossy: loss > LOSS_MARKED, details: details.filter(Boolean).join('\n') };
 }
 
-function streamText({ kind, ssrc, packets, packets_lost: lost, jitter_ms: jitter, round_trip_ms: roundTrip, nacked }) {
-  const trip = roundTrip === null ? '' : `, round trip ${roundTrip.toFixed(0)} ms`;
-  return `${kind} ${ssrc}: ${packets} packets, ${lost} lost, jitter ${jitter.toFixed(1)} ms${trip}, ${nacked} NACKs`;
+function streamText(stream) {
+  const { kind, ssrc, rid, packets, packets_lost: lost, jitter_ms: jitter, round_trip_ms: roundTrip, nacked } = stream;
+  return [
+    `${kind} ${ssrc}${rid ? ` (${rid})` : ''}: ${bitrate(stream.bitrate ?? 0)}`,
+    `${packets} packets, ${lost} lost`,
+    `jitter ${jitter.toFixed(1)} ms`,
+    roundTrip === null ? '' : `round trip ${roundTrip.toFixed(0)} ms`,
+    `${nacked} NACKs`,
+    stream.freezes > 0 ? `${stream.freezes} freezes, ${(stream.frozen_ms / 1000).toFixed(1)} s` : '',
+  ].filter(Boolean).join(', ');
 }
 
 function rateOf(word, { bits }) {

@@ -159,3 +159,17 @@ pub enum KeyframeError {
     #[error("the media server has stopped")]
     Stopped,
 }
+
+/// Why a capture did not begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CaptureError {
+    /// No endpoint has this identifier, or it has been released.
+    #[error("there is no such endpoint")]
+    UnknownEndpoint,
+    /// The endpoint is being captured, or [`crate::capture::CAPTURES_MAX`] others are.
+    #[error("as many captures as allowed are under way")]
+    Busy,
+    /// The media server has stopped.
+    #[error("the media server has stopped")]
+    Stopped,
+}

@@ -4,6 +4,7 @@
 //! `keel-signaling`. Start reading at [`MediaServer`] for the interface, at `worker/mod.rs` for the
 //! life of a packet.
 
+pub mod capture;
 pub mod codec;
 pub mod error;
 pub mod forward;
@@ -14,13 +15,15 @@ pub mod session;
 pub mod srtp;
 pub mod worker;
 
+pub use capture::{Capture, CaptureLimits};
 pub use error::{
-    CandidateError, ConnectError, CreateError, DataChannelError, KeyframeError, NegotiationError, StartError,
+    CandidateError, CaptureError, ConnectError, CreateError, DataChannelError, KeyframeError,
+    NegotiationError, StartError,
 };
 pub use pipeline::{
     ConnectionState, DataChannelInfo, DataChannelOptions, DataChannelState, Dscp, DtlsState, ElementKind,
     ElementSurvey, EndpointEvent, EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge,
     GraphElement, IceCandidate, IceState, MediaConfig, MediaKind, MediaServer, MediaSnapshot, MediaType,
     OfferDirection, OfferOptions, PassThrough, Pipeline, PipelineEvent, PipelineEvents, PipelineGraph,
-    PipelineSurvey, StreamStats, WebRtcEndpoint,
+    PipelineSurvey, Placement, StreamStats, StreamTotals, WebRtcEndpoint,
 };

@@ -20,6 +20,9 @@ pub(crate) enum ApiError {
     TooManyFromAddress,
     ShuttingDown,
     PageInvalid,
+    CaptureInvalid,
+    EndpointUnknown,
+    CaptureBusy,
     StoreBusy,
     StoreFailed,
 }
@@ -96,6 +99,21 @@ impl ApiError {
                 StatusCode::BAD_REQUEST,
                 "page_invalid",
                 "`limit` is a number from 1 to 500; `after` is the `next` of the page before.",
+            ),
+            Self::CaptureInvalid => (
+                StatusCode::BAD_REQUEST,
+                "capture_invalid",
+                "`endpoint` is the number of an endpoint; `seconds`, `packets` and `bytes` are whole numbers.",
+            ),
+            Self::EndpointUnknown => (
+                StatusCode::NOT_FOUND,
+                "endpoint_unknown",
+                "No endpoint has this number. `GET /api/pipelines` lists them.",
+            ),
+            Self::CaptureBusy => (
+                StatusCode::CONFLICT,
+                "capture_busy",
+                "The endpoint is being captured already, or as many others as may be at once.",
             ),
             Self::StoreBusy => (
                 StatusCode::SERVICE_UNAVAILABLE,

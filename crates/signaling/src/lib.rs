@@ -53,7 +53,7 @@ pub use store::{OpenError, Store};
 use axum::Router;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 /// The whole HTTP surface. Serve it with
 /// `into_make_service_with_connect_info::<SocketAddr>()`: limits need the client's address.
@@ -64,6 +64,7 @@ use axum::routing::get;
 /// | `GET /call` | WebSocket, the call protocol | access token |
 /// | `GET /api/config` | the page: ICE servers | access token |
 /// | `GET /api/calls`, `GET /api/users`, `GET /api/pipelines` | the administrator | admin token |
+/// | `POST /api/captures` | the administrator: a peer's packets, without their media | admin token |
 /// | `GET /healthz`, `GET /metrics` | the operator | |
 ///
 /// Access tokens are needed only if some are configured. Every route refuses pages of foreign origins, and
@@ -75,6 +76,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/calls", get(http::admin::calls))
         .route("/api/users", get(http::admin::users))
         .route("/api/pipelines", get(http::pipelines::pipelines))
+        .route("/api/captures", post(http::capture::capture))
         .route("/healthz", get(http::health))
         .route("/metrics", get(http::metrics))
         .fallback(http::page::serve)

@@ -182,6 +182,7 @@ impl Collector for MediaMetrics {
             ("sessions", "Peers' transports in the media server", snapshot.sessions),
             ("endpoints", "Endpoints in the media server", snapshot.endpoints),
             ("pipelines", "Pipelines in the media server", snapshot.pipelines),
+            ("relays", "Tracks that a media thread has from another one", snapshot.relays),
             ("own_sockets", "Sockets that sessions with other servers have", snapshot.own_sockets),
         ];
         for (name, help, value) in gauges {
@@ -190,6 +191,7 @@ impl Collector for MediaMetrics {
         }
         let counters = [
             ("forwarded", "RTP packets forwarded, once per subscriber", snapshot.forwarded),
+            ("relayed", "RTP packets handed from one media thread to another", snapshot.relayed),
             ("events_dropped", "Media events that found their queue full", snapshot.events_dropped),
             ("own_sockets_refused", "Sessions with other servers without room", snapshot.own_sockets_refused),
         ];
@@ -207,6 +209,36 @@ impl Collector for MediaMetrics {
                 ConstCounter::new(value).encode(metric.encode_family(&[("direction", direction)])?)?;
             }
         }
+        let [from, to] = [&snapshot.incoming, &snapshot.outgoing];
+        let streams = [
+            ("nacked", "Packets asked for again, of and by peers", [from.nacked, to.nacked]),
+            ("retransmitted", "Packets sent again by and to peers", [from.retransmitted, to.retransmitted]),
+            (
+                "keyframe_requests",
+                "Keyframes asked of and by peers",
+                [from.keyframe_requests, to.keyframe_requests],
+            ),
+        ];
+        for (name, help, [in_, out]) in streams {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (stream, value) in [("in", in_), ("out", out)] {
+                ConstCounter::new(value).encode(metric.encode_family(&[("stream", stream)])?)?;
+            }
+        }
+        let metric = encoder.encode_descriptor(
+            "freezes",
+            "Pauses in pictures to peers that their publishers did not make",
+            None,
+            MetricType::Counter,
+        )?;
+        ConstCounter::new(to.freezes).encode(metric)?;
+        let metric = encoder.encode_descriptor(
+            "freeze_seconds",
+            "How long those were together",
+            None,
+            MetricType::Counter,
+        )?;
+        ConstCounter::new(to.frozen.as_secs_f64()).encode(metric)?;
         let mut metric = encoder.encode_descriptor(
             "drops",
             "Datagrams and packets dropped by the media server",
@@ -223,6 +255,7 @@ impl Collector for MediaMetrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use keel_media::StreamTotals;
     use keel_media::forward::DropReason;
 
     #[test]
@@ -247,6 +280,12 @@ mod tests {
             packets_in: 11,
             bytes_out: 12,
             drops: vec![(DropReason::SrtpReplay, 3)],
+            incoming: StreamTotals { nacked: 8, ..StreamTotals::default() },
+            outgoing: StreamTotals {
+                freezes: 2,
+                frozen: Duration::from_millis(1_500),
+                ..StreamTotals::default()
+            },
             ..MediaSnapshot::default()
         };
         let text = metrics.render(media, 5, 1);
@@ -263,6 +302,10 @@ mod tests {
             "keel_packets_total{direction=\"in\"} 11",
             "keel_bytes_total{direction=\"out\"} 12",
             "keel_drops_total{reason=\"srtp_replay\"} 3",
+            "keel_nacked_total{stream=\"in\"} 8",
+            "keel_keyframe_requests_total{stream=\"out\"} 0",
+            "keel_freezes_total 2",
+            "keel_freeze_seconds_total 1.5",
             "keel_events_dropped_total 0",
             "keel_calls_total{outcome=\"completed\"} 1",
             "keel_calls_refused_total{reason=\"callee_busy\"} 1",

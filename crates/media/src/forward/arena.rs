@@ -50,6 +50,11 @@ impl<T> Arena<T> {
         self.slots.get_mut(key as u32 as usize).filter(|slot| slot.is(key))?.value.as_mut()
     }
 
+    /// All values, in no order that means anything.
+    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().filter_map(|slot| slot.value.as_ref())
+    }
+
     /// The key of the value in a slot.
     pub(super) fn key_at(&self, place: u32) -> Option<u64> {
         let slot = self.slots.get(place as usize).filter(|slot| slot.value.is_some())?;

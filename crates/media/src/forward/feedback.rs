@@ -1,6 +1,11 @@
 //! What peers report and ask for.
 
-use super::sink::SinkCounters;
+use super::arena::Arena;
+use super::output::{Output, Outputs};
+use super::relay::RelayNews;
+use super::sink::{Sink, SinkCounters};
+use super::source::Source;
+use super::start::{Beginning, Phase};
 use super::{DropReason, Forwarder};
 use crate::id::{SessionId, SinkId, SourceId};
 use crate::pipeline::MediaKind;
@@ -38,14 +43,43 @@ impl Forwarder {
         sources.iter().any(|id| self.sources.get(id.number()).is_some_and(|source| source.flow.flowing))
     }
 
-    /// Asks for a keyframe on behalf of a video sink whose transport has come up: the one that was asked
-    /// for when it was connected may be gone by. Others and unknown ones are ignored.
-    pub fn request_keyframe(&mut self, sink: SinkId, now: Instant) {
-        let connection = self.sinks.get(sink.number()).and_then(|sink| sink.connection.as_ref());
-        let Some(id) = connection.map(|connection| connection.source) else { return };
-        if let Some(source) =
-            self.sources.get_mut(id.number()).filter(|source| source.kind == MediaKind::Video)
-        {
+    /// Lets a video sink whose transport has come up begin anew: what was sent before is gone. It begins with a
+    /// keyframe, from the ring or asked for; one whose transport was up before needs one that it has not seen.
+    /// Others and unknown ones are ignored.
+    pub fn begin(&mut self, sink: SinkId, now: Instant) {
+        let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
+        let Some(id) = outgoing.source().filter(|_| outgoing.config.kind == MediaKind::Video) else { return };
+        if outgoing.counters.reported.is_some() {
+            return self.wish_keyframe(id, now);
+        }
+        let Some(source) = self.sources.get_mut(id.number()) else { return };
+        let beginning = source.beginning(now);
+        outgoing.begin(beginning);
+        self.note_beginning(sink, id, beginning, now);
+    }
+
+    /// After a sink has begun with a source: its bursts follow, or the request that it needs.
+    pub(super) fn note_beginning(&mut self, sink: SinkId, id: SourceId, beginning: Beginning, now: Instant) {
+        if matches!(beginning.phase, Phase::CatchingUp { .. }) {
+            self.starting.retain(|starting| *starting != sink);
+            self.starting.push(sink);
+            self.starting_due = Some(now);
+        }
+        if beginning.ask {
+            self.wish_keyframe(id, now);
+        }
+    }
+
+    /// Asks for a keyframe on behalf of a video sink.
+    pub(super) fn request_keyframe(&mut self, sink: SinkId, now: Instant) {
+        let video = self.sinks.get(sink.number()).filter(|sink| sink.config.kind == MediaKind::Video);
+        if let Some(source) = video.and_then(Sink::source) {
+            self.wish_keyframe(source, now);
+        }
+    }
+
+    pub(super) fn wish_keyframe(&mut self, id: SourceId, now: Instant) {
+        if let Some(source) = self.sources.get_mut(id.number()) {
             source.keyframe.wish(now);
             self.serve_source(id, now);
         }
@@ -65,16 +99,8 @@ impl Forwarder {
         };
         for id in &peer.sources {
             let Some(source) = self.sources.get_mut(id.number()) else { continue };
-            if !source.handle_sender_report(ssrc, ntp, rtp, now) {
-                continue;
-            }
-            let Some(relation) = source.relation else { continue };
-            for sink in &source.sinks {
-                if let Some(sink) = self.sinks.get_mut(sink.number())
-                    && let Some(report) = sink.sender_report(relation, now)
-                {
-                    self.outputs.report(sink.config.session, report);
-                }
+            if source.handle_sender_report(ssrc, ntp, rtp, now) {
+                source.tell_relation(&mut self.sinks, now, &mut self.outputs);
             }
         }
     }
@@ -128,7 +154,13 @@ impl Forwarder {
         let Some(id) = self.sink_by_ssrc(session, media_ssrc) else { return };
         let Some(sink) = self.sinks.get_mut(id.number()) else { return };
         *counter(&mut sink.counters) += 1;
-        self.request_keyframe(id, now);
+        // What was asked for before the last keyframe can have arrived is answered by that.
+        let is_served = sink
+            .newest_keyframe
+            .is_some_and(|left| now.saturating_duration_since(left) < sink.round_trip.estimate());
+        if !is_served {
+            self.request_keyframe(id, now);
+        }
     }
 
     /// The publisher ended a stream: nobody needs to wait two seconds to know.
@@ -155,5 +187,22 @@ impl Forwarder {
         let peer = self.peers.get(*self.peers_by_session.get(&session)?)?;
         let has = |sink: &&SinkId| self.sinks.get(sink.number()).is_some_and(|s| s.config.ssrc == ssrc);
         peer.sinks.iter().find(has).copied()
+    }
+}
+
+impl Source {
+    /// Carries the relation of clocks over to every sink, and to other forwarders as it is.
+    pub(super) fn tell_relation(&self, sinks: &mut Arena<Sink>, now: Instant, outputs: &mut Outputs) {
+        let Some(relation) = self.relation else { return };
+        for sink in &self.sinks {
+            if let Some(sink) = sinks.get_mut(sink.number())
+                && let Some(report) = sink.sender_report(relation, now)
+            {
+                outputs.report(sink.config.session, report);
+            }
+        }
+        for outlet in &self.relays {
+            outputs.push(Output::Relay { way: outlet.way, news: RelayNews::Relation(relation) });
+        }
     }
 }

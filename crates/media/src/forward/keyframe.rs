@@ -2,12 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-/// Between two requests. A keyframe costs the publisher many times a delta frame; wishes that come
-/// within this window of a request are served by one more at its end.
-const WINDOW: Duration = Duration::from_millis(300);
-/// How long a keyframe may take before the request counts as lost: a long round trip and some frames.
-const RETRY: Duration = Duration::from_millis(500);
-/// Requests for one wish. A publisher that answers none of them has a muted camera, or none.
+/// Between two requests for new wishes. A keyframe costs the publisher many times a delta frame; wishes
+/// that come within this window of a request are served by one more at its end, so a storm of joins is two
+/// requests a second at most.
+const WINDOW: Duration = Duration::from_millis(500);
+/// How long a keyframe may take before the request counts as lost: a long round trip and some frames. Each
+/// further attempt waits twice as long, up to [`RETRY_MAX`].
+const RETRY_MIN: Duration = Duration::from_millis(500);
+const RETRY_MAX: Duration = Duration::from_secs(4);
+/// Requests for one wish, half a minute of them. A publisher that answers none of them has a muted camera,
+/// or none; whoever still waits when its packets come makes a new wish.
 const ATTEMPTS_MAX: u8 = 10;
 
 /// The state of the request to one source.
@@ -53,6 +57,11 @@ impl KeyframeRequest {
         self.state = State::Idle;
     }
 
+    /// Nothing comes any more, so there is nobody to ask.
+    pub(super) const fn give_up(&mut self) {
+        self.state = State::Idle;
+    }
+
     /// The request that is due, if any; nothing more once a wish has had its last attempt.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<Ask> {
         let (ask, attempts) = match self.state {
@@ -66,7 +75,8 @@ impl KeyframeRequest {
             }
             _ => return None,
         };
-        self.state = State::Asked { retry: now + RETRY, attempts };
+        let pause = (RETRY_MIN * (1 << (attempts - 1).min(8))).min(RETRY_MAX);
+        self.state = State::Asked { retry: now + pause, attempts };
         self.last_asked = Some(now);
         Some(ask)
     }
@@ -106,21 +116,22 @@ mod tests {
         request.note_keyframe();
         assert_eq!(request.poll_timeout(), None);
         request.wish(start + Duration::from_millis(100));
-        assert_eq!(request.take_due(start + Duration::from_millis(299)), None);
+        assert_eq!(request.take_due(start + Duration::from_millis(499)), None);
         assert_eq!(request.take_due(start + WINDOW), Some(Ask::First));
     }
 
     #[test]
-    fn an_unanswered_request_is_repeated_a_bounded_number_of_times() {
+    fn an_unanswered_request_is_repeated_ever_more_rarely_and_not_for_ever() {
         let start = Instant::now(); // clock: an origin, never compared with the present
         let mut request = KeyframeRequest::default();
         request.wish(start);
         let mut asks = Vec::new();
         while let Some(due) = request.poll_timeout() {
-            asks.extend(request.take_due(due));
+            asks.extend(request.take_due(due).map(|ask| (ask, (due - start).as_millis())));
         }
-        assert_eq!(asks.len(), usize::from(ATTEMPTS_MAX));
-        assert_eq!(asks[0], Ask::First);
-        assert!(asks[1..].iter().all(|ask| *ask == Ask::Again));
+        let times: Vec<_> = asks.iter().map(|(_, at)| *at).collect();
+        assert_eq!(times, [0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500]);
+        assert_eq!(asks[0].0, Ask::First);
+        assert!(asks[1..].iter().all(|(ask, _)| *ask == Ask::Again));
     }
 }

@@ -50,16 +50,21 @@ mod departure;
 mod drop;
 mod fan_out;
 mod feedback;
+mod freeze;
 mod keyframe;
+mod keyframe_cache;
 mod level;
 mod limit;
 mod loss;
 mod output;
 mod pace;
 mod peer;
+mod pinned;
+mod rank;
 mod rate;
 mod receive_cap;
 mod reception;
+mod relay;
 mod release;
 mod repair;
 mod retransmit;
@@ -69,6 +74,8 @@ mod route;
 mod seed;
 mod sink;
 mod source;
+mod speaker;
+mod start;
 mod stats;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -81,6 +88,11 @@ mod window;
 pub use departure::Departure;
 pub use drop::{DropCounters, DropReason};
 pub use output::Output;
+pub use relay::{
+    Demand, RelayNews, RelayTo, RelayWay, RelayedEncoding, RelayedPacket, RelayedPayload, RelayedTrack,
+};
+pub use source::Relation;
+pub use speaker::{Loudness, SpeakerChange, SpeakerWatch};
 pub use track::{ENCODINGS_MAX, TrackConfig};
 
 use crate::id::{SessionId, SinkId, SourceId, TrackId};
@@ -95,6 +107,7 @@ use route::Route;
 use seed::Seed;
 use sink::Sink;
 use source::Source;
+use stats::Totals;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -121,6 +134,9 @@ pub struct Forwarder {
     fresh: Vec<SourceId>,
     /// Sinks that were asked for retransmissions, in the order of their first request.
     repairing: Vec<SinkId>,
+    /// Sinks that catch up with their sources, in the order in which they began.
+    starting: Vec<SinkId>,
+    starting_due: Option<Instant>,
     /// Peers for whom something waits, by their keys.
     pacing: Vec<u64>,
     /// Peers that were sent something while their estimators had no timer.
@@ -128,6 +144,8 @@ pub struct Forwarder {
     deadlines: Deadlines,
     outputs: Outputs,
     drops: DropCounters,
+    /// What streams that are gone have counted.
+    retired: Totals,
     buffer: HeaderBuffer,
 }
 
@@ -161,11 +179,14 @@ impl Forwarder {
             peers_by_session: BTreeMap::new(),
             fresh: Vec::new(),
             repairing: Vec::new(),
+            starting: Vec::new(),
+            starting_due: None,
             pacing: Vec::new(),
             unwatched: Vec::new(),
             deadlines: Deadlines::default(),
             outputs: Outputs::default(),
             drops: DropCounters::default(),
+            retired: Totals::default(),
             buffer: HeaderBuffer::new(),
         }
     }
@@ -184,17 +205,17 @@ impl Forwarder {
     /// Removes an outgoing stream. Unknown ones are ignored.
     pub fn remove_sink(&mut self, sink: SinkId) {
         self.disconnect(sink);
-        if let Some(removed) = self.sinks.remove(sink.number())
-            && let Some(peer) = self.peers.get_mut(removed.peer)
-        {
+        let Some(removed) = self.sinks.remove(sink.number()) else { return };
+        self.retired.outgoing.add(&removed.totals());
+        if let Some(peer) = self.peers.get_mut(removed.peer) {
             peer.sinks.retain(|kept| *kept != sink);
             self.release_peer(removed.peer);
         }
     }
 
     /// Sends what arrives on `track` from now on to `sink`, in place of the sink's source so far. The
-    /// subscriber sees one stream go on: its numbers have no hole and its timestamps go forward. Asks a
-    /// video source for a keyframe if it is live. Says whether both exist; formats that the sink lacks
+    /// subscriber sees one stream go on: its numbers have no hole and its timestamps go forward. Video begins
+    /// with a keyframe: a replay of what the source's ring holds, or one that is asked for. Says whether both exist; formats that the sink lacks
     /// are told by [`Output::NoCommonCodec`].
     pub fn connect(&mut self, track: TrackId, sink: SinkId, now: Instant) -> bool {
         if self.tracks.get(track.number()).is_none() || self.sinks.get(sink.number()).is_none() {
@@ -210,24 +231,19 @@ impl Forwarder {
         let Some(source) = self.sources.get_mut(id.number()) else { return false };
         let route = Route::new(&known.parameters, &outgoing.config.parameters);
         let incompatible = route.is_empty();
-        outgoing.connect(track, id, route, source.next_index());
+        let beginning = source.beginning(now);
+        outgoing.connect(track, id, route, beginning);
         known.sinks.push(sink);
         source.sinks.push(sink);
         // Where media flows on, the subscriber's side notices nothing of the switch.
         if !source.flow.flowing {
             outgoing.set_flowing(false, &mut self.outputs);
         }
-        let wants_keyframe = source.kind == MediaKind::Video && source.flow.flowing;
-        if wants_keyframe {
-            source.keyframe.wish(now);
-        }
         if incompatible {
             outgoing.tell_no_common_codec(&mut self.outputs);
         }
         self.renew_allowance(track);
-        if wants_keyframe {
-            self.serve_source(id, now);
-        }
+        self.note_beginning(sink, id, beginning, now);
         true
     }
 
@@ -239,6 +255,12 @@ impl Forwarder {
         }
     }
 
+    /// Takes the source off a sink that is about to get another, as soon as that is known here: its
+    /// subscriber is told nothing until it is connected or disconnected.
+    pub fn suspend(&mut self, sink: SinkId) {
+        self.detach(sink);
+    }
+
     fn detach(&mut self, sink: SinkId) {
         let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
         let Some(connection) = outgoing.disconnect() else { return };
@@ -247,7 +269,7 @@ impl Forwarder {
         }
         if let Some(source) = self.sources.get_mut(connection.source.number()) {
             source.sinks.retain(|kept| *kept != sink);
-            if source.sinks.is_empty() {
+            if !source.is_wanted() {
                 source.fresh.clear();
                 self.fresh.retain(|fresh| *fresh != connection.source);
             }
@@ -316,10 +338,24 @@ impl Forwarder {
             return Err(DropReason::RtpUnknownStream);
         };
         // Every authenticated packet counts for the bandwidth estimate, also those that go no further.
-        if let Some(peer) = self.peers.get_mut(source.peer) {
+        if let Some((key, peer)) = source.origin.peer().and_then(|key| Some((key, self.peers.get_mut(key)?)))
+        {
             peer.note_arrival(&source.parameters, header, packet, now);
-            self.deadlines.set(Owner::Peer(source.peer).number(), peer.poll_timeout());
+            self.deadlines.set(Owner::Peer(key).number(), peer.poll_timeout());
         }
+        self.take(id, now, take)
+    }
+
+    /// Lets a source take a packet and notes what comes of it.
+    fn take(
+        &mut self,
+        id: SourceId,
+        now: Instant,
+        take: impl FnOnce(&mut Source) -> Result<(), DropReason>,
+    ) -> Result<(), DropReason> {
+        let Some(source) = self.sources.get_mut(id.number()) else {
+            return Err(DropReason::RtpUnknownStream);
+        };
         let had_fresh = !source.fresh.is_empty();
         let taken = take(source);
         if !had_fresh && !source.fresh.is_empty() {
@@ -330,6 +366,12 @@ impl Forwarder {
         }
         self.deadlines.set(Owner::Source(id.number()).number(), source.poll_timeout());
         taken
+    }
+
+    /// Whether nothing is left of any stream.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        [self.tracks.len(), self.sources.len(), self.sinks.len(), self.peers.len()] == [0; 4]
     }
 
     fn peer_of(&mut self, session: SessionId) -> u64 {

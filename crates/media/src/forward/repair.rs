@@ -1,5 +1,6 @@
 //! The recent packets of one source in plaintext: they serve every subscriber's fan-out and NACKs.
 
+use super::pinned::Pinned;
 use crate::codec::FrameInfo;
 use crate::pipeline::MediaKind;
 use crate::rtp::{ExtSeq, RtpHeader, RtpTime};
@@ -9,12 +10,13 @@ use std::time::{Duration, Instant};
 /// How long a packet is of use for repair. Receivers give up on a frame long before; a publisher's own
 /// ring in a browser holds about one second.
 const AGE_MAX: Duration = Duration::from_secs(3);
-/// A chunk's size and count by kind: 1 MiB of video (one second at 8 Mbit/s), 64 KiB of audio (six
-/// seconds at 64 kbit/s), allocated chunk by chunk as packets come.
-const VIDEO_CHUNKS: (usize, usize) = (64 << 10, 16);
+/// A chunk's size and count by kind: 2 MiB of video (one second, which a replay to a new subscriber may
+/// take, at 16 Mbit/s), 64 KiB of audio (six seconds at 64 kbit/s), allocated chunk by chunk as packets come:
+/// three seconds of what the stream sends, or this.
+const VIDEO_CHUNKS: (usize, usize) = (64 << 10, 32);
 const AUDIO_CHUNKS: (usize, usize) = (16 << 10, 4);
-/// Packets by kind; a power of two. 1 MiB of full video packets is 950 of them.
-const VIDEO_PACKETS_MAX: usize = 1_024;
+/// Packets by kind; a power of two. 2 MiB of full video packets is 1,900 of them.
+const VIDEO_PACKETS_MAX: usize = 2_048;
 const AUDIO_PACKETS_MAX: usize = 512;
 const PACKETS_MIN: usize = 64;
 
@@ -30,6 +32,8 @@ pub(super) struct RepairRing {
     /// By index modulo length, a power of two.
     slots: Vec<Option<Slot>>,
     slots_max: usize,
+    /// The newest whole keyframe; of video only.
+    pub(super) pinned: Pinned,
 }
 
 #[derive(Debug)]
@@ -78,7 +82,15 @@ impl RepairRing {
             MediaKind::Video => (VIDEO_CHUNKS, VIDEO_PACKETS_MAX),
             MediaKind::Audio => (AUDIO_CHUNKS, AUDIO_PACKETS_MAX),
         };
-        Self { chunks: VecDeque::new(), chunk_bytes, chunks_max, front: 0, slots: Vec::new(), slots_max }
+        Self {
+            chunks: VecDeque::new(),
+            chunk_bytes,
+            chunks_max,
+            front: 0,
+            slots: Vec::new(),
+            slots_max,
+            pinned: Pinned::new(),
+        }
     }
 
     /// Keeps `head` and `body`, which together are one packet without padding. Says whether it did: not
@@ -111,16 +123,43 @@ impl RepairRing {
 
     /// The packet `index`, unless it never came or has gone.
     pub(super) fn find(&self, index: ExtSeq) -> Option<Stored<'_>> {
+        self.find_in_ring(index).or_else(|| self.pinned.find(index))
+    }
+
+    /// [`Self::find`] for a repair: not what is older than any receiver waits for, unless it is the picture
+    /// that new receivers begin with.
+    pub(super) fn find_young(&self, index: ExtSeq, now: Instant) -> Option<Stored<'_>> {
+        let is_young = |slot: &Slot| now.saturating_duration_since(slot.stored) <= AGE_MAX;
+        match self.slot(index) {
+            Some(slot) if is_young(slot) => self.find(index),
+            _ => self.pinned.find(index),
+        }
+    }
+
+    /// Keeps the picture from `first` to before `end` until the next one is pinned.
+    pub(super) fn pin(&mut self, first: ExtSeq, end: ExtSeq, at: Instant) {
+        let mut pinned = std::mem::replace(&mut self.pinned, Pinned::new());
+        pinned.replace(first, end, at, |index| self.find_in_ring(index));
+        self.pinned = pinned;
+    }
+
+    /// Whether everything since `index` is still there, as far as it came: the oldest go first.
+    pub(super) fn reaches(&self, index: ExtSeq) -> bool {
+        self.find_in_ring(index).is_some()
+    }
+
+    fn find_in_ring(&self, index: ExtSeq) -> Option<Stored<'_>> {
         let slot = self.slot(index)?;
         let chunk = self.chunks.get(usize::try_from(slot.chunk.checked_sub(self.front)?).ok()?)?;
         let packet = chunk.bytes.get(slot.start as usize..(slot.start + slot.length) as usize)?;
         Some(Stored { header: slot.header, timestamp: slot.timestamp, frame: slot.frame, packet })
     }
 
-    /// [`Self::find`] for a repair: not what is older than any receiver waits for.
-    pub(super) fn find_young(&self, index: ExtSeq, now: Instant) -> Option<Stored<'_>> {
-        let young = now.saturating_duration_since(self.slot(index)?.stored) <= AGE_MAX;
-        if young { self.find(index) } else { None }
+    /// How long nothing had come when the packet `index` came; zero where that is not known.
+    pub(super) fn silence_before(&self, index: ExtSeq) -> Duration {
+        let before = ExtSeq::new(index.value().wrapping_sub(1));
+        let times = self.slot(index).zip(self.slot(before));
+        times.map_or(Duration::ZERO, |(slot, before)| slot.stored.saturating_duration_since(before.stored))
     }
 
     fn slot(&self, index: ExtSeq) -> Option<&Slot> {
@@ -206,14 +245,14 @@ mod tests {
     fn the_count_of_packets_is_bounded_too() {
         let now = Instant::now(); // clock: an origin, never compared with the present
         let mut ring = RepairRing::new(MediaKind::Video);
-        for index in 0..3_000 {
+        for index in 0..4_000 {
             assert!(store(&mut ring, index, &[1], now));
         }
         assert_eq!(ring.slots.len(), VIDEO_PACKETS_MAX);
-        assert!(payload(&ring, 3_000 - VIDEO_PACKETS_MAX as u64).is_some());
-        assert!(payload(&ring, 2_999 - VIDEO_PACKETS_MAX as u64).is_none());
+        assert!(payload(&ring, 4_000 - VIDEO_PACKETS_MAX as u64).is_some());
+        assert!(payload(&ring, 3_999 - VIDEO_PACKETS_MAX as u64).is_none());
         assert!(!store(&mut ring, 1_000, &[1], now), "a newer packet holds its place");
-        assert!(!store(&mut ring, 4_000, &[0; 70_000], now), "larger than a chunk");
+        assert!(!store(&mut ring, 5_000, &[0; 70_000], now), "larger than a chunk");
     }
 
     #[test]

@@ -59,6 +59,21 @@ impl Rewriter {
         self.next = first_in;
     }
 
+    /// Goes on with `first_in`, which is not before what was mapped or withheld: what lies between has no
+    /// numbers and never gets any.
+    pub(super) fn skip_to(&mut self, first_in: ExtSeq) {
+        let Ok(withheld) = u64::try_from(first_in.since(self.next)) else { return };
+        if withheld == 0 {
+            return;
+        }
+        if self.segments.len() == SEGMENTS_MAX {
+            self.segments.pop_front();
+        }
+        let offset = self.last().offset.wrapping_add(withheld);
+        self.segments.push_back(Segment { first: first_in, offset, withheld });
+        self.next = first_in;
+    }
+
     /// The outgoing number of a packet; `None` when it is too old to tell, or was withheld.
     pub(super) fn map(&mut self, index: ExtSeq) -> Option<ExtSeq> {
         let out = self.find(index)?;
@@ -170,6 +185,21 @@ mod tests {
         rewriter.switch(seq(500_000));
         assert_eq!(rewriter.map(seq(500_000)), Some(seq(2)));
         assert_eq!(rewriter.source_index(seq(1)), None, "the old source's packets are out of reach");
+    }
+
+    #[test]
+    fn what_is_skipped_has_no_numbers_whether_it_came_or_not() {
+        let mut rewriter = Rewriter::new(seq(10), seq(1));
+        rewriter.map(seq(10));
+        rewriter.withhold(seq(11));
+        rewriter.skip_to(seq(20));
+        rewriter.skip_to(seq(20));
+        assert_eq!(rewriter.map(seq(20)), Some(seq(2)));
+        assert_eq!(rewriter.map(seq(15)), None, "late, and never wanted");
+        assert_eq!(rewriter.source_index(seq(2)), Some(seq(20)));
+        assert_eq!(rewriter.source_index(seq(1)), Some(seq(10)));
+        rewriter.skip_to(seq(5));
+        assert_eq!(rewriter.map(seq(21)), Some(seq(3)), "it never goes back");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One outgoing stream: what one subscriber receives of one kind.
 
 use super::departure::{Departure, Extensions, Fields, HeaderBuffer};
+use super::freeze::FreezeMeter;
 use super::rate::RateMeter;
 use super::repair::{RepairRing, Stored};
 use super::retransmit::{Retransmitter, Wanted};
@@ -9,10 +10,12 @@ use super::round_trip::RoundTrip;
 use super::route::Route;
 use super::seed::Seed;
 use super::source::{Fresh, FreshPayload, Relation};
+use super::start::{Beginning, Phase};
 use super::timeline::Timeline;
 use super::transport::Transport;
 use super::{DropReason, SinkConfig};
 use crate::id::{SinkId, SourceId, TrackId};
+use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{ReceptionReport, Report};
 use crate::rtp::{
     AbsSendTime, Bitrate, BitrateLimits, ClockRate, ExtSeq, ExtensionId, PayloadType, RtpTime, SeqNo,
@@ -41,11 +44,17 @@ pub(super) struct Sink {
     pub(super) round_trip: RoundTrip,
     pub(super) counters: SinkCounters,
     pub(super) rate: RateMeter,
+    pub(super) freezes: FreezeMeter,
     pub(super) limits: BitrateLimits,
     /// What the subscriber's connection carries by its own estimate, all streams together.
     pub(super) remb: Option<Bitrate>,
+    pub(super) phase: Phase,
+    /// When a keyframe began to leave last.
+    pub(super) newest_keyframe: Option<Instant>,
     /// Packets were dropped that its decoder needs: nothing is of use to it before a keyframe.
     pub(super) awaits_keyframe: bool,
+    /// The packets that were dropped last after they had their numbers: from the first to the last.
+    dropped: Option<(ExtSeq, ExtSeq)>,
     /// Of the frame that left last, more is to come.
     pub(super) in_frame: bool,
     /// How far back the last filler of a probe was taken from, in packets.
@@ -83,6 +92,8 @@ enum Numbers {
 pub(super) struct SinkCounters {
     pub(super) packets: u64,
     pub(super) bytes: u64,
+    /// Of video: pictures whose last packet left.
+    pub(super) frames: u64,
     pub(super) nacked: u64,
     pub(super) retransmitted: u64,
     pub(super) pli: u64,
@@ -129,9 +140,13 @@ impl Sink {
             round_trip: RoundTrip::default(),
             counters: SinkCounters::default(),
             rate: RateMeter::default(),
+            freezes: FreezeMeter::default(),
             limits: BitrateLimits::default(),
             remb: None,
+            phase: Phase::Live,
+            newest_keyframe: None,
             awaits_keyframe: false,
+            dropped: None,
             in_frame: false,
             filled_from: 0,
             newest_timestamp: RtpTime::new(0),
@@ -142,15 +157,34 @@ impl Sink {
         }
     }
 
-    /// Takes packets of `source` from its number `first_in` on.
-    pub(super) fn connect(&mut self, track: TrackId, source: SourceId, route: Route, first_in: ExtSeq) {
+    /// Takes packets of `source` from now on.
+    pub(super) fn connect(&mut self, track: TrackId, source: SourceId, route: Route, beginning: Beginning) {
+        self.connection = Some(Connection { track, source, route, report_pending: true, codec_told: false });
+        self.begin(beginning);
+    }
+
+    /// Begins with its source, anew where it has begun already.
+    pub(super) fn begin(&mut self, Beginning { phase, first_in, live, .. }: Beginning) {
         match &mut self.numbers {
             Numbers::Unused { first } => self.numbers = Numbers::Used(Rewriter::new(first_in, *first)),
             Numbers::Used(rewriter) => rewriter.switch(first_in),
         }
         self.timeline.switch();
+        if let Some(live) = live {
+            self.timeline.replay_until(live);
+        }
+        if let Some(connection) = &mut self.connection {
+            connection.report_pending = true;
+        }
+        self.phase = phase;
         (self.awaits_keyframe, self.in_frame) = (false, false);
-        self.connection = Some(Connection { track, source, route, report_pending: true, codec_told: false });
+    }
+
+    /// Leaves out what lies before the number `first_in` of the source.
+    pub(super) fn go_on_from(&mut self, first_in: ExtSeq) {
+        if let Numbers::Used(rewriter) = &mut self.numbers {
+            rewriter.skip_to(first_in);
+        }
     }
 
     /// The track it has.
@@ -165,6 +199,8 @@ impl Sink {
 
     /// Drops the source and what waits to be repaired from it.
     pub(super) fn disconnect(&mut self) -> Option<Connection> {
+        self.phase = Phase::Live;
+        self.freezes.stop();
         if let Some(retransmitter) = &mut self.retransmitter {
             retransmitter.clear();
         }
@@ -211,6 +247,14 @@ impl Sink {
         }
     }
 
+    /// Notes that a packet was dropped which had its number: to repair it would take the path that is full.
+    pub(super) fn note_dropped(&mut self, out: ExtSeq) {
+        self.dropped = Some(match self.dropped {
+            Some((first, last)) if out <= last.next() => (first.min(out), last.max(out)),
+            _ => (out, out),
+        });
+    }
+
     /// Takes a subscriber's request for a packet. `Ok(true)` when it will be served at the next fan-out,
     /// `Ok(false)` when it has been served within this round trip.
     pub(super) fn handle_nack(
@@ -222,6 +266,9 @@ impl Sink {
         self.counters.nacked += 1;
         let Numbers::Used(rewriter) = &self.numbers else { return Err(DropReason::RepairMissing) };
         let out = lost.extend(rewriter.next_out());
+        if self.dropped.is_some_and(|(first, last)| first <= out && out <= last) {
+            return Err(DropReason::RepairMissing);
+        }
         let found = rewriter
             .source_index(out)
             .filter(|index| ring.find_young(*index, now).is_some_and(|stored| self.has_rtx(&stored)));
@@ -290,7 +337,7 @@ impl Sink {
         };
         // It may have left the ring, and its timestamp cannot be unknown, since it has left before.
         let Some(stored) = ring.find(index) else { return false };
-        let Some(timestamp) = self.timeline.mapped(stored.timestamp) else { return false };
+        let Some(timestamp) = self.timeline.mapped_again(stored.timestamp) else { return false };
         let format = connection.route.format(stored.header.payload_type);
         let Some(payload_type) = format.and_then(|format| format.rtx) else { return false };
         let (ssrc, rtx_index) = retransmitter.number();
@@ -390,10 +437,16 @@ impl Sink {
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
         let Planned { out, payload_type, timestamp, stored, padding } = planned;
+        if let Some(index) = stored.filter(|_| self.freezes.is_overdue(release.now)) {
+            self.freezes.excuse(ring.silence_before(index), release.now);
+        }
         let stored = stored.and_then(|index| ring.find(index));
         let padding = if stored.is_some() { padding } else { 0 };
         let padded = padding > 0;
         let marker = stored.is_some_and(|stored| stored.header.marker);
+        if stored.and_then(|stored| stored.frame).is_some_and(|frame| frame.begins_keyframe) {
+            self.newest_keyframe = Some(release.now);
+        }
         let ssrc = self.config.ssrc;
         let fields = Fields { marker, padded, payload_type, seq: out.seq(), timestamp, ssrc };
         let id = self.transport_number_id;
@@ -421,6 +474,10 @@ impl Sink {
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
         self.newest_departure = Some(release.now);
+        if marker && self.config.kind == MediaKind::Video {
+            self.counters.frames += 1;
+            self.freezes.note_picture(release.now);
+        }
         stored.is_some()
     }
 }

@@ -3,6 +3,15 @@
 use crate::rtp::{ClockRate, RtpTime};
 use std::time::Instant;
 
+/// How much faster a replay's clock runs than the stream's: a second becomes 16 ms, frames of 30 in a second
+/// stay half a millisecond apart. Its receiver holds them for a live stream that starts with a burst, and
+/// decodes them as fast as it can.
+const REPLAY_SPEED: u32 = 64;
+/// A replay's packets are not older than this against live, a second of video; a still picture counts as that.
+const REPLAY_TICKS_MAX: u32 = 90_000;
+/// So far behind live nothing of a replay is sent any more.
+const REPLAY_OVER: u32 = 30 * 90_000;
+
 /// Carries timestamps of successive origins (a source's SSRCs, a sink's sources) over to one clock that
 /// only goes forward. Within one origin the difference is constant, so sender reports carry over exactly.
 #[derive(Debug)]
@@ -11,21 +20,36 @@ pub(super) struct Timeline {
     offset: Option<u32>,
     start: RtpTime,
     newest: Option<(RtpTime, Instant)>,
+    /// What was live when the present origin's replay began: earlier timestamps are drawn up to it.
+    live: Option<RtpTime>,
 }
 
 impl Timeline {
     /// The first packet will have the timestamp `start`.
     pub(super) const fn new(start: RtpTime) -> Self {
-        Self { offset: None, start, newest: None }
+        Self { offset: None, start, newest: None, live: None }
     }
 
     /// Forgets the origin; the next packet's timestamp continues by the time that has passed.
     pub(super) const fn switch(&mut self) {
         self.offset = None;
+        self.live = None;
+    }
+
+    /// After [`Self::switch`]: the packets from before `live` are a replay, which has to catch up with it.
+    pub(super) const fn replay_until(&mut self, live: RtpTime) {
+        self.live = Some(live);
     }
 
     /// The timestamp that `timestamp` becomes for a packet handled at `now`.
     pub(super) fn map(&mut self, timestamp: RtpTime, clock: ClockRate, now: Instant) -> RtpTime {
+        if self
+            .live
+            .is_some_and(|live| timestamp.is_after(live) && timestamp.wrapping_since(live) > REPLAY_OVER)
+        {
+            self.live = None;
+        }
+        let timestamp = self.caught_up(timestamp);
         let offset = *self.offset.get_or_insert_with(|| {
             let start = self.newest.map_or(self.start, |(newest, at)| {
                 // At least one tick: a frame of the new origin must not look like part of the old one's.
@@ -43,6 +67,22 @@ impl Timeline {
     /// The timestamp that `timestamp` becomes by the present origin's offset, once there is one.
     pub(super) fn mapped(&self, timestamp: RtpTime) -> Option<RtpTime> {
         self.offset.map(|offset| timestamp.plus(offset))
+    }
+
+    /// [`Self::mapped`] for a packet that was mapped before: it has the timestamp that it had then.
+    pub(super) fn mapped_again(&self, timestamp: RtpTime) -> Option<RtpTime> {
+        self.mapped(self.caught_up(timestamp))
+    }
+
+    fn caught_up(&self, timestamp: RtpTime) -> RtpTime {
+        let Some(live) = self.live.filter(|live| live.is_after(timestamp)) else { return timestamp };
+        let behind = live.wrapping_since(timestamp).min(REPLAY_TICKS_MAX);
+        live.plus((behind / REPLAY_SPEED).wrapping_neg())
+    }
+
+    /// The newest timestamp so far.
+    pub(super) fn newest(&self) -> Option<RtpTime> {
+        self.newest.map(|(newest, _)| newest)
     }
 
     /// What is added to the present origin's timestamps, once known.
@@ -78,5 +118,30 @@ mod tests {
         let before = timeline.map(RtpTime::new(1), ClockRate::OPUS, now);
         timeline.switch();
         assert!(timeline.map(RtpTime::new(0), ClockRate::OPUS, now).is_after(before));
+    }
+
+    // covers: issue 4 "its timestamps compressed to live"
+    #[test]
+    fn a_replay_catches_up_with_live_and_the_clock_relation_is_lives() {
+        let now = Instant::now(); // clock: an origin, never compared with the present
+        let mut timeline = Timeline::new(RtpTime::new(0));
+        let clock = ClockRate::VIDEO;
+        let before = timeline.map(RtpTime::new(5), clock, now);
+        timeline.switch();
+        let live = RtpTime::new(60_000);
+        timeline.replay_until(live);
+        let frames: Vec<_> =
+            (0..20).map(|frame| RtpTime::new(u32::MAX - 29_999).plus(frame * 3_000)).collect();
+        let mapped: Vec<_> = frames.iter().map(|frame| timeline.map(*frame, clock, now)).collect();
+        assert!(mapped[0].is_after(before));
+        assert!(mapped.windows(2).all(|pair| pair[1].is_after(pair[0])));
+        let (first, last) = (mapped[0], timeline.map(live, clock, now));
+        assert!(last.wrapping_since(first) <= 90_000 / 64, "{first:?} to {last:?}");
+        assert_eq!(timeline.map(live.plus(3_000), clock, now), last.plus(3_000), "live goes at its own pace");
+        assert_eq!(timeline.mapped_again(frames[3]), Some(mapped[3]));
+        let relation = timeline.mapped(live.plus(0u32.wrapping_sub(900)));
+        assert_eq!(relation, Some(last.plus(0u32.wrapping_sub(900))), "reports know no replay");
+        timeline.map(live.plus(3_000_000), clock, now);
+        assert_eq!(timeline.mapped_again(live.plus(1 << 31)), Some(last.plus(1 << 31)), "after half a wrap");
     }
 }

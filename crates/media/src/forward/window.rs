@@ -65,6 +65,14 @@ impl ReceiveWindow {
         self.bits[word(index)] |= bit(index);
     }
 
+    /// Whether everything from `first` up to before `end` has arrived; `false` for what lies outside the
+    /// window.
+    pub(super) fn has_all(&self, first: ExtSeq, end: ExtSeq) -> bool {
+        let length = end.since(first);
+        (0..=WINDOW as i64).contains(&length)
+            && (0..length as u64).all(|place| self.order(first.plus(place)) == Order::Duplicate)
+    }
+
     /// One past the newest.
     pub(super) const fn next(&self) -> ExtSeq {
         self.next
@@ -106,5 +114,22 @@ mod tests {
                 window.note(seq(index));
             }
         }
+    }
+
+    #[test]
+    fn knows_whether_a_run_is_whole() {
+        let seq = ExtSeq::new;
+        let mut window = ReceiveWindow::new(seq(100));
+        for index in [100, 101, 103] {
+            window.note(seq(index));
+        }
+        assert!(window.has_all(seq(100), seq(102)));
+        assert!(!window.has_all(seq(100), seq(104)), "102 is missing");
+        assert!(!window.has_all(seq(103), seq(105)), "104 has not come");
+        assert!(!window.has_all(seq(99), seq(101)) && !window.has_all(seq(102), seq(101)));
+        window.note(seq(102));
+        assert!(window.has_all(seq(100), seq(104)) && window.has_all(seq(104), seq(104)));
+        window.note(seq(101 + WINDOW));
+        assert!(!window.has_all(seq(100), seq(104)), "100 has left the window");
     }
 }

@@ -65,6 +65,18 @@ pub enum EndpointEvent {
         /// Began or ceased.
         flowing: bool,
     },
+    /// The peer began to be the pipeline's dominant speaker, in place of who was before; or it ceased to
+    /// speak and for three seconds nobody did. Only where `Pipeline::watch_speakers` asked for it.
+    DominantSpeaker {
+        /// Began or ceased.
+        speaking: bool,
+    },
+    /// The peer is among the loudest speakers of its pipeline now, or no longer is. Only where
+    /// `Pipeline::watch_speakers` asked for it.
+    Loudest {
+        /// Joined or left them.
+        joined: bool,
+    },
     /// The peer closed its connection.
     PeerClosed,
     /// A connection cannot carry media: its source sends a codec that this peer does not accept.

@@ -3,7 +3,7 @@
 use super::{DataChannelInfo, DtlsState, IceState, MediaKind};
 use crate::forward::DropReason;
 use crate::id::ElementId;
-use crate::rtp::Bitrate;
+use crate::rtp::{Bitrate, Rid};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -24,8 +24,12 @@ pub struct EndpointStats {
     pub incoming: Vec<StreamStats>,
     /// Streams that the peer receives.
     pub outgoing: Vec<StreamStats>,
+    /// What the path to the peer carries, all streams together, by Keel's own estimate or the peer's (REMB);
+    /// `None` before any feedback.
+    pub estimate: Option<Bitrate>,
     /// By kind, the average time from a packet's arrival at Keel to its departure for this peer, since
-    /// [`super::EndpointSettings::latency_stats`] was switched on. Empty while it is off.
+    /// [`super::EndpointSettings::latency_stats`] was switched on; what comes from another worker arrives when
+    /// this endpoint's takes it. Empty while it is off.
     pub latency: Vec<(MediaKind, Duration)>,
     /// Data channels, open and closed ones.
     pub data_channels: Vec<DataChannelInfo>,
@@ -63,8 +67,46 @@ pub struct StreamStats {
     /// Video: the latest bandwidth estimate (REMB) of all the peer's streams together, given to the peer for
     /// incoming, by the peer for outgoing streams.
     pub remb: Option<Bitrate>,
-    /// Outgoing: payload bits sent per second, over about the last second; `None` while nothing is sent.
-    pub target_bitrate: Option<Bitrate>,
+    /// Payload bits per second, over about the last second; `None` while nothing flows.
+    pub bitrate: Option<Bitrate>,
+    /// Video: frames whose last packet came or left.
+    pub frames: u64,
+    /// Incoming: the name of the simulcast encoding (RFC 8851), where it has one.
+    pub rid: Option<Rid>,
+    /// Outgoing video: how often no frame left for more than 150 ms and three times the usual distance while
+    /// the peer's source had some. Counted when it is over.
+    pub freezes: u64,
+    /// How long those were together.
+    pub frozen: Duration,
+}
+
+/// What the streams of one direction have counted together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamTotals {
+    /// [`StreamStats::packets`].
+    pub packets: u64,
+    /// [`StreamStats::nacked`].
+    pub nacked: u64,
+    /// [`StreamStats::retransmitted`].
+    pub retransmitted: u64,
+    /// [`StreamStats::pli`] and [`StreamStats::fir`].
+    pub keyframe_requests: u64,
+    /// [`StreamStats::freezes`].
+    pub freezes: u64,
+    /// [`StreamStats::frozen`].
+    pub frozen: Duration,
+}
+
+impl StreamTotals {
+    /// Adds what others have counted.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.packets += other.packets;
+        self.nacked += other.nacked;
+        self.retransmitted += other.retransmitted;
+        self.keyframe_requests += other.keyframe_requests;
+        self.freezes += other.freezes;
+        self.frozen += other.frozen;
+    }
 }
 
 /// Gauges and counters of the whole media server.
@@ -90,6 +132,14 @@ pub struct MediaSnapshot {
     pub bytes_out: u64,
     /// RTP packets forwarded, once per subscriber.
     pub forwarded: u64,
+    /// Tracks that a worker has from another one, at this moment.
+    pub relays: u64,
+    /// RTP packets that a worker handed to another, once for each.
+    pub relayed: u64,
+    /// What all streams from peers have counted, also those that are gone.
+    pub incoming: StreamTotals,
+    /// Likewise of those to peers.
+    pub outgoing: StreamTotals,
     /// Events that found their receiver's queue full.
     pub events_dropped: u64,
     /// What was dropped, by reason.

@@ -102,6 +102,11 @@ impl Streams {
         }
     }
 
+    /// The source that an SSRC is known to belong to.
+    pub(crate) fn source_of(&self, ssrc: Ssrc) -> Option<SourceId> {
+        self.bound(ssrc).map(|binding| binding.source)
+    }
+
     fn bound(&self, ssrc: Ssrc) -> Option<Binding> {
         self.bindings.iter().find(|binding| binding.ssrc == ssrc).copied()
     }

@@ -4,6 +4,7 @@ use super::batch::{Destination, FlushReport, Segmentation, SendBatch};
 use super::own_socket::OwnSockets;
 use super::socket::{MediaSocket, SocketId};
 use super::{Counters, Outgoing, Path, Seat, State};
+use crate::capture::Way;
 use crate::forward::{DropReason, Output};
 use crate::id::SessionId;
 use crate::pipeline::EndpointEvent;
@@ -17,8 +18,9 @@ use std::time::Instant;
 impl State {
     /// Writes what the forwarder decided and hands it to the sockets.
     pub(super) fn flush(&mut self, now: Instant, sockets: &[MediaSocket]) {
+        self.relay_packets();
         self.write_packets(now, sockets);
-        self.take_outputs(sockets);
+        self.take_outputs(now, sockets);
         for (out, socket) in self.outgoing.iter_mut().zip(sockets) {
             if !out.queue.is_empty() {
                 out.queue.flush(socket, &mut self.counters);
@@ -32,7 +34,8 @@ impl State {
     fn write_packets(&mut self, now: Instant, sockets: &[MediaSocket]) {
         let Self { forwarder, sessions, outgoing, own, counters, origin, .. } = self;
         forwarder.fan_out(now, AbsSendTime::since_origin(now.duration_since(*origin)), |departure| {
-            let Some(Seat { session, path: Some(path), .. }) = sessions.get_mut(departure.session) else {
+            let Some(Seat { session, path: Some(path), tap, .. }) = sessions.get_mut(departure.session)
+            else {
                 return;
             };
             let Some((queue, socket)) = queue_of(path.socket, outgoing, sockets, own, counters) else {
@@ -41,6 +44,9 @@ impl State {
             let room = departure.packet_len() + Profile::TAG_LENGTH_MAX;
             let Some(place) = queue.reserve(path, room, socket, counters) else { return };
             let plain = departure.write(place);
+            if let Some(tap) = tap {
+                tap.rtp(now, Way::Out, session.ice.selected(), place.get(..plain).unwrap_or_default());
+            }
             let sealed =
                 session.protect_rtp(place, departure.header_len(), plain, departure.ssrc, departure.index);
             if let Some(length) = sealed {
@@ -51,13 +57,13 @@ impl State {
     }
 
     /// Consecutive reports of a session share a compound; the rest are events.
-    fn take_outputs(&mut self, sockets: &[MediaSocket]) {
+    fn take_outputs(&mut self, now: Instant, sockets: &[MediaSocket]) {
         let mut growing: Option<(SessionId, Vec<Report>)> = None;
         while let Some(output) = self.forwarder.poll_output() {
             match output {
                 Output::Rtcp { session, report } => {
                     if let Some((of, finished)) = growing.take_if(|(of, _)| *of != session) {
-                        self.send_reports(of, &finished, sockets);
+                        self.send_reports(now, of, &finished, sockets);
                     }
                     growing.get_or_insert_with(|| (session, Vec::new())).1.push(report);
                 }
@@ -70,10 +76,15 @@ impl State {
                 Output::NoCommonCodec { session, kind, .. } => {
                     self.emit_for(session, EndpointEvent::NoCommonCodec(kind));
                 }
+                Output::Relay { way, news } => self.relay_news(way, news),
+                Output::RelayedKeyframeWish { track, encoding } => {
+                    self.wish_keyframe_elsewhere(track, encoding);
+                }
+                Output::RelayedDemand { track, demand } => self.demand_elsewhere(track, demand),
             }
         }
         if let Some((of, finished)) = growing {
-            self.send_reports(of, &finished, sockets);
+            self.send_reports(now, of, &finished, sockets);
         }
     }
 
@@ -83,13 +94,23 @@ impl State {
         }
     }
 
-    fn send_reports(&mut self, session: SessionId, reports: &[Report], sockets: &[MediaSocket]) {
+    fn send_reports(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        reports: &[Report],
+        sockets: &[MediaSocket],
+    ) {
         let Self { sessions, outgoing, own, counters, .. } = self;
-        let Some(Seat { session, path: Some(path), rtcp_ssrc, cname, .. }) = sessions.get_mut(session) else {
+        let Some(Seat { session, path: Some(path), rtcp_ssrc, cname, tap, .. }) = sessions.get_mut(session)
+        else {
             return;
         };
         let Some((queue, socket)) = queue_of(path.socket, outgoing, sockets, own, counters) else { return };
         for mut packet in crate::session::rtcp::build(*rtcp_ssrc, cname, reports) {
+            if let Some(tap) = tap {
+                tap.rtcp(now, Way::Out, session.ice.selected(), &packet);
+            }
             if session.protect_rtcp(&mut packet).is_none() {
                 return;
             }

@@ -1,8 +1,9 @@
 //! One datagram's way in: cheapest refusal first, every refusal counted.
 
-use super::State;
 use super::demux::{Protocol, classify};
 use super::socket::SocketId;
+use super::{Seat, State};
+use crate::capture::Way;
 use crate::forward::DropReason;
 use crate::id::SessionId;
 use crate::rtp::rtcp::Feedback;
@@ -22,7 +23,13 @@ impl State {
         self.counters.packets_in += 1;
         self.counters.bytes_in += datagram.len() as u64;
         let handled = match classify(datagram) {
-            Some(Protocol::Rtp) => self.handle_rtp(now, socket, remote, datagram),
+            Some(Protocol::Rtp) => {
+                let handled = self.handle_rtp(now, socket, remote, datagram);
+                if self.sampler.picks() {
+                    self.trace_packet(socket, remote, datagram, handled);
+                }
+                handled
+            }
             Some(Protocol::Rtcp) => self.handle_rtcp(now, socket, remote, datagram),
             Some(Protocol::Stun) => self.handle_stun(now, socket, remote, datagram),
             Some(Protocol::Dtls) => self.handle_dtls(now, socket, remote, datagram),
@@ -49,6 +56,9 @@ impl State {
         }
         let (header, length, index, arrival) = received?;
         let plain = packet.get(..length).ok_or(DropReason::RtpMalformed)?;
+        if let Some(Seat { session, tap: Some(tap), .. }) = self.sessions.get_mut(id) {
+            tap.rtp(now, Way::In, session.ice.selected(), plain);
+        }
         match arrival {
             Arrival::Primary(source) => self.forwarder.handle_rtp(source, index, &header, plain, now),
             Arrival::Rtx(source) => self.forwarder.handle_rtx(source, &header, plain, now),
@@ -66,6 +76,9 @@ impl State {
         let seat = self.sessions.get_mut(id).ok_or(DropReason::UnknownAddress)?;
         let length = seat.session.receive_rtcp(now, packet)?;
         let plain = packet.get(..length).ok_or(DropReason::RtcpMalformed)?;
+        if let Some(tap) = &mut seat.tap {
+            tap.rtcp(now, Way::In, seat.session.ice.selected(), plain);
+        }
         self.feedback.clear();
         let read = session::rtcp::parse(plain, &mut self.feedback);
         for feedback in &self.feedback {

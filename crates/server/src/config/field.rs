@@ -62,7 +62,8 @@ pub(crate) const FIELDS: &[Field] = &[
         "admin_token",
         "admin-token",
         "TOKEN",
-        "Token for /admin, /api/calls, /api/users and /api/pipelines; empty: they are closed",
+        "Token for /admin and what it shows (/api/calls, /api/users, /api/pipelines, /api/captures); empty: they \
+         are closed",
     ),
     field("allowed_origins", "allowed-origins", "LIST", "Other web origins whose pages may use this server"),
     field(
@@ -118,12 +119,24 @@ pub(crate) const FIELDS: &[Field] = &[
     field("media.port", "media-port", "PORT", "First worker's UDP port, the next has the next; 0: any free"),
     field("media.workers", "workers", "COUNT", "Media threads, each with its own UDP port; 0: one per core"),
     field(
+        "media.placement",
+        "placement",
+        "HOW",
+        "Which media thread serves a peer: together (that of its call while not much busier) or spread (the next)",
+    ),
+    field(
         "media.announce",
         "announce",
         "LIST",
         "Addresses or DNS names that peers are told to send media to",
     ),
     field("media.socket_buffer_kib", "media-socket-buffer-kib", "KIB", "Buffer to ask for per media socket"),
+    field(
+        "media.trace_packets_every",
+        "trace-packets-every",
+        "COUNT",
+        "Log the way of one RTP packet in so many, at level trace; 0: none",
+    ),
     field("limits.connections", "limit-connections", "COUNT", "Signaling connections in all"),
     field(
         "limits.connections_per_address",

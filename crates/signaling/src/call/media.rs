@@ -154,7 +154,9 @@ fn report_on(side: Side, event: PipelineEvent) -> Option<MediaReport> {
         | EndpointEvent::DataChannelOpened { .. }
         | EndpointEvent::DataChannelClosed { .. }
         | EndpointEvent::MediaFlowingIn { .. }
-        | EndpointEvent::MediaFlowingOut { .. } => None,
+        | EndpointEvent::MediaFlowingOut { .. }
+        | EndpointEvent::DominantSpeaker { .. }
+        | EndpointEvent::Loudest { .. } => None,
     }
 }
 
@@ -168,6 +170,7 @@ fn kind_of(event: &EndpointEvent) -> &'static str {
         EndpointEvent::Dtls(_) => "dtls",
         EndpointEvent::Connection(_) => "connection",
         EndpointEvent::Media(_) => "media",
+        EndpointEvent::DominantSpeaker { .. } | EndpointEvent::Loudest { .. } => "speaker",
         EndpointEvent::DataChannelOpened { .. } => "data channel opened",
         EndpointEvent::DataChannelClosed { .. } => "data channel closed",
         EndpointEvent::MediaFlowingIn { .. } => "media flowing in",

@@ -1,6 +1,8 @@
-//! The plain HTTP surface: pages, configuration, health, metrics, the administrator's lists.
+//! The plain HTTP surface: pages, configuration, health, metrics, the administrator's lists and
+//! captures.
 
 pub(crate) mod admin;
+pub(crate) mod capture;
 pub(crate) mod page;
 pub(crate) mod pipelines;
 

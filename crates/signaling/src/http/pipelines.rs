@@ -11,6 +11,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use keel_media::id::PipelineId;
+use keel_media::rtp::Bitrate;
 use keel_media::{
     DtlsState, ElementKind, ElementSurvey, EndpointStats, GraphEdge, IceState, PipelineSurvey, StreamStats,
 };
@@ -38,6 +39,7 @@ struct PipelineView {
 struct ElementView {
     id: u64,
     kind: &'static str,
+    worker: usize,
     /// The application's name for it; empty for elements without a peer.
     label: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,6 +53,8 @@ struct EndpointView {
     local: Option<SocketAddr>,
     remote: Option<SocketAddr>,
     srtp_profile: Option<&'static str>,
+    /// Bits per second that the path to the peer carries, all streams together.
+    estimate: Option<u64>,
     incoming: Vec<StreamView>,
     outgoing: Vec<StreamView>,
 }
@@ -67,6 +71,15 @@ struct StreamView {
     round_trip_ms: Option<f64>,
     nacked: u64,
     retransmitted: u64,
+    keyframe_requests: u64,
+    /// Of the last second or so; absent while nothing flows.
+    bitrate: Option<u64>,
+    frames: u64,
+    /// The simulcast encoding of an incoming stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rid: Option<String>,
+    freezes: u64,
+    frozen_ms: f64,
 }
 
 #[derive(Serialize)]
@@ -113,6 +126,7 @@ impl From<ElementSurvey> for ElementView {
                 ElementKind::Endpoint => "endpoint",
                 ElementKind::PassThrough => "pass_through",
             },
+            worker: element.worker,
             label: element.label,
             endpoint: element.stats.as_ref().map(EndpointView::from),
         }
@@ -139,6 +153,7 @@ impl From<&EndpointStats> for EndpointView {
             local: stats.pair.map(|(local, _)| local),
             remote: stats.pair.map(|(_, remote)| remote),
             srtp_profile: stats.srtp_profile,
+            estimate: stats.estimate.map(Bitrate::as_bps),
             incoming: stats.incoming.iter().map(StreamView::from).collect(),
             outgoing: stats.outgoing.iter().map(StreamView::from).collect(),
         }
@@ -157,6 +172,12 @@ impl From<&StreamStats> for StreamView {
             round_trip_ms: stream.round_trip.map(milliseconds),
             nacked: stream.nacked,
             retransmitted: stream.retransmitted,
+            keyframe_requests: stream.pli + stream.fir,
+            bitrate: stream.bitrate.map(Bitrate::as_bps),
+            frames: stream.frames,
+            rid: stream.rid.map(|rid| rid.to_string()),
+            freezes: stream.freezes,
+            frozen_ms: milliseconds(stream.frozen),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::browser::Browser;
 use crate::keel::Keel;
-use keel_media::{EndpointOptions, MediaType};
+use keel_media::{CaptureLimits, EndpointOptions, MediaType};
 use keel_signaling::{Config, IceServer, Limits, OriginPolicy, Token};
 use serde_json::json;
 
@@ -155,6 +155,41 @@ async fn the_administrator_sees_what_is_connected() {
     let rest = keel.get(&format!("/api/pipelines?after={next}"), &admin).await.json();
     assert_eq!(rest["pipelines"][0]["id"], second.id().number());
     assert_eq!(rest["pipelines"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn the_administrator_captures_an_endpoints_packets() {
+    let keel = Keel::start(Config { admin_token: Token::new("root"), ..Config::default() }).await;
+    let (pipeline, _events) = keel.media.create_pipeline().await.expect("room for a pipeline");
+    let endpoint = pipeline.create_webrtc_endpoint(EndpointOptions::default()).await.expect("room");
+    let path = format!("/api/captures?endpoint={}&seconds=0", endpoint.id().number());
+    let admin = ("authorization", "Bearer root");
+    for (method, path, headers, status) in [
+        ("POST", path.as_str(), vec![], 401),
+        ("POST", &path, vec![("authorization", "Bearer toor")], 403),
+        ("POST", &path, vec![admin, ("origin", "https://evil.example")], 403),
+        ("GET", &path, vec![admin], 405),
+        ("POST", "/api/captures", vec![admin], 400),
+        ("POST", "/api/captures?endpoint=x", vec![admin], 400),
+        ("POST", "/api/captures?endpoint=999999", vec![admin], 404),
+    ] {
+        assert_eq!(keel.ask(method, path, &headers).await.status, status, "{method} {path} {headers:?}");
+    }
+    // No time at all: a file without packets. It leaves nothing behind, so it can be had again.
+    for _ in 0..2 {
+        let file = keel.ask("POST", &path, &[admin]).await;
+        assert_eq!((file.status, file.header("content-type")), (200, Some("application/vnd.tcpdump.pcap")));
+        assert!(
+            file.body.starts_with("18\r\n") && file.body.ends_with("0\r\n\r\n"),
+            "24 bytes: {:?}",
+            file.body
+        );
+    }
+    let running = keel.media.capture(endpoint.id(), CaptureLimits::default()).await.expect("none under way");
+    let busy = keel.ask("POST", &path, &[admin]).await;
+    assert_eq!((busy.status, busy.json()["code"].clone()), (409, json!("capture_busy")));
+    drop(running);
+    assert_eq!(keel.ask("POST", &path, &[admin]).await.status, 200);
 }
 
 #[tokio::test]

@@ -50,7 +50,12 @@ impl Keel {
     }
 
     pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\n");
+        self.ask("GET", path, headers).await
+    }
+
+    /// A request without a body.
+    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: 0\r\n");
         if !headers.iter().any(|(name, _)| *name == "host") {
             request.push_str(&format!("Host: {}\r\n", self.address));
         }
@@ -100,7 +105,7 @@ fn exchange(address: SocketAddr, request: &str) -> Answer {
     stream.write_all(request.as_bytes()).expect("writes");
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).expect("reads");
-    let text = String::from_utf8(bytes).expect("text");
+    let text = String::from_utf8_lossy(&bytes);
     let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
     let mut lines = head.lines();
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status line");

@@ -16,10 +16,15 @@
 //! assert_eq!(link.poll(arrival).as_deref(), Some(b"hello".as_slice()));
 //! ```
 
+mod bottleneck;
+mod competing;
 mod loss;
 
+pub use bottleneck::QueueLimit;
+pub use competing::Competing;
 pub use loss::Loss;
 
+use bottleneck::{Bottleneck, Waiting};
 use bytes::Bytes;
 use loss::LossProcess;
 use rand::rngs::StdRng;
@@ -49,8 +54,12 @@ pub struct LinkConfig {
     pub duplicate: f64,
     /// Bits per second that leave the bottleneck; `None` for no bottleneck.
     pub rate: Option<u64>,
-    /// Bytes that may wait before the bottleneck; what does not fit is dropped.
-    pub queue_bytes: u64,
+    /// When the rate changes, counted from the first datagram, in ascending order.
+    pub schedule: Vec<(Duration, Option<u64>)>,
+    /// What may wait before the bottleneck; what does not fit is dropped.
+    pub queue: QueueLimit,
+    /// Somebody else's datagrams, which pass the same bottleneck.
+    pub competing: Competing,
     /// The longest datagram in bytes; longer ones are dropped.
     pub mtu: usize,
 }
@@ -65,7 +74,9 @@ impl Default for LinkConfig {
             reorder_delay: Duration::from_millis(20),
             duplicate: 0.0,
             rate: None,
-            queue_bytes: 64 * 1024,
+            schedule: Vec::new(),
+            queue: QueueLimit::Bytes(64 * 1024),
+            competing: Competing::None,
             mtu: 65_535,
         }
     }
@@ -99,10 +110,9 @@ pub struct Link {
     config: LinkConfig,
     rng: StdRng,
     loss: LossProcess,
+    bottleneck: Bottleneck,
     in_flight: BinaryHeap<InFlight>,
     next_number: u64,
-    /// When the bottleneck has sent everything that waits before it.
-    bottleneck_free_at: Option<Instant>,
     /// No datagram that keeps its place arrives before this.
     last_arrival: Option<Instant>,
     cut: bool,
@@ -115,11 +125,11 @@ impl Link {
     pub fn new(seed: u64, config: LinkConfig) -> Self {
         Self {
             loss: LossProcess::new(config.loss),
+            bottleneck: Bottleneck::new(&config),
             config,
             rng: StdRng::seed_from_u64(seed),
             in_flight: BinaryHeap::new(),
             next_number: 0,
-            bottleneck_free_at: None,
             last_arrival: None,
             cut: false,
             counters: LinkCounters::default(),
@@ -142,28 +152,19 @@ impl Link {
             self.counters.too_long += 1;
         } else if lost {
             self.counters.lost += 1;
-        } else if let Some(departure) = self.pass_bottleneck(now, datagram.len()) {
-            let on_time = departure + self.config.delay + jitter;
-            let arrival = if late {
-                self.counters.reordered += 1;
-                on_time + self.config.reorder_delay
-            } else {
-                let in_order = self.last_arrival.map_or(on_time, |last| last.max(on_time));
-                self.last_arrival = Some(in_order);
-                in_order
-            };
-            if twice {
-                self.counters.duplicated += 1;
-                self.put_under_way(arrival, datagram.clone());
-            }
-            self.put_under_way(arrival, datagram);
         } else {
-            self.counters.queue_full += 1;
+            let waiting = Waiting { delay: self.config.delay + jitter, late, twice, datagram };
+            self.pass(now);
+            if self.bottleneck.push(now, waiting).is_err() {
+                self.counters.queue_full += 1;
+            }
+            self.pass(now);
         }
     }
 
     /// The next datagram that has arrived by `now`.
     pub fn poll(&mut self, now: Instant) -> Option<Bytes> {
+        self.pass(now);
         if self.in_flight.peek()?.arrival > now {
             return None;
         }
@@ -171,10 +172,30 @@ impl Link {
         self.in_flight.pop().map(|arrived| arrived.datagram)
     }
 
-    /// When the next datagram arrives; `None` while nothing is under way.
+    /// When to poll again: the next datagram arrives or leaves the bottleneck; `None` while nothing is under
+    /// way.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.in_flight.peek().map(|next| next.arrival)
+        let arrival = self.in_flight.peek().map(|next| next.arrival);
+        arrival.into_iter().chain(self.bottleneck.poll_timeout()).min()
+    }
+
+    /// Changes the bottleneck's rate from `now` on, also for what waits before it.
+    pub fn set_rate(&mut self, now: Instant, rate: Option<u64>) {
+        self.pass(now);
+        self.bottleneck.set_rate(now, rate);
+        self.pass(now);
+    }
+
+    /// Changes which datagrams are lost from now on.
+    pub fn set_loss(&mut self, loss: Loss) {
+        self.loss = LossProcess::new(loss);
+    }
+
+    /// What the competing flow got through the bottleneck so far, in bytes.
+    #[must_use]
+    pub fn competing_bytes(&self) -> u64 {
+        self.bottleneck.competing_bytes()
     }
 
     /// Cuts the link: what is sent from now on is dropped. What is under way still arrives.
@@ -193,17 +214,24 @@ impl Link {
         self.counters
     }
 
-    /// When a datagram of `length` bytes has left the bottleneck; `None` when its queue is full.
-    fn pass_bottleneck(&mut self, now: Instant, length: usize) -> Option<Instant> {
-        let Some(rate) = self.config.rate else { return Some(now) };
-        let free_at = self.bottleneck_free_at.map_or(now, |free_at| free_at.max(now));
-        let waiting_bytes = (free_at - now).as_secs_f64() * rate as f64 / 8.0;
-        if waiting_bytes + length as f64 > self.config.queue_bytes as f64 {
-            return None;
+    /// Sends on what has left the bottleneck by `now`.
+    fn pass(&mut self, now: Instant) {
+        while let Some((departure, passed)) = self.bottleneck.poll(now) {
+            let on_time = departure + passed.delay;
+            let arrival = if passed.late {
+                self.counters.reordered += 1;
+                on_time + self.config.reorder_delay
+            } else {
+                let in_order = self.last_arrival.map_or(on_time, |last| last.max(on_time));
+                self.last_arrival = Some(in_order);
+                in_order
+            };
+            if passed.twice {
+                self.counters.duplicated += 1;
+                self.put_under_way(arrival, passed.datagram.clone());
+            }
+            self.put_under_way(arrival, passed.datagram);
         }
-        let departure = free_at + Duration::from_secs_f64(length as f64 * 8.0 / rate as f64);
-        self.bottleneck_free_at = Some(departure);
-        Some(departure)
     }
 
     fn put_under_way(&mut self, arrival: Instant, datagram: Bytes) {

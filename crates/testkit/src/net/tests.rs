@@ -59,7 +59,7 @@ fn nothing_is_lost_twice_or_forgotten() {
         reorder: 0.1,
         duplicate: 0.1,
         rate: Some(600_000),
-        queue_bytes: 2_000,
+        queue: QueueLimit::Bytes(2_000),
         ..LinkConfig::default()
     };
     let mut link = Link::new(3, config);
@@ -105,7 +105,7 @@ fn bursts_lose_as_much_as_random_loss_but_in_runs() {
 #[test]
 fn a_bottleneck_spaces_datagrams_and_drops_what_its_queue_cannot_hold() {
     // 100 bytes every millisecond are 800 kbit/s; half of that passes.
-    let config = LinkConfig { rate: Some(400_000), queue_bytes: 1_000, ..LinkConfig::default() };
+    let config = LinkConfig { rate: Some(400_000), queue: QueueLimit::Bytes(1_000), ..LinkConfig::default() };
     let mut link = Link::new(1, config);
     let arrived = run(&mut link, 1_000);
     assert!((500..520).contains(&arrived.len()), "{}", arrived.len());
@@ -125,4 +125,87 @@ fn a_cut_link_drops_until_it_is_mended_and_long_datagrams_always() {
     assert_eq!(link.poll(start).as_deref(), Some(b"kept".as_slice()));
     assert_eq!(link.poll(start), None);
     assert_eq!((link.counters().cut, link.counters().too_long), (1, 1));
+}
+
+/// Datagrams of 1,200 bytes, one a millisecond (9.6 Mbit/s), and how long each was under way.
+fn flood(link: &mut Link, milliseconds: u64) -> Vec<Duration> {
+    let start = Instant::now();
+    let mut waits = Vec::new();
+    for millisecond in 0..milliseconds {
+        let now = start + Duration::from_millis(millisecond);
+        let mut datagram = vec![0; 1_200];
+        datagram[..8].copy_from_slice(&millisecond.to_be_bytes());
+        link.send(now, datagram.into());
+        while let Some(arrived) = link.poll(now) {
+            let sent = u64::from_be_bytes(*arrived.first_chunk().expect("a number in front"));
+            waits.push(now - (start + Duration::from_millis(sent)));
+        }
+    }
+    waits
+}
+
+#[test]
+fn a_queue_bounded_in_time_holds_that_time_at_any_rate() {
+    let config = LinkConfig {
+        rate: Some(4_000_000),
+        schedule: vec![(Duration::from_secs(2), Some(1_000_000)), (Duration::from_secs(4), None)],
+        queue: QueueLimit::Time(Duration::from_millis(200)),
+        ..LinkConfig::default()
+    };
+    let mut link = Link::new(1, config);
+    let waits = flood(&mut link, 5_000);
+    let longest =
+        |range: std::ops::Range<usize>| waits[range].iter().max().expect("they arrived").as_millis();
+    assert!((195..=201).contains(&longest(300..800)), "{}", longest(300..800));
+    // 2 s at 4 Mbit/s, 2 s at 1 Mbit/s, then all: what waited at the change is served by the new rate.
+    assert!((740..=801).contains(&longest(820..950)), "{}", longest(820..950));
+    assert!((1_990..2_080).contains(&(waits.len() as u64)), "{}", waits.len());
+    assert!(waits[waits.len() - 500..].iter().all(|wait| wait.is_zero()), "no bottleneck, no wait");
+}
+
+#[test]
+fn a_changed_rate_holds_for_what_waits_already() {
+    let start = Instant::now();
+    let config = LinkConfig { rate: Some(100_000), ..LinkConfig::default() };
+    let mut link = Link::new(1, config);
+    link.send(start, vec![0; 1_250].into());
+    link.set_rate(start + Duration::from_millis(50), Some(1_000_000));
+    assert_eq!(
+        link.poll_timeout(),
+        Some(start + Duration::from_millis(55)),
+        "half of it at ten times the rate"
+    );
+    assert!(link.poll(start + Duration::from_millis(55)).is_some());
+}
+
+#[test]
+fn competing_flows_take_their_share_of_the_bottleneck() {
+    let always = (Duration::ZERO, Duration::from_secs(60));
+    let run_with = |competing, milliseconds| {
+        let config = LinkConfig {
+            delay: Duration::from_millis(20),
+            rate: Some(2_000_000),
+            competing,
+            ..LinkConfig::default()
+        };
+        let mut link = Link::new(1, config);
+        let (start, mut delivered) = (Instant::now(), 0);
+        // 200 kbit/s of our own.
+        for tick in 0..milliseconds / 10 {
+            let now = start + Duration::from_millis(10 * tick);
+            link.send(now, vec![0; 250].into());
+            while link.poll(now).is_some() {
+                delivered += 1;
+            }
+        }
+        (delivered, link.competing_bytes() * 8 * 1_000 / milliseconds)
+    };
+    let (from, until) = always;
+    let (_, constant) = run_with(Competing::Constant { rate: 500_000, from, until }, 5_000);
+    assert!((490_000..510_000).contains(&constant), "{constant}");
+    let (delivered, greedy) = run_with(Competing::Greedy { from, until }, 20_000);
+    assert!((1_400_000..1_900_000).contains(&greedy), "it fills what is left: {greedy}");
+    assert!(delivered > 1_500, "and leaves something: {delivered}");
+    let (_, ended) = run_with(Competing::Greedy { from, until: Duration::from_secs(1) }, 20_000);
+    assert!(ended < greedy / 10, "it ends: {ended}");
 }

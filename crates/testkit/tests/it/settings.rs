@@ -86,7 +86,7 @@ async fn statistics_tell_the_rate_and_on_request_the_latency() -> Result<()> {
     bob.peer.until("four seconds of video", |r| r.video.complete() >= before + 120).await?;
     let stats = bob.endpoint.stats().await.expect("the endpoint exists");
     let outgoing = video(&stats.outgoing);
-    let rate = outgoing.target_bitrate.expect("video has been sent for seconds").as_bps();
+    let rate = outgoing.bitrate.expect("video has been sent for seconds").as_bps();
     let sent = outgoing.bytes * 8;
     assert!(rate > sent / 20 && rate < sent, "{rate} bit/s of {sent} bits in all");
     for kind in MediaKind::ALL {

@@ -6,7 +6,7 @@ use super::stage::{ALICE, BOB, CAROL, Stage};
 use crate::id::SessionId;
 use crate::rtp::RtpTime;
 use crate::rtp::rtcp::Report;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const FRAMES: u32 = 300;
@@ -19,6 +19,7 @@ fn bad_call(seed: u64) -> Stage {
     let track = stage.publish(ALICE);
     stage.subscribe(track, BOB, 0x2000);
     let mut publisher = Publisher::new(0x1000, 0xffff - 100, u32::MAX - 50 * FRAME_TICKS);
+    let mut keyframe = true;
     let (mut up, mut down) = (Link::new(seed), Link::new(seed + 1));
     up.loss_percent = 8;
     up.duplicate_percent = 3;
@@ -30,7 +31,7 @@ fn bad_call(seed: u64) -> Stage {
         }
         // The last two seconds are silent, for the repairs; one packet before them shows all losses.
         if frame < FRAMES {
-            for packet in publisher.frame(3, frame == 0) {
+            for packet in publisher.frame(3, std::mem::take(&mut keyframe)) {
                 up.send(stage.now, packet);
             }
             if frame % 7 == 3 {
@@ -45,8 +46,10 @@ fn bad_call(seed: u64) -> Stage {
             }
             stage.settle();
             for report in stage.take_reports(ALICE) {
-                if let Report::Nack { lost, .. } = report {
-                    down.send(stage.now, lost);
+                match report {
+                    Report::Nack { lost, .. } => down.send(stage.now, lost),
+                    Report::Pli { .. } => keyframe = true,
+                    _ => {}
                 }
             }
             for lost in down.receive(stage.now).into_iter().flatten() {
@@ -59,24 +62,29 @@ fn bad_call(seed: u64) -> Stage {
     stage
 }
 
-/// Payload numbers by outgoing index, and the offset of timestamps from frame times.
+/// A stream begins with a keyframe and has every packet from then on. Once a first picture or replay has been
+/// shown, timestamps are one offset from frame times.
 fn check_stream(stage: &Stage, session: SessionId, first_frame: u32) {
     let mut numbers = BTreeMap::new();
-    let mut offset = None;
+    let mut offsets = BTreeMap::new();
     for packet in stage.received.iter().filter(|packet| packet.session == session) {
         assert!(numbers.insert(packet.index, packet.number(0)).is_none());
         let Some(number) = packet.number(0) else { continue };
         let sent = RtpTime::new(u32::MAX - 50 * FRAME_TICKS).plus((number / 3 + 1) * FRAME_TICKS);
-        let this = packet.header.timestamp.wrapping_since(sent);
-        assert_eq!(*offset.get_or_insert(this), this, "one offset for all timestamps");
+        offsets.insert(number, packet.header.timestamp.wrapping_since(sent));
     }
     let (first, last) = (numbers.keys().next(), numbers.keys().next_back());
     let (first, last) = first.copied().zip(last.copied()).expect("media flowed");
     let media: Vec<u32> = numbers.values().copied().flatten().collect();
+    let live = media.windows(2).position(|pair| pair[1] != pair[0] + 1).map_or(0, |place| place + 1);
+    assert!(live == 0 || live == 3, "what comes before the stream is one picture, not {live} packets");
+    let media = &media[live..];
     assert!(media.windows(2).all(|pair| pair[1] == pair[0] + 1), "every packet, in order, once");
-    assert!(media[0] <= (first_frame + 3) * 3, "from the join on");
+    assert!(media[0] <= (first_frame + 12) * 3, "from the join on, {media:?}");
     assert!(media[0] + media.len() as u32 >= FRAMES * 3 - 3, "to the end, bar a lost tail");
     assert_eq!(last.since(first) as usize + 1, numbers.len(), "no hole is left in the numbers");
+    let offsets: BTreeSet<_> = offsets.range(media[0]..).map(|(_, offset)| *offset).collect();
+    assert_eq!(offsets.len(), 1, "one offset for all timestamps of what is live");
 }
 
 // covers: DESIGN.md "Outgoing sequence numbers skip only what was withheld on purpose"

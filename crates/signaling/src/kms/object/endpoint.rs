@@ -170,6 +170,8 @@ impl Progress {
                 vec![Report::error(Code::UnsupportedMediaType, words)]
             }
             EndpointEvent::Failed(words) => vec![Report::error(Code::Unexpected, words.to_owned())],
+            // Kurento has no such events, and nobody here watches speakers.
+            EndpointEvent::DominantSpeaker { .. } | EndpointEvent::Loudest { .. } => Vec::new(),
         }
     }
 

@@ -82,7 +82,7 @@ impl Stats {
         fields.extend([
             ("packetsSent", count(stream.packets)),
             ("bytesSent", count(stream.bytes)),
-            ("targetBitrate", rate(stream.target_bitrate)),
+            ("targetBitrate", rate(stream.bitrate)),
             ("roundTripTime", Value::Float(stream.round_trip.unwrap_or_default().as_secs_f64())),
         ]);
         let id = format!("outbound-rtp-{}", stream.ssrc);
@@ -217,7 +217,11 @@ mod tests {
             fir: 5,
             fraction_lost: 128,
             remb: Some(Bitrate::bps(500_000)),
-            target_bitrate: Some(Bitrate::bps(400_000)),
+            bitrate: Some(Bitrate::bps(400_000)),
+            frames: 30,
+            rid: None,
+            freezes: 1,
+            frozen: Duration::from_millis(400),
         }
     }
 
@@ -230,6 +234,7 @@ mod tests {
             srtp_profile: None,
             incoming: vec![stream(MediaKind::Audio, 1), stream(MediaKind::Video, 0xffff_fff0)],
             outgoing: vec![stream(MediaKind::Video, 3)],
+            estimate: None,
             latency: Vec::new(),
             data_channels: vec![DataChannelInfo {
                 stream: 1,

@@ -1,0 +1,78 @@
+//! `POST /api/captures?endpoint=ID`: what one peer sends and is sent, as a pcap file that is written while it
+//! is downloaded. Nothing is kept on the server.
+
+use crate::auth::require_admin;
+use crate::error::ApiError;
+use crate::state::AppState;
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::IntoResponse;
+use futures_util::stream::unfold;
+use keel_media::id::ElementId;
+use keel_media::{Capture, CaptureError, CaptureLimits};
+use serde::Deserialize;
+use std::convert::Infallible;
+use std::time::Duration;
+
+/// Whose packets, and how many of them.
+#[derive(Deserialize)]
+pub(crate) struct CaptureQuery {
+    endpoint: u64,
+    seconds: Option<u64>,
+    packets: Option<u64>,
+    bytes: Option<u64>,
+}
+
+/// A `POST`, so that no link starts it. It ends at the first limit, with the endpoint (so at a shutdown too),
+/// or when the client goes away.
+pub(crate) async fn capture(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    query: Result<Query<CaptureQuery>, QueryRejection>,
+) -> Result<impl IntoResponse, ApiError> {
+    require_admin(state.config(), &headers)?;
+    let Query(query) = query.map_err(|_| ApiError::CaptureInvalid)?;
+    let usual = CaptureLimits::default();
+    let limits = CaptureLimits {
+        packets: query.packets.unwrap_or(usual.packets),
+        bytes: query.bytes.unwrap_or(usual.bytes),
+        duration: query.seconds.map_or(usual.duration, Duration::from_secs),
+    };
+    let endpoint = ElementId::new(query.endpoint);
+    let capture = state.media().capture(endpoint, limits).await?;
+    let file = format!("attachment; filename=\"keel-endpoint-{}.pcap\"", endpoint.number());
+    let headers = [
+        (header::CONTENT_TYPE, "application/vnd.tcpdump.pcap".to_owned()),
+        (header::CONTENT_DISPOSITION, file),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    let file = unfold(Download { endpoint, capture }, |mut download| async {
+        let bytes = download.capture.next().await?;
+        Some((Ok::<_, Infallible>(bytes), download))
+    });
+    Ok((headers, Body::from_stream(file)))
+}
+
+/// A capture that says at its end what it lacks.
+struct Download {
+    endpoint: ElementId,
+    capture: Capture,
+}
+
+impl Drop for Download {
+    fn drop(&mut self) {
+        tracing::info!(endpoint = %self.endpoint, dropped = self.capture.dropped(), "a capture ended");
+    }
+}
+
+impl From<CaptureError> for ApiError {
+    fn from(error: CaptureError) -> Self {
+        match error {
+            CaptureError::UnknownEndpoint => Self::EndpointUnknown,
+            CaptureError::Busy => Self::CaptureBusy,
+            CaptureError::Stopped => Self::ShuttingDown,
+        }
+    }
+}
