@@ -59,12 +59,22 @@ impl Forwarder {
 
     /// Takes the track off a sink; one without a track is left as it is.
     pub fn disconnect(&mut self, sink: SinkId) {
+        self.suspend(sink);
+        if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
+            outgoing.set_flowing(false, &mut self.outputs);
+        }
+    }
+
+    /// Takes the track off a sink that is about to get another, as soon as that is known here: its
+    /// subscriber is told nothing until it is connected or disconnected.
+    pub fn suspend(&mut self, sink: SinkId) {
         self.leave_track(sink);
         self.leave_current(sink);
         if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
-            outgoing.connection = None;
             outgoing.stop();
-            outgoing.set_flowing(false, &mut self.outputs);
+            if let Some(peer) = self.peers.get_mut(outgoing.peer) {
+                peer.pacer.clear(sink);
+            }
         }
     }
 
@@ -137,9 +147,15 @@ impl Forwarder {
         Some(Layer { spatial, temporal: sink.selector.temporal().min(top.temporal) })
     }
 
-    /// Lets a sink whose transport has come up begin anew: what was sent before is gone. Video begins with a
-    /// keyframe, from the ring or asked for. Unknown sinks are ignored.
+    /// Lets a video sink whose transport has come up begin anew: what was sent before is gone. It begins with a
+    /// keyframe, from the ring or asked for; one whose transport was up before needs one that it has not seen.
+    /// Others and unknown ones are ignored.
     pub fn begin(&mut self, sink: SinkId, now: Instant) {
+        let Some(outgoing) = self.sinks.get(sink.number()) else { return };
+        let Some(id) = outgoing.source().filter(|_| outgoing.config.kind == MediaKind::Video) else { return };
+        if outgoing.counters.reported.is_some() {
+            return self.wish_keyframe(id, now);
+        }
         self.leave_awaited(sink);
         self.leave_current(sink);
         self.aim_and_ask(sink, now);
@@ -254,9 +270,6 @@ impl Forwarder {
 
     fn leave_current(&mut self, id: SinkId) {
         let Some(sink) = self.sinks.get_mut(id.number()) else { return };
-        if let Some(peer) = self.peers.get_mut(sink.peer) {
-            peer.pacer.clear(id);
-        }
         if let Some(current) = sink.leave() {
             self.leave_source(current, id);
         }
@@ -266,7 +279,7 @@ impl Forwarder {
     pub(super) fn leave_source(&mut self, id: SourceId, sink: SinkId) {
         if let Some(source) = self.sources.get_mut(id.number()) {
             source.sinks.retain(|kept| *kept != sink);
-            if source.sinks.is_empty() {
+            if !source.is_wanted() {
                 source.fresh.clear();
                 self.fresh.retain(|fresh| *fresh != id);
             }

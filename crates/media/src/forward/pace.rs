@@ -2,11 +2,12 @@
 //!
 //! While a peer's path carries well more than it is sent, nothing waits: its packets leave in the tick in
 //! which they came, spaced by their publisher. Only where the estimate is near what is sent do they pass
-//! through here. What waits are references into the sources' rings; numbers are given when a packet leaves,
-//! so that one which is dropped here leaves no hole.
+//! through here. What waits are references into the sources' rings with their final numbers; headers are
+//! written, with their transport-wide numbers, when a packet leaves.
 
 use super::congestion::{Probe, ProbeId};
-use super::source::Fresh;
+use super::sink::Planned;
+use crate::codec::FrameInfo;
 use crate::id::{SinkId, SourceId};
 use crate::rtp::Bitrate;
 use std::collections::VecDeque;
@@ -51,13 +52,23 @@ pub(super) struct Pacer {
     listed: bool,
 }
 
-/// A packet of a source that a sink is to get when its turn comes.
+/// A packet that leaves when its turn comes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiting {
     pub(super) sink: SinkId,
+    /// In whose ring it lies.
     pub(super) source: SourceId,
-    pub(super) fresh: Fresh,
+    pub(super) planned: Planned,
+    pub(super) part: FramePart,
     pub(super) since: Instant,
+}
+
+/// What a packet is of its frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct FramePart {
+    pub(super) begins_keyframe: bool,
+    pub(super) begins: bool,
+    pub(super) ends: bool,
 }
 
 /// A probe that is being sent.
@@ -156,6 +167,7 @@ impl Pacer {
         self.clear = Some((from + rate.time_for(bytes)).min(now + DEBT_MAX));
     }
 
+    /// Takes the first.
     pub(super) fn take(&mut self) -> Option<Waiting> {
         self.waiting.pop_front()
     }
@@ -205,9 +217,7 @@ impl Pacer {
         if age <= AGE_SKIP && !is_full {
             return None;
         }
-        let begins = |waiting: &Waiting| {
-            waiting.sink == front.sink && waiting.fresh.frame.is_some_and(|frame| frame.begins_keyframe)
-        };
+        let begins = |waiting: &Waiting| waiting.sink == front.sink && waiting.part.begins_keyframe;
         // The front itself is no place to skip to, and a keyframe that comes late is better than a new one.
         let keyframe = self.waiting.iter().rposition(begins).filter(|place| *place > 0);
         let is_over = is_full || age > AGE_MAX && !begins(front);
@@ -224,10 +234,9 @@ impl Pacer {
             if waiting.sink != overdue.sink || !before {
                 return true;
             }
-            let frame = waiting.fresh.frame;
-            in_frame &= frame.is_some_and(|frame| !frame.begins_frame);
+            in_frame &= !waiting.part.begins;
             if in_frame {
-                in_frame = frame.is_some_and(|frame| !frame.ends_frame);
+                in_frame = !waiting.part.ends;
                 return true;
             }
             drop(waiting);
@@ -238,5 +247,15 @@ impl Pacer {
     /// Takes out all of one sink: it has another source now, or none.
     pub(super) fn clear(&mut self, sink: SinkId) {
         self.waiting.retain(|waiting| waiting.sink != sink);
+    }
+}
+
+impl FramePart {
+    pub(super) fn of(frame: Option<FrameInfo>) -> Self {
+        frame.map_or(Self::default(), |frame| Self {
+            begins_keyframe: frame.begins_keyframe,
+            begins: frame.begins_frame,
+            ends: frame.ends_frame,
+        })
     }
 }

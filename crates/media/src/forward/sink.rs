@@ -77,6 +77,8 @@ pub(super) struct Sink {
     pub(super) newest_keyframe: Option<Instant>,
     /// Packets were dropped that its decoder needs: nothing is of use to it before a keyframe.
     pub(super) awaits_keyframe: bool,
+    /// The packets that were dropped last after they had their numbers: from the first to the last.
+    dropped: Option<(ExtSeq, ExtSeq)>,
     /// Of the frame that left last, more is to come.
     pub(super) in_frame: bool,
     /// How far back the last filler of a probe was taken from, in packets.
@@ -132,6 +134,8 @@ pub(super) struct Planned {
     pub(super) stored: Option<ExtSeq>,
     /// What is added to the numbers of its picture.
     pub(super) shift: PictureShift,
+    /// Bytes of padding behind its payload.
+    pub(super) padding: u8,
 }
 
 /// What the departures to one peer in one fan-out have in common.
@@ -177,6 +181,7 @@ impl Sink {
             phase: Phase::Live,
             newest_keyframe: None,
             awaits_keyframe: false,
+            dropped: None,
             in_frame: false,
             filled_from: 0,
             newest_timestamp: RtpTime::new(0),
@@ -252,7 +257,7 @@ impl Sink {
             self.note_picture(&frame, shift, out);
         }
         let timestamp = self.timeline.map(timestamp, fresh.clock, now);
-        Ok(Some(Planned { out, payload_type, timestamp, stored, shift }))
+        Ok(Some(Planned { out, payload_type, timestamp, stored, shift, padding: fresh.padding }))
     }
 
     /// Takes one number of the source out of the stream: the subscriber's numbers close over it.
@@ -260,6 +265,14 @@ impl Sink {
         if let Numbers::Used(rewriter) = &mut self.numbers {
             rewriter.withhold(fresh.index, 0);
         }
+    }
+
+    /// Notes that a packet was dropped which had its number: to repair it would take the path that is full.
+    pub(super) fn note_dropped(&mut self, out: ExtSeq) {
+        self.dropped = Some(match self.dropped {
+            Some((first, last)) if out <= last.next() => (first.min(out), last.max(out)),
+            _ => (out, out),
+        });
     }
 
     /// Takes a subscriber's request for a packet. `Ok(true)` when it will be served at the next fan-out,
@@ -273,6 +286,9 @@ impl Sink {
         self.counters.nacked += 1;
         let Numbers::Used(rewriter) = &self.numbers else { return Err(DropReason::RepairMissing) };
         let out = lost.extend(rewriter.next_out());
+        if self.dropped.is_some_and(|(first, last)| first <= out && out <= last) {
+            return Err(DropReason::RepairMissing);
+        }
         let found = self.origin(out).and_then(|(stretch, index, _)| {
             let stored = sources.get(stretch.source.number())?.ring.find_young(index, now)?;
             stretch.route.format(stored.header.payload_type)?.rtx
@@ -380,6 +396,7 @@ impl Sink {
             header: release.buffer.write(fields, &extensions),
             payload: stored.payload(),
             numbers: pictures.and_then(|pictures| Some((format.codec, pictures.numbers?))),
+            padding: 0,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);
@@ -412,6 +429,7 @@ impl Sink {
             header: release.buffer.write(fields, &extensions),
             payload: &PADDING,
             numbers: None,
+            padding: 0,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);
@@ -453,11 +471,13 @@ impl Sink {
         release: &mut Release<'_>,
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
-        let Planned { out, payload_type, timestamp, stored, shift } = planned;
+        let Planned { out, payload_type, timestamp, stored, shift, padding } = planned;
         if let Some(index) = stored.filter(|_| self.freezes.is_overdue(release.now)) {
             self.freezes.excuse(ring.silence_before(index), release.now);
         }
         let stored = stored.and_then(|index| ring.find(index));
+        let padding = if stored.is_some() { padding } else { 0 };
+        let padded = padding > 0;
         let forwarded = self.stretches.of(out).zip(stored);
         let marker = forwarded.is_some_and(|(stretch, stored)| ends_picture(&stored, stretch));
         let pictures = stored.and_then(|stored| shifted(&stored, shift));
@@ -465,7 +485,7 @@ impl Sink {
             self.newest_keyframe = Some(release.now);
         }
         let ssrc = self.config.ssrc;
-        let fields = Fields { marker, padded: false, payload_type, seq: out.seq(), timestamp, ssrc };
+        let fields = Fields { marker, padded, payload_type, seq: out.seq(), timestamp, ssrc };
         let id = self.transport_number_id;
         let extensions = Extensions {
             sink: &self.config.parameters,
@@ -487,6 +507,7 @@ impl Sink {
             header: release.buffer.write(fields, &extensions),
             payload,
             numbers,
+            padding,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);

@@ -25,6 +25,8 @@ pub(super) struct Transport {
     heard: bool,
     /// Some packet had a number.
     numbered: bool,
+    /// A probe was sent.
+    probed: bool,
     /// When the estimator's timer was served last.
     served: Option<Instant>,
     /// The estimator's timer runs.
@@ -46,6 +48,7 @@ impl Default for Transport {
             estimator: None,
             heard: false,
             numbered: false,
+            probed: false,
             served: None,
             watched: false,
             probe: None,
@@ -125,8 +128,11 @@ impl Transport {
 
     /// The probe to send now.
     pub(super) fn poll_probe(&mut self, now: Instant) -> Option<Probe> {
-        // Without numbers nobody would say how it fared.
-        self.estimator.as_mut().filter(|_| self.numbered)?.poll_probe(now)
+        // Without numbers nobody would say how it fared, and a peer that never answered may never.
+        let answers = self.numbered && (self.heard || !self.probed);
+        let probe = self.estimator.as_mut().filter(|_| answers)?.poll_probe(now);
+        self.probed |= probe.is_some();
+        probe
     }
 
     /// When the estimator has something to do; after a turn of its timer not at once again.

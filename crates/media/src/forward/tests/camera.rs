@@ -115,7 +115,8 @@ impl Shown {
     pub(super) fn of(packet: &Received) -> Option<Self> {
         let payload = packet.payload();
         let (descriptor, body) = payload.split_at_checked(BODY)?;
-        let number = |at: usize| body.get(at..at + 4).map(|bytes| u32::from_be_bytes(bytes.try_into().expect("4")));
+        let number =
+            |at: usize| body.get(at..at + 4).map(|bytes| u32::from_be_bytes(bytes.try_into().expect("4")));
         Some(Self {
             encoding: *body.first()?,
             temporal: descriptor[5] >> 6,
@@ -148,11 +149,18 @@ pub(super) fn decode(packets: &[Received], contiguous: bool) -> Vec<Shown> {
         let length = rest.iter().take_while(same).count();
         let (frame, after) = rest.split_at(length);
         rest = after;
-        assert!(newest.is_none_or(|newest| first.header.timestamp.is_after(newest)), "the clock goes forward");
+        assert!(
+            newest.is_none_or(|newest| first.header.timestamp.is_after(newest)),
+            "the clock goes forward"
+        );
         newest = Some(first.header.timestamp);
         for (place, packet) in frame.iter().enumerate() {
             let this = Shown::of(packet).expect("media");
-            assert_eq!(this, Shown { place: place as u8, ..shown }, "one frame under one timestamp, in order");
+            assert_eq!(
+                this,
+                Shown { place: place as u8, ..shown },
+                "one frame under one timestamp, in order"
+            );
             assert_eq!(packet.header.marker, this.place + 1 == this.count, "the marker ends it");
         }
         if length < usize::from(shown.count) {
@@ -165,7 +173,10 @@ pub(super) fn decode(packets: &[Received], contiguous: bool) -> Vec<Shown> {
         assert!(shown.needs.is_none_or(has), "{shown:?} cannot be decoded");
         if let Some(before) = before {
             let step = shown.picture.wrapping_sub(before.picture) & 0x7fff;
-            assert!(if contiguous { step == 1 } else { (1..200).contains(&step) }, "{before:?} then {shown:?}");
+            assert!(
+                if contiguous { step == 1 } else { (1..200).contains(&step) },
+                "{before:?} then {shown:?}"
+            );
             let bases = shown.base.wrapping_sub(before.base);
             assert!(bases == u8::from(shown.temporal == 0) || !contiguous, "{before:?} then {shown:?}");
         }

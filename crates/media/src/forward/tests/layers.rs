@@ -72,7 +72,9 @@ impl Call {
                     self.asked.push(media_ssrc);
                     self.camera.handle_request(media_ssrc);
                 }
-                Report::Nack { media_ssrc, lost } => nacks.extend(lost.into_iter().map(|seq| (media_ssrc, seq))),
+                Report::Nack { media_ssrc, lost } => {
+                    nacks.extend(lost.into_iter().map(|seq| (media_ssrc, seq)))
+                }
                 _ => {}
             }
         }
@@ -138,7 +140,11 @@ fn temporal_layers_go_down_at_once_and_up_where_they_can_be_joined() {
         call.run(30);
         let frames = decode(&call.received(), true);
         assert!(frames[before..].iter().all(|frame| frame.temporal <= temporal));
-        assert!((per_second..=per_second + 1).contains(&(frames.len() - before)), "{}", frames.len() - before);
+        assert!(
+            (per_second..=per_second + 1).contains(&(frames.len() - before)),
+            "{}",
+            frames.len() - before
+        );
     }
     assert_eq!(call.asked, [], "no keyframe is needed for it");
 }

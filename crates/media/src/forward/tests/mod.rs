@@ -2,17 +2,24 @@
 
 mod camera;
 mod connection;
+mod encodings;
 mod hostile;
 mod keyframes;
 mod layers;
+mod level;
+mod levels;
 mod limits;
 mod link;
 mod lossy;
+mod pacing;
 pub(crate) mod parameters;
 mod publisher;
+mod redundancy;
+mod relay;
 mod repairs;
 mod reports;
 mod stage;
 mod start;
 mod switch;
 mod transport;
+mod viewer;

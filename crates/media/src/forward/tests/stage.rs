@@ -7,9 +7,7 @@ use crate::forward::{DropReason, Forwarder, Output, SinkConfig, TrackConfig};
 use crate::id::{SessionId, SinkId, SourceId, TrackId};
 use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{Feedback, Report};
-use crate::rtp::{
-    AbsSendTime, ExtSeq, Extension, ExtensionId, Format, RtpHeader, RtpParameters, SeqNo, Ssrc,
-};
+use crate::rtp::{AbsSendTime, ExtSeq, Extension, ExtensionId, Format, RtpHeader, RtpParameters, Ssrc};
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -266,6 +264,24 @@ impl Stage {
         }
     }
 
+    /// Ends a batch that another forwarder has part in: what arrived here is a track there.
+    pub(super) fn settle_with(&mut self, far: &mut Self, track: TrackId) {
+        self.forwarder.relay(|way, packet, bytes| {
+            let source = far.forwarder.source_of(track, way.encoding).expect("as many encodings");
+            let taken = far.forwarder.handle_relayed(source, &packet, bytes, far.now);
+            assert!(matches!(taken, Ok(()) | Err(DropReason::PaddingOnly)), "{taken:?}");
+        });
+        let before = self.outputs.len();
+        self.settle();
+        for output in self.outputs.get(before..).unwrap_or_default() {
+            if let Output::Relay { way, news } = output {
+                let source = far.forwarder.source_of(track, way.encoding).expect("as many encodings");
+                far.forwarder.handle_relay_news(source, *news, far.now);
+            }
+        }
+        far.settle();
+    }
+
     /// Reports to one session since the last call, all else forgotten.
     pub(super) fn take_reports(&mut self, session: SessionId) -> Vec<Report> {
         let taken = std::mem::take(&mut self.outputs).into_iter();
@@ -285,14 +301,14 @@ impl Stage {
 
 impl Received {
     pub(super) fn payload(&self) -> &[u8] {
-        self.header.payload(&self.bytes).expect("Keel sends no padding")
+        self.header.payload(&self.bytes).expect("Keel pads correctly")
     }
 
     /// The transport-wide number, where it has one.
-    pub(super) fn transport_number(&self) -> Option<SeqNo> {
+    pub(super) fn transport_number(&self) -> Option<u16> {
         let id = ExtensionId::new(OUT_TRANSPORT_NUMBER).expect("a valid id");
         let value = self.header.extension(&self.bytes, id)?;
-        Some(SeqNo::new(u16::from_be_bytes(value.try_into().expect("two bytes"))))
+        Some(u16::from_be_bytes(value.try_into().expect("two bytes")))
     }
 
     /// The publisher's number in the payload, behind `skip` bytes; `None` for an empty packet.
