@@ -74,9 +74,9 @@ impl Forwarder {
     }
 
     fn only_sink(&self, track: &Track) -> Option<&Sink> {
-        match track.sinks.as_slice() {
-            [only] => self.sinks.get(only.number()),
-            // With several, the weakest must not decide for all.
+        match (track.sinks.as_slice(), track.sources.as_slice()) {
+            ([only], [_]) => self.sinks.get(only.number()),
+            // With several, the weakest must not decide for all; of several encodings it gets one that fits.
             _ => None,
         }
     }
@@ -95,7 +95,8 @@ impl Sink {
     /// The most that this subscriber is to be sent.
     fn ceiling(&self) -> Option<Bitrate> {
         let BitrateLimits { min, max } = self.limits;
-        let estimate = self.remb.map(|estimate| estimate.max(min.unwrap_or(ESTIMATE_FLOOR)));
+        let estimate = self.grant.share.or(self.remb);
+        let estimate = estimate.map(|estimate| estimate.max(min.unwrap_or(ESTIMATE_FLOOR)));
         [estimate, max].into_iter().flatten().min()
     }
 }

@@ -1,5 +1,6 @@
 //! One outgoing stream: what one subscriber receives of one kind.
 
+use super::budget::Grant;
 use super::departure::{Departure, Extensions, Fields, HeaderBuffer};
 use super::freeze::FreezeMeter;
 use super::rate::RateMeter;
@@ -51,6 +52,7 @@ pub(super) struct Sink {
     pub(super) phase: Phase,
     /// When a keyframe began to leave last.
     pub(super) newest_keyframe: Option<Instant>,
+    pub(super) grant: Grant,
     /// Packets were dropped that its decoder needs: nothing is of use to it before a keyframe.
     pub(super) awaits_keyframe: bool,
     /// The packets that were dropped last after they had their numbers: from the first to the last.
@@ -143,6 +145,7 @@ impl Sink {
             remb: None,
             phase: Phase::Live,
             newest_keyframe: None,
+            grant: Grant::default(),
             awaits_keyframe: false,
             dropped: None,
             in_frame: false,
@@ -175,7 +178,7 @@ impl Sink {
             connection.report_pending = true;
         }
         self.phase = phase;
-        (self.awaits_keyframe, self.in_frame) = (false, false);
+        (self.awaits_keyframe, self.in_frame, self.grant.paused) = (false, false, false);
     }
 
     /// Leaves out what lies before the number `first_in` of the source.
@@ -201,6 +204,7 @@ impl Sink {
         if let Some(retransmitter) = &mut self.retransmitter {
             retransmitter.clear();
         }
+        self.grant.paused = false;
         self.connection.take()
     }
 
