@@ -175,9 +175,10 @@ impl Forwarding {
         packet.extend(ARRIVING);
         let number = self.next.seq().wire().to_be_bytes();
         packet[header - 3..header - 1].copy_from_slice(&number);
-        // A VP8 payload descriptor of one byte that begins no keyframe.
-        packet.push(0);
-        packet.resize(header + payload, 0x5a);
+        // A VP8 payload descriptor of one byte (RFC 7741 §4.2); the first packet begins a keyframe.
+        let begins_keyframe = self.next.value() == 1;
+        packet.push(if begins_keyframe { 0x10 } else { 0 });
+        packet.resize(header + payload, if begins_keyframe { 0 } else { 0x5a });
         packet.resize(header + payload + self.publisher.tag_length(), 0);
         self.publisher.protect_rtp(&mut packet, header, header + payload, PUBLISHER, self.next);
         self.next = self.next.next();

@@ -329,7 +329,7 @@ async fn connect(
     let answer = endpoint.process_offer(offering.offer()).await?;
     // Handshakes block; the server's events go on meanwhile.
     let identity = identity.clone();
-    tokio::task::spawn_blocking(move || offering.connect(&identity, &answer, Some(server))).await?
+    tokio::task::spawn_blocking(move || offering.connect(&identity, &answer, server)).await?
 }
 
 /// RTCP's packet types have the second byte between, and nothing else begins like either.
@@ -397,9 +397,11 @@ fn write_packet(
     out[2..4].copy_from_slice(&index.seq().wire().to_be_bytes());
     out[4..8].copy_from_slice(&timestamp.to_be_bytes());
     out[8..12].copy_from_slice(&ssrc.to_be_bytes());
-    // A VP8 payload descriptor of one byte that begins no keyframe.
-    out[12] = 0;
-    out[13..12 + payload].fill(0x5a);
+    // A VP8 payload descriptor of one byte (RFC 7741 §4.2). Some begin a keyframe, as a stream for anybody who
+    // joins has to: S and the start of partition 0, with P clear in what follows.
+    let begins_keyframe = index.value() % 512 == 1;
+    out[12] = if begins_keyframe { 0x10 } else { 0 };
+    out[13..12 + payload].fill(if begins_keyframe { 0 } else { 0x5a });
     12 + payload
 }
 

@@ -9,6 +9,7 @@
 //! What it is not: a browser. Its subscribers do not decode, repair or adapt.
 
 mod engine;
+mod feedback;
 mod member;
 mod packet;
 mod plan;

@@ -2,6 +2,7 @@
 
 use super::Forwarder;
 use super::departure::Departure;
+use super::level::level;
 use super::release::Exit;
 use super::sink::Sink;
 use super::start::BURSTS_PACKETS_MAX;
@@ -42,6 +43,7 @@ impl Forwarder {
         for id in self.fresh.drain(..) {
             let Some(source) = sources.get_mut(id.number()) else { continue };
             let mut waits = false;
+            level(&mut source.fresh, &source.ring);
             for sink in &source.sinks {
                 let Some(sink) = sinks.get_mut(sink.number()) else { continue };
                 let Some(peer) = peers.get_mut(sink.peer) else { continue };

@@ -1,6 +1,10 @@
 //! What peers report and ask for.
 
+use super::arena::Arena;
+use super::output::{Output, Outputs};
+use super::relay::RelayNews;
 use super::sink::{Sink, SinkCounters};
+use super::source::Source;
 use super::start::{Beginning, Phase};
 use super::{DropReason, Forwarder};
 use crate::id::{SessionId, SinkId, SourceId};
@@ -39,11 +43,15 @@ impl Forwarder {
         sources.iter().any(|id| self.sources.get(id.number()).is_some_and(|source| source.flow.flowing))
     }
 
-    /// Lets a sink whose transport has come up begin anew: what was sent before is gone. Video begins with a
-    /// keyframe, from the ring or asked for. Unknown sinks are ignored.
+    /// Lets a video sink whose transport has come up begin anew: what was sent before is gone. It begins with a
+    /// keyframe, from the ring or asked for; one whose transport was up before needs one that it has not seen.
+    /// Others and unknown ones are ignored.
     pub fn begin(&mut self, sink: SinkId, now: Instant) {
         let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
-        let Some(id) = outgoing.source() else { return };
+        let Some(id) = outgoing.source().filter(|_| outgoing.config.kind == MediaKind::Video) else { return };
+        if outgoing.counters.reported.is_some() {
+            return self.wish_keyframe(id, now);
+        }
         let Some(source) = self.sources.get_mut(id.number()) else { return };
         let beginning = source.beginning(now);
         outgoing.begin(beginning);
@@ -70,7 +78,7 @@ impl Forwarder {
         }
     }
 
-    fn wish_keyframe(&mut self, id: SourceId, now: Instant) {
+    pub(super) fn wish_keyframe(&mut self, id: SourceId, now: Instant) {
         if let Some(source) = self.sources.get_mut(id.number()) {
             source.keyframe.wish(now);
             self.serve_source(id, now);
@@ -91,16 +99,8 @@ impl Forwarder {
         };
         for id in &peer.sources {
             let Some(source) = self.sources.get_mut(id.number()) else { continue };
-            if !source.handle_sender_report(ssrc, ntp, rtp, now) {
-                continue;
-            }
-            let Some(relation) = source.relation else { continue };
-            for sink in &source.sinks {
-                if let Some(sink) = self.sinks.get_mut(sink.number())
-                    && let Some(report) = sink.sender_report(relation, now)
-                {
-                    self.outputs.report(sink.config.session, report);
-                }
+            if source.handle_sender_report(ssrc, ntp, rtp, now) {
+                source.tell_relation(&mut self.sinks, now, &mut self.outputs);
             }
         }
     }
@@ -187,5 +187,22 @@ impl Forwarder {
         let peer = self.peers.get(*self.peers_by_session.get(&session)?)?;
         let has = |sink: &&SinkId| self.sinks.get(sink.number()).is_some_and(|s| s.config.ssrc == ssrc);
         peer.sinks.iter().find(has).copied()
+    }
+}
+
+impl Source {
+    /// Carries the relation of clocks over to every sink, and to other forwarders as it is.
+    pub(super) fn tell_relation(&self, sinks: &mut Arena<Sink>, now: Instant, outputs: &mut Outputs) {
+        let Some(relation) = self.relation else { return };
+        for sink in &self.sinks {
+            if let Some(sink) = sinks.get_mut(sink.number())
+                && let Some(report) = sink.sender_report(relation, now)
+            {
+                outputs.report(sink.config.session, report);
+            }
+        }
+        for outlet in &self.relays {
+            outputs.push(Output::Relay { way: outlet.way, news: RelayNews::Relation(relation) });
+        }
     }
 }

@@ -55,15 +55,18 @@ mod feedback;
 mod freeze;
 mod keyframe;
 mod keyframe_cache;
+mod level;
 mod limit;
 mod loss;
 mod output;
 mod pace;
 mod peer;
 mod pinned;
+mod rank;
 mod rate;
 mod receive_cap;
 mod reception;
+mod relay;
 mod release;
 mod repair;
 mod retransmit;
@@ -88,6 +91,10 @@ pub use budget::Priority;
 pub use departure::Departure;
 pub use drop::{DropCounters, DropReason};
 pub use output::Output;
+pub use relay::{
+    Demand, RelayNews, RelayTo, RelayWay, RelayedEncoding, RelayedPacket, RelayedPayload, RelayedTrack,
+};
+pub use source::Relation;
 pub use speaker::{Loudness, SpeakerChange, SpeakerWatch};
 pub use track::{ENCODINGS_MAX, TrackConfig};
 
@@ -251,13 +258,19 @@ impl Forwarder {
         }
     }
 
+    /// Takes the source off a sink that is about to get another, as soon as that is known here: its
+    /// subscriber is told nothing until it is connected or disconnected.
+    pub fn suspend(&mut self, sink: SinkId) {
+        self.detach(sink);
+    }
+
     fn detach(&mut self, sink: SinkId) {
         let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
         let Some(connection) = outgoing.disconnect() else { return };
         self.drop_waiting(sink);
         if let Some(source) = self.sources.get_mut(connection.source.number()) {
             source.sinks.retain(|kept| *kept != sink);
-            if source.sinks.is_empty() {
+            if !source.is_wanted() {
                 source.fresh.clear();
                 self.fresh.retain(|fresh| *fresh != connection.source);
             }
@@ -326,10 +339,24 @@ impl Forwarder {
             return Err(DropReason::RtpUnknownStream);
         };
         // Every authenticated packet counts for the bandwidth estimate, also those that go no further.
-        if let Some(peer) = self.peers.get_mut(source.peer) {
+        if let Some((key, peer)) = source.origin.peer().and_then(|key| Some((key, self.peers.get_mut(key)?)))
+        {
             peer.note_arrival(&source.parameters, header, packet, now);
-            self.deadlines.set(Owner::Peer(source.peer).number(), peer.poll_timeout());
+            self.deadlines.set(Owner::Peer(key).number(), peer.poll_timeout());
         }
+        self.take(id, now, take)
+    }
+
+    /// Lets a source take a packet and notes what comes of it.
+    fn take(
+        &mut self,
+        id: SourceId,
+        now: Instant,
+        take: impl FnOnce(&mut Source) -> Result<(), DropReason>,
+    ) -> Result<(), DropReason> {
+        let Some(source) = self.sources.get_mut(id.number()) else {
+            return Err(DropReason::RtpUnknownStream);
+        };
         let had_fresh = !source.fresh.is_empty();
         let taken = take(source);
         if !had_fresh && !source.fresh.is_empty() {
@@ -340,6 +367,12 @@ impl Forwarder {
         }
         self.deadlines.set(Owner::Source(id.number()).number(), source.poll_timeout());
         taken
+    }
+
+    /// Whether nothing is left of any stream.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        [self.tracks.len(), self.sources.len(), self.sinks.len(), self.peers.len()] == [0; 4]
     }
 
     fn peer_of(&mut self, session: SessionId) -> u64 {

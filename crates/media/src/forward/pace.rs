@@ -291,6 +291,7 @@ mod tests {
             payload_type: pt(96),
             timestamp: RtpTime::new(frame as u32 * 3_000),
             stored: Some(ExtSeq::new(number)),
+            padding: 0,
         };
         let begins = place == 0;
         let part = FramePart { begins_keyframe: begins && frame % 10 == 0, begins, ends: place == 2 };

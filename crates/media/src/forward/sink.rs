@@ -25,13 +25,6 @@ use std::time::{Duration, Instant};
 
 /// How many of the last packets take turns as fillers of probes.
 const FILL_FROM_MAX: u64 = 16;
-/// RFC 3550 §5.1: the last byte counts them all.
-static PADDING: [u8; 255] = {
-    let mut padding = [0; 255];
-    padding[254] = 255;
-    padding
-};
-
 /// One outgoing stream.
 #[derive(Debug)]
 pub(super) struct Sink {
@@ -111,6 +104,8 @@ pub(super) struct Planned {
     pub(super) timestamp: RtpTime,
     /// Its place in the source's ring; `None` for an empty packet that fills a number.
     pub(super) stored: Option<ExtSeq>,
+    /// Bytes of padding behind its payload.
+    pub(super) padding: u8,
 }
 
 /// What the departures to one peer in one fan-out have in common.
@@ -200,6 +195,7 @@ impl Sink {
 
     /// Drops the source and what waits to be repaired from it.
     pub(super) fn disconnect(&mut self) -> Option<Connection> {
+        self.phase = Phase::Live;
         self.freezes.stop();
         if let Some(retransmitter) = &mut self.retransmitter {
             retransmitter.clear();
@@ -238,7 +234,7 @@ impl Sink {
             }
         };
         let timestamp = self.timeline.map(timestamp, fresh.clock, now);
-        Ok(Some(Planned { out, payload_type, timestamp, stored }))
+        Ok(Some(Planned { out, payload_type, timestamp, stored, padding: fresh.padding }))
     }
 
     /// Takes one number of the source out of the stream: the subscriber's numbers close over it.
@@ -360,6 +356,7 @@ impl Sink {
             original: Some(out.seq()),
             header: release.buffer.write(fields, &extensions),
             payload: stored.payload(),
+            padding: 0,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);
@@ -389,7 +386,8 @@ impl Sink {
             index,
             original: None,
             header: release.buffer.write(fields, &extensions),
-            payload: &PADDING,
+            payload: &[],
+            padding: u8::MAX,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);
@@ -435,17 +433,19 @@ impl Sink {
         release: &mut Release<'_>,
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
-        let Planned { out, payload_type, timestamp, stored } = planned;
+        let Planned { out, payload_type, timestamp, stored, padding } = planned;
         if let Some(index) = stored.filter(|_| self.freezes.is_overdue(release.now)) {
             self.freezes.excuse(ring.silence_before(index), release.now);
         }
         let stored = stored.and_then(|index| ring.find(index));
+        let padding = if stored.is_some() { padding } else { 0 };
+        let padded = padding > 0;
         let marker = stored.is_some_and(|stored| stored.header.marker);
         if stored.and_then(|stored| stored.frame).is_some_and(|frame| frame.begins_keyframe) {
             self.newest_keyframe = Some(release.now);
         }
         let ssrc = self.config.ssrc;
-        let fields = Fields { marker, padded: false, payload_type, seq: out.seq(), timestamp, ssrc };
+        let fields = Fields { marker, padded, payload_type, seq: out.seq(), timestamp, ssrc };
         let id = self.transport_number_id;
         let route = self.connection.as_ref().map(|connection| &connection.route);
         let extensions = Extensions {
@@ -463,6 +463,7 @@ impl Sink {
             original: None,
             header: release.buffer.write(fields, &extensions),
             payload,
+            padding,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);

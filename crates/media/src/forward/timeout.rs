@@ -3,9 +3,10 @@
 use super::Forwarder;
 use super::keyframe::Ask;
 use super::output::{Output, Outputs};
+use super::relay::{Origin, RelayNews};
 use super::seed::Seed;
 use super::sink::Sink;
-use super::source::{Relation, Source};
+use super::source::{Flow, Relation, Source};
 use crate::id::SourceId;
 use crate::rtp::Ssrc;
 use crate::rtp::rtcp::Report;
@@ -60,7 +61,8 @@ impl Forwarder {
     /// Does what is due for a source and finds its next deadline.
     pub(super) fn serve_source(&mut self, id: SourceId, now: Instant) {
         let Some(source) = self.sources.get_mut(id.number()) else { return };
-        let round_trip = self.peers.get(source.peer).map(|peer| peer.estimate_round_trip());
+        let peer = source.origin.peer().and_then(|key| self.peers.get(key));
+        let round_trip = peer.map(|peer| peer.estimate_round_trip());
         if source.report_due.is_some_and(|due| due <= now) && source.flow.flowing {
             source.rate.look(source.counters.bytes, now);
             for sink in &source.sinks {
@@ -69,10 +71,14 @@ impl Forwarder {
                 }
             }
         }
+        let (track, looked) = (source.track, source.report_due.is_some_and(|due| due <= now));
         source.report(now, &mut self.seed, &mut self.outputs);
         source.ask_for_losses(now, round_trip.unwrap_or_default(), &mut self.outputs);
         source.ask_for_keyframe(now, &mut self.outputs);
         self.check_flow(id, now);
+        if looked {
+            self.rank_encodings(track);
+        }
         if let Some(source) = self.sources.get(id.number()) {
             self.deadlines.set(Owner::Source(id.number()).number(), source.poll_timeout());
         }
@@ -82,6 +88,9 @@ impl Forwarder {
     pub(super) fn end_flow(&mut self, id: SourceId) {
         let Some(source) = self.sources.get_mut(id.number()) else { return };
         source.end_flow(&mut self.outputs);
+        for outlet in &source.relays {
+            self.outputs.push(Output::Relay { way: outlet.way, news: RelayNews::FlowEnded });
+        }
         for sink in &source.sinks {
             if let Some(sink) = self.sinks.get_mut(sink.number()) {
                 sink.set_flowing(false, &mut self.outputs);
@@ -125,27 +134,34 @@ impl Forwarder {
     }
 }
 
+impl Flow {
+    /// From now on it counts as flowing, until there has been silence.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.flowing = true;
+        self.check_due = Some(now + SILENCE);
+    }
+}
+
 impl Source {
     /// Notes that media came: the first begins the flow and its reports.
     pub(super) fn note_flow(&mut self, now: Instant, seed: &mut Seed, outputs: &mut Outputs) {
         if self.flow.flowing {
             return;
         }
-        self.flow.flowing = true;
-        self.flow.check_due = Some(now + SILENCE);
-        self.report_due.get_or_insert(now + seed.around(REPORT_INTERVAL));
-        let (session, kind) = (self.session, self.kind);
-        outputs.push(Output::Flowing { session, kind, incoming: true, flowing: true });
+        self.flow.begin(now);
+        if let Origin::Peer { session, .. } = self.origin {
+            self.report_due.get_or_insert(now + seed.around(REPORT_INTERVAL));
+            outputs.push(Output::Flowing { session, kind: self.kind, incoming: true, flowing: true });
+        }
     }
 
     fn end_flow(&mut self, outputs: &mut Outputs) {
         self.flow.check_due = None;
         self.rate.stop();
         self.keyframe.give_up();
-        if self.flow.flowing {
-            self.flow.flowing = false;
-            let (session, kind) = (self.session, self.kind);
-            outputs.push(Output::Flowing { session, kind, incoming: true, flowing: false });
+        let ended = std::mem::replace(&mut self.flow.flowing, false);
+        if let (true, Origin::Peer { session, .. }) = (ended, self.origin) {
+            outputs.push(Output::Flowing { session, kind: self.kind, incoming: true, flowing: false });
         }
     }
 
@@ -155,8 +171,10 @@ impl Source {
             return;
         }
         self.report_due = self.flow.flowing.then(|| now + seed.around(REPORT_INTERVAL));
-        if let Some(stream) = self.stream.as_mut().filter(|stream| stream.reception.has_news()) {
-            outputs.report(self.session, Report::Reception(stream.reception.report(now)));
+        if let Some(session) = self.origin.session()
+            && let Some(stream) = self.stream.as_mut().filter(|stream| stream.reception.has_news())
+        {
+            outputs.report(session, Report::Reception(stream.reception.report(now)));
         }
     }
 
@@ -166,16 +184,23 @@ impl Source {
         }
         let due = self.loss.take_due(now, round_trip);
         let lost: Vec<_> = due.into_iter().filter_map(|index| self.wire_number(index)).collect();
-        if let Some(media_ssrc) = self.ssrc()
+        if let Some((session, media_ssrc)) = self.origin.session().zip(self.ssrc())
             && !lost.is_empty()
         {
             self.counters.nacked += lost.len() as u64;
-            outputs.report(self.session, Report::Nack { media_ssrc, lost });
+            outputs.report(session, Report::Nack { media_ssrc, lost });
         }
     }
 
     fn ask_for_keyframe(&mut self, now: Instant, outputs: &mut Outputs) {
         let Some(ask) = self.keyframe.take_due(now) else { return };
+        let session = match self.origin {
+            Origin::Peer { session, .. } => session,
+            Origin::Relay { encoding } => {
+                outputs.push(Output::RelayedKeyframeWish { track: self.track, encoding });
+                return;
+            }
+        };
         let Some(media_ssrc) = self.ssrc() else { return };
         let knows_pli = self.parameters.formats.iter().any(|format| format.pli);
         let knows_fir = self.parameters.formats.iter().any(|format| format.fir);
@@ -192,7 +217,7 @@ impl Source {
         } else {
             return;
         };
-        outputs.report(self.session, report);
+        outputs.report(session, report);
     }
 
     /// The SSRC that the publisher uses at present.

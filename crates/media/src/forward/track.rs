@@ -1,7 +1,8 @@
 //! What a publisher sends on one m-line: one source, or one for each of its simulcast encodings.
 
 use super::Forwarder;
-use super::source::Source;
+use super::relay::{Demand, Origin, Relay};
+use super::source::{FIRST, Source};
 use super::speaker::Loudness;
 use super::timeout::Owner;
 use crate::id::{SessionId, SinkId, SourceId, TrackId};
@@ -30,14 +31,38 @@ pub struct TrackConfig {
 #[derive(Debug)]
 pub(super) struct Track {
     pub(super) kind: MediaKind,
-    /// The peer's key among the forwarder's peers.
-    pub(super) peer: u64,
+    /// The peer's key among the forwarder's peers; none where another forwarder relays the track.
+    pub(super) peer: Option<u64>,
     pub(super) parameters: Arc<RtpParameters>,
     /// From the least to the best encoding; never empty.
     pub(super) sources: Vec<SourceId>,
     /// In the order of connection.
     pub(super) sinks: Vec<SinkId>,
+    /// The other forwarders that have its packets too, in the order of their subscription.
+    pub(super) relays: Vec<Relay>,
+    /// What the forwarder that it comes from was told last.
+    pub(super) told: Demand,
     pub(super) limits: BitrateLimits,
+}
+
+impl Track {
+    pub(super) fn new(
+        kind: MediaKind,
+        peer: Option<u64>,
+        parameters: Arc<RtpParameters>,
+        sources: Vec<SourceId>,
+    ) -> Self {
+        Self {
+            kind,
+            peer,
+            parameters,
+            sources,
+            sinks: Vec::new(),
+            relays: Vec::new(),
+            told: Demand::default(),
+            limits: BitrateLimits::default(),
+        }
+    }
 }
 
 impl Forwarder {
@@ -49,12 +74,11 @@ impl Forwarder {
         let (tracks, sources) = (&mut self.tracks, &mut self.sources);
         let key = tracks.insert(|key| {
             let id = TrackId::new(key);
+            let origin = Origin::Peer { session, key: peer };
             let sources = (0..encodings.clamp(1, ENCODINGS_MAX)).map(|_| {
-                SourceId::new(sources.insert(|_| Source::new(session, peer, id, kind, parameters.clone())))
+                SourceId::new(sources.insert(|_| Source::new(origin, FIRST, id, kind, parameters.clone())))
             });
-            let sources = sources.collect();
-            let limits = BitrateLimits::default();
-            Track { kind, peer, parameters: parameters.clone(), sources, sinks: Vec::new(), limits }
+            Track::new(kind, Some(peer), parameters.clone(), sources.collect())
         });
         if let Some((peer, track)) = self.peers.get_mut(peer).zip(self.tracks.get(key)) {
             peer.sources.extend(&track.sources);
@@ -69,7 +93,7 @@ impl Forwarder {
         for sink in known.sinks.clone() {
             self.disconnect(sink);
         }
-        let Some(Track { peer: key, sources, .. }) = self.tracks.remove(track.number()) else { return };
+        let Some(Track { peer, sources, .. }) = self.tracks.remove(track.number()) else { return };
         for source in &sources {
             self.deadlines.set(Owner::Source(source.number()).number(), None);
             if let Some(removed) = self.sources.remove(source.number()) {
@@ -77,7 +101,7 @@ impl Forwarder {
             }
         }
         self.fresh.retain(|fresh| !sources.contains(fresh));
-        if let Some(peer) = self.peers.get_mut(key) {
+        if let Some((key, peer)) = peer.and_then(|key| Some((key, self.peers.get_mut(key)?))) {
             peer.sources.retain(|kept| !sources.contains(kept));
             peer.tracks.retain(|kept| *kept != track);
             self.renew_allowance_of(key);
@@ -95,12 +119,11 @@ impl Forwarder {
     /// who would receive it.
     pub fn request_keyframe_of(&mut self, track: TrackId, now: Instant) -> bool {
         let Some(known) = self.tracks.get(track.number()) else { return false };
-        if known.kind != MediaKind::Video || known.sinks.is_empty() {
+        if known.kind != MediaKind::Video || (known.sinks.is_empty() && known.relays.is_empty()) {
             return false;
         }
         for id in known.sources.clone() {
-            if let Some(source) = self.sources.get_mut(id.number()).filter(|source| !source.sinks.is_empty())
-            {
+            if let Some(source) = self.sources.get_mut(id.number()).filter(|source| source.is_wanted()) {
                 source.keyframe.wish(now);
                 self.serve_source(id, now);
             }

@@ -14,5 +14,6 @@ mod negotiation;
 mod recordings;
 mod settings;
 mod soak;
+mod spread;
 mod stage;
 mod trunk;

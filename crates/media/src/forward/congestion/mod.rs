@@ -167,7 +167,8 @@ impl BandwidthEstimator {
             self.loss.skip(now_us);
         } else {
             self.loss.count(arrived, lost, late);
-            self.loss.update(self.rate(), self.round_trip_us(), now_us);
+            let lowered = self.loss.update(self.rate(), self.round_trip_us(), now_us);
+            self.take_back(lowered);
         }
         self.follow_delay(now_us);
         self.follow_probe(now_us);
@@ -187,7 +188,8 @@ impl BandwidthEstimator {
         }
         self.silence_us = Some(now_us + SILENCE_OF_REPORTS_US);
         let loss = f64::from(fraction_lost) / 256.0;
-        self.loss.note(loss, self.rate(), self.round_trip_us(), now_us);
+        let lowered = self.loss.note(loss, self.rate(), self.round_trip_us(), now_us);
+        self.take_back(lowered);
         // Without arrival times the rate itself is the only question that the path answers.
         let sends = self.application.filter(|_| !self.loss.is_high());
         let view = PathView {
@@ -195,6 +197,7 @@ impl BandwidthEstimator {
             acknowledged: sends,
             recent: sends,
             wait_us: 0,
+            last_wait_us: 0,
             round_trip_us: self.round_trip_us(),
             in_flight_bits: 0.0,
         };
@@ -282,6 +285,7 @@ impl BandwidthEstimator {
             acknowledged: self.acknowledged.rate(),
             recent: self.acknowledged.recent(),
             wait_us: self.queue.wait_us(),
+            last_wait_us: self.queue.last_wait_us(),
             round_trip_us: self.round_trip_us(),
             in_flight_bits: 8.0 * self.history.in_flight_bytes() as f64,
         };
@@ -307,6 +311,13 @@ impl BandwidthEstimator {
     fn keep_loss_bound(&mut self) {
         if let Some(bound) = self.loss.bound() {
             self.control.lower_to(bound);
+        }
+    }
+
+    /// Goes back to a rate that was lowered for nothing.
+    fn take_back(&mut self, lowered: Option<f64>) {
+        if let Some(lowered) = lowered {
+            self.control.set(self.clamped(lowered).max(self.rate()));
         }
     }
 

@@ -1,14 +1,19 @@
 //! Stories of the forwarding core as a whole, on a simulated network.
 
 mod connection;
+mod encodings;
 mod hostile;
 mod keyframes;
+mod level;
+mod levels;
 mod limits;
 mod link;
 mod lossy;
 mod pacing;
 pub(crate) mod parameters;
 mod publisher;
+mod redundancy;
+mod relay;
 mod repairs;
 mod reports;
 mod stage;

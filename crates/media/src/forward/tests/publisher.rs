@@ -108,6 +108,21 @@ impl Publisher {
             .collect()
     }
 
+    /// A frame whose packets have payloads of these lengths, at least six bytes.
+    pub(super) fn frame_of(&mut self, lengths: &[usize]) -> Vec<Packet> {
+        self.timestamp = self.timestamp.plus(FRAME_TICKS);
+        (1..=lengths.len())
+            .zip(lengths)
+            .map(|(place, length)| {
+                let mut payload = vec![if place == 1 { 0x10 } else { 0 }, 0];
+                payload.extend(self.number.to_be_bytes());
+                payload.resize(*length, 7);
+                self.number += 1;
+                self.packet(place == lengths.len(), &payload, 0)
+            })
+            .collect()
+    }
+
     /// A bandwidth probe: nothing but padding.
     pub(super) fn probe(&mut self) -> Packet {
         self.packet(false, &[], 200)

@@ -187,8 +187,8 @@ impl Stage {
         self.settle();
     }
 
-    /// What a worker does at the end of a batch, and what must hold after each.
-    pub(super) fn settle(&mut self) {
+    /// Takes what leaves now, and checks each packet.
+    fn hand_out(&mut self) {
         let send_time = AbsSendTime::since_origin(self.now - self.start);
         let (sealed, subscribed, received) = (&mut self.sealed, &self.subscribed, &mut self.received);
         let hash = &mut self.hash;
@@ -211,15 +211,43 @@ impl Stage {
             }
             received.push(Received { session, sink, index, header, bytes });
         });
+    }
+
+    /// What a worker does at the end of a batch, and what must hold after each.
+    pub(super) fn settle(&mut self) {
+        self.hand_out();
         self.forwarder.handle_timeout(self.now);
+        // A stream that is resumed by timer begins with the next fan-out, which a worker runs at once.
+        if self.forwarder.poll_timeout().is_some_and(|due| due <= self.now) {
+            self.hand_out();
+            self.forwarder.handle_timeout(self.now);
+        }
         assert!(
             self.forwarder.poll_timeout().is_none_or(|due| due > self.now),
             "everything due has been done"
         );
         while let Some(output) = self.forwarder.poll_output() {
-            format!("{output:?}").hash(hash);
+            format!("{output:?}").hash(&mut self.hash);
             self.outputs.push(output);
         }
+    }
+
+    /// Ends a batch that another forwarder has part in: what arrived here is a track there.
+    pub(super) fn settle_with(&mut self, far: &mut Self, track: TrackId) {
+        self.forwarder.relay(|way, packet, bytes| {
+            let source = far.forwarder.source_of(track, way.encoding).expect("as many encodings");
+            let taken = far.forwarder.handle_relayed(source, &packet, bytes, far.now);
+            assert!(matches!(taken, Ok(()) | Err(DropReason::PaddingOnly)), "{taken:?}");
+        });
+        let before = self.outputs.len();
+        self.settle();
+        for output in self.outputs.get(before..).unwrap_or_default() {
+            if let Output::Relay { way, news } = output {
+                let source = far.forwarder.source_of(track, way.encoding).expect("as many encodings");
+                far.forwarder.handle_relay_news(source, *news, far.now);
+            }
+        }
+        far.settle();
     }
 
     /// Reports to one session since the last call, all else forgotten.
@@ -241,7 +269,7 @@ impl Stage {
 
 impl Received {
     pub(super) fn payload(&self) -> &[u8] {
-        self.header.payload(&self.bytes).expect("Keel sends no padding")
+        self.header.payload(&self.bytes).expect("Keel pads correctly")
     }
 
     /// The transport-wide number, where it has one.

@@ -7,7 +7,7 @@ use crate::codec::Codec;
 use crate::forward::{Output, SinkConfig, TrackConfig};
 use crate::id::{SessionId, TrackId};
 use crate::pipeline::MediaKind;
-use crate::rtp::rtcp::{Feedback, Report};
+use crate::rtp::rtcp::{Feedback, ReceptionReport, Report};
 use crate::rtp::{ExtSeq, RtpHeader, Ssrc};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -280,6 +280,43 @@ fn one_whose_transport_comes_up_begins_anew() {
     let first = show.stage.received.first().expect("media flowed");
     assert!(first.index > before.index && first.header.timestamp.is_after(before.header.timestamp));
     assert_eq!(show.requests(), 0);
+}
+
+#[test]
+fn one_whose_transport_comes_back_is_shown_nothing_twice() {
+    let mut show = Show::new();
+    show.frame(4, true);
+    show.join(CAROL);
+    let report = ReceptionReport {
+        ssrc: Ssrc::new(0x3000),
+        fraction_lost: 0,
+        lost: 0,
+        highest: 0,
+        jitter: 0,
+        last_sr: 0,
+        delay_since_sr: 0,
+    };
+    show.stage.feedback(CAROL, &Feedback::Reception(report));
+    let sink = show.received_by(CAROL)[0].sink;
+    show.stage.received.clear();
+    show.stage.forwarder.begin(sink, show.stage.now);
+    show.stage.settle();
+    assert_eq!((show.received_by(CAROL).len(), show.requests()), (0, 1));
+}
+
+#[test]
+fn one_who_leaves_in_the_middle_of_a_replay_leaves_nothing_behind() {
+    let mut show = Show::new();
+    show.frame(200, true);
+    show.join(CAROL);
+    let sink = show.received_by(CAROL)[0].sink;
+    show.stage.disconnect(sink);
+    show.stage.advance(Duration::from_secs(1));
+    assert_eq!(show.received_by(CAROL).len(), 32);
+    show.stage.connect(show.track, sink);
+    show.stage.forwarder.remove_sink(sink);
+    show.stage.advance(Duration::from_secs(1));
+    assert_eq!(show.received_by(CAROL).len(), 64);
 }
 
 #[test]
