@@ -7,8 +7,9 @@ use std::time::Instant;
 /// stay half a millisecond apart. Its receiver holds them for a live stream that starts with a burst, and
 /// decodes them as fast as it can.
 const REPLAY_SPEED: u32 = 64;
-/// A replay's packets are not older than this against live, a second of video; a still picture counts as that.
-const REPLAY_TICKS_MAX: u32 = 90_000;
+/// No packet of a replay is further behind live than this, a second of video; a still picture counts as just
+/// before that.
+pub(super) const REPLAY_TICKS_MAX: u32 = 90_000;
 /// So far behind live nothing of a replay is sent any more.
 const REPLAY_OVER: u32 = 30 * 90_000;
 
@@ -76,7 +77,7 @@ impl Timeline {
 
     fn caught_up(&self, timestamp: RtpTime) -> RtpTime {
         let Some(live) = self.live.filter(|live| live.is_after(timestamp)) else { return timestamp };
-        let behind = live.wrapping_since(timestamp).min(REPLAY_TICKS_MAX);
+        let behind = live.wrapping_since(timestamp).min(REPLAY_TICKS_MAX + REPLAY_SPEED);
         live.plus((behind / REPLAY_SPEED).wrapping_neg())
     }
 
