@@ -207,7 +207,7 @@ impl Run {
         let padding = track.padding_between(*before, index);
         let is_exact = (places - padding..=places).contains(&numbers);
         // Over the gap behind a picture that stands alone no numbers are left.
-        let jumps = numbers == 0 && (patience_is_over || track.made[&index].begins_keyframe);
+        let jumps = patience_is_over || numbers == 0 && track.made[&index].begins_keyframe;
         assert!(is_exact || jumps, "{numbers} numbers for {places} places, {padding} of padding");
         self.blind |= jumps && !is_exact && !track.made[&index].begins_keyframe;
     }
