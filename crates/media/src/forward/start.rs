@@ -124,10 +124,11 @@ impl Sink {
                 Phase::Waiting { earliest, since } => {
                     let keyframe = source.keyframes.begin(now).filter(|begin| *begin >= *earliest);
                     let waited = now.saturating_duration_since(*since.get_or_insert(now));
-                    let newest = source.fresh.iter().map(|fresh| fresh.index).max();
+                    let next_index = source.next_index();
+                    let newest = source.fresh.iter().find(|fresh| fresh.index.next() == next_index);
                     let next = match (keyframe, newest) {
                         (Some(begin), _) => begin,
-                        (None, Some(newest)) if waited >= WAIT_MAX && newest >= *earliest => newest,
+                        (None, Some(newest)) if waited >= WAIT_MAX && newest.index >= *earliest => newest.index,
                         _ => return None,
                     };
                     self.phase = Phase::CatchingUp { next, still: None, since: now, due: now };
