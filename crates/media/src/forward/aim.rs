@@ -35,6 +35,7 @@ impl Forwarder {
             self.leave_current(sink);
         }
         let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return false };
+        outgoing.grant.paused = false;
         outgoing.connection = Some(Connection {
             track,
             route: Arc::new(route),
@@ -72,10 +73,8 @@ impl Forwarder {
         self.leave_current(sink);
         if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
             outgoing.stop();
-            if let Some(peer) = self.peers.get_mut(outgoing.peer) {
-                peer.pacer.clear(sink);
-            }
         }
+        self.drop_waiting(sink);
     }
 
     /// Sets the most that a sink is to get of its track; at first it is the best. Down it goes at once where
@@ -92,11 +91,19 @@ impl Forwarder {
     pub fn pause(&mut self, sink: SinkId) {
         if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
             outgoing.paused = true;
+            self.rest(sink);
+        }
+    }
+
+    /// Lets a sink that is paused take nothing.
+    pub(super) fn rest(&mut self, sink: SinkId) {
+        if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
             outgoing.freezes.stop();
             outgoing.set_flowing(false, &mut self.outputs);
-            self.leave_awaited(sink);
-            self.leave_current(sink);
         }
+        self.leave_awaited(sink);
+        self.leave_current(sink);
+        self.drop_waiting(sink);
     }
 
     /// Ends a pause: the sink goes on where it stopped, video with a keyframe. One that is not paused is left
@@ -161,7 +168,8 @@ impl Forwarder {
         self.aim_and_ask(sink, now);
     }
 
-    fn aim_and_ask(&mut self, sink: SinkId, now: Instant) {
+    /// Finds what a sink should have, and asks for it.
+    pub(super) fn aim_and_ask(&mut self, sink: SinkId, now: Instant) {
         if let Some(source) = self.aim(sink, now) {
             self.wish_keyframe(source, now);
         }
@@ -173,7 +181,7 @@ impl Forwarder {
     fn aim(&mut self, id: SinkId, now: Instant) -> Option<SourceId> {
         let sink = self.sinks.get(id.number())?;
         let track = sink.track()?;
-        let wanted = self.wanted_source(track, sink.target).filter(|_| !sink.paused)?;
+        let wanted = self.wanted_source(track, sink.target).filter(|_| !sink.paused && !sink.grant.paused)?;
         if sink.takes(wanted) {
             self.leave_awaited(id);
             return None;
@@ -236,7 +244,7 @@ impl Forwarder {
         }
     }
 
-    fn wanted_source(&self, track: TrackId, target: LayerTarget) -> Option<SourceId> {
+    pub(super) fn wanted_source(&self, track: TrackId, target: LayerTarget) -> Option<SourceId> {
         let track = self.tracks.get(track.number())?;
         let mut active = [false; ENCODINGS_MAX];
         for (active, source) in active.iter_mut().zip(&track.sources) {

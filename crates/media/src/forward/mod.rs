@@ -43,8 +43,10 @@
 //! ```
 
 mod aim;
+mod allocate;
 mod arena;
 mod arrival;
+mod budget;
 pub mod congestion;
 mod deadline;
 mod departure;
@@ -91,6 +93,7 @@ mod track;
 mod transport;
 mod window;
 
+pub use budget::Priority;
 pub use departure::Departure;
 pub use drop::{DropCounters, DropReason};
 pub use layer::{LayerTarget, Layers, SPATIAL_MAX, SinkLayer, TEMPORAL_MAX};

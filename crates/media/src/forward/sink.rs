@@ -1,6 +1,7 @@
 //! One outgoing stream: what one subscriber receives of one kind.
 
 use super::arena::Arena;
+use super::budget::Grant;
 use super::departure::{Departure, Extensions, Fields, HeaderBuffer};
 use super::freeze::FreezeMeter;
 use super::layer::LayerTarget;
@@ -31,13 +32,6 @@ use std::time::{Duration, Instant};
 
 /// How many of the last packets take turns as fillers of probes.
 const FILL_FROM_MAX: u64 = 16;
-/// RFC 3550 §5.1: the last byte counts them all.
-static PADDING: [u8; 255] = {
-    let mut padding = [0; 255];
-    padding[254] = 255;
-    padding
-};
-
 /// One outgoing stream.
 #[derive(Debug)]
 pub(super) struct Sink {
@@ -75,6 +69,7 @@ pub(super) struct Sink {
     pub(super) phase: Phase,
     /// When a keyframe began to leave last.
     pub(super) newest_keyframe: Option<Instant>,
+    pub(super) grant: Grant,
     /// Packets were dropped that its decoder needs: nothing is of use to it before a keyframe.
     pub(super) awaits_keyframe: bool,
     /// The packets that were dropped last after they had their numbers: from the first to the last.
@@ -180,6 +175,7 @@ impl Sink {
             told: None,
             phase: Phase::Live,
             newest_keyframe: None,
+            grant: Grant::default(),
             awaits_keyframe: false,
             dropped: None,
             in_frame: false,
@@ -208,6 +204,7 @@ impl Sink {
         if let Some(retransmitter) = &mut self.retransmitter {
             retransmitter.clear();
         }
+        self.grant.paused = false;
     }
 
     /// Decides what becomes of one number of the present source: a packet with its final numbers, or nothing.
@@ -427,9 +424,9 @@ impl Sink {
             index,
             original: None,
             header: release.buffer.write(fields, &extensions),
-            payload: &PADDING,
+            payload: &[],
             numbers: None,
-            padding: 0,
+            padding: u8::MAX,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);
