@@ -269,6 +269,7 @@ impl FramePart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forward::rewrite::PictureShift;
     use crate::forward::tests::parameters::pt;
     use crate::rtp::{ExtSeq, RtpTime};
     use proptest::prelude::*;
@@ -290,6 +291,7 @@ mod tests {
             out: ExtSeq::new(number),
             payload_type: pt(96),
             timestamp: RtpTime::new(frame as u32 * 3_000),
+            shift: PictureShift::default(),
             stored: Some(ExtSeq::new(number)),
             padding: 0,
         };
