@@ -12,13 +12,13 @@
 #![expect(clippy::disallowed_methods, reason = "frames come by the clock, and silence is waited for")]
 
 use anyhow::{Context as _, ensure};
+use keel_load::peer::{
+    BarePeer, Direction, Identity, Keys, Media, OfferingPeer, VIDEO_PAYLOAD_TYPE, video_ssrc,
+};
 use keel_media::rtp::{ExtSeq, Ssrc};
 use keel_media::srtp::{DtlsRole, Profile, SendContext, SessionKeys};
 use keel_media::worker::batch::{ReceiveBatch, Segmentation, SendBatch, gso_supported};
 use keel_media::{EndpointOptions, MediaConfig, MediaKind, MediaServer, Pipeline, WebRtcEndpoint};
-use keel_load::peer::{
-    BarePeer, Direction, Identity, Keys, Media, OfferingPeer, VIDEO_PAYLOAD_TYPE, video_ssrc,
-};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
@@ -176,8 +176,7 @@ impl Stage {
         let identity = Arc::new(Identity::generate()?);
         let (pipeline, mut events) = server.create_pipeline().await?;
         let source = pipeline.create_webrtc_endpoint(EndpointOptions::default()).await?;
-        let (publisher, publisher_keys) =
-            connect(&identity, &source, address, Direction::Send, 0).await?;
+        let (publisher, publisher_keys) = connect(&identity, &source, address, Direction::Send, 0).await?;
         let mut peers = Vec::new();
         let mut destinations = Vec::new();
         let mut endpoints = vec![];

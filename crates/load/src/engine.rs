@@ -136,8 +136,7 @@ impl Engine {
         let server_after = server.map(Process::usage).transpose()?;
         let drops = SocketDrops::read();
         let own_port = |member: &Member| member.peer.socket.local_addr().map_or(0, |local| local.port());
-        let own_drops =
-            self.members.iter().map(|member| drops.since(&drops_before, own_port(member))).sum();
+        let own_drops = self.members.iter().map(|member| drops.since(&drops_before, own_port(member))).sum();
         let mut server_ports: Vec<u16> =
             self.members.iter().map(|member| member.peer.server.port()).collect();
         server_ports.sort_unstable();

@@ -173,12 +173,21 @@ impl Limit {
                     }
                     let plain = HEADER_LENGTH + payload;
                     let packet = batch
-                        .reserve((*destination).into(), Segmentation::Offloaded, plain + Profile::TAG_LENGTH_MAX)
+                        .reserve(
+                            (*destination).into(),
+                            Segmentation::Offloaded,
+                            plain + Profile::TAG_LENGTH_MAX,
+                        )
                         .context("a flushed batch has room")?;
                     packet[..2].copy_from_slice(&[0x80, 96]);
                     packet[2..plain].fill(0x5a);
-                    let sealed =
-                        context.protect_rtp(packet, HEADER_LENGTH, plain, Ssrc::new(7), next.plus(place as u64));
+                    let sealed = context.protect_rtp(
+                        packet,
+                        HEADER_LENGTH,
+                        plain,
+                        Ssrc::new(7),
+                        next.plus(place as u64),
+                    );
                     batch.commit(sealed);
                 }
             }
@@ -241,8 +250,7 @@ mod tests {
         for method in [Method::SendTo, Method::Segmented] {
             let length = Duration::from_millis(100);
             let pace = Pace::PerSecond(100.0);
-            let limit =
-                Limit { method, pace, destinations: 3, burst: 8, payload: 1100, length, core: None };
+            let limit = Limit { method, pace, destinations: 3, burst: 8, payload: 1100, length, core: None };
             let report = limit.measure().expect("loopback carries it");
             assert!(report.packets_per_second > 0.0 && report.loss_percent == 0.0, "{report:?}");
             assert!(report.microseconds_per_packet > 0.0, "{report:?}");

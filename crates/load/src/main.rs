@@ -86,8 +86,7 @@ fn carry_out(arguments: &Arguments) -> anyhow::Result<Report> {
     let report = match arguments.find_max {
         None => run(&plan, &mut progress)?,
         Some(loss) => {
-            let found =
-                with_load(&plan, &mut progress, |load, progress| load.search(loss, progress))?;
+            let found = with_load(&plan, &mut progress, |load, progress| load.search(loss, progress))?;
             for reason in &found.generator_limit {
                 complain(&format!("\nThe server may do more: at the next higher rate, {reason}\n"));
             }

@@ -242,8 +242,7 @@ impl OutgoingStream {
             // At most 64 packets a frame and 64 frames at once: beyond the batch they are lost, and show.
             let Some(place) = batch.reserve(to.into(), Segmentation::Single, room) else { break };
             let plain = packet.write(place);
-            let sealed =
-                keys.send.protect_rtp(place, packet::HEADER_LENGTH, plain, self.ssrc, self.next);
+            let sealed = keys.send.protect_rtp(place, packet::HEADER_LENGTH, plain, self.ssrc, self.next);
             batch.commit(sealed);
             self.next = self.next.next();
             self.sent += 1;

@@ -63,7 +63,8 @@ pub fn with_load<T>(
 ) -> anyhow::Result<T> {
     plan.check()?;
     let server = plan.server_pid.map(Process::new);
-    let resident_before_kib = server.as_ref().map(Process::usage).transpose()?.map(|usage| usage.resident_kib);
+    let resident_before_kib =
+        server.as_ref().map(Process::usage).transpose()?.map(|usage| usage.resident_kib);
     let (joined, newcomers) = sync_channel(JOINED_MAX);
     let (leave, leaving) = sync_channel::<()>(1);
     thread::scope(|scope| {
@@ -77,7 +78,11 @@ pub fn with_load<T>(
         progress("warming up");
         engine.run(&plan.traffic, plan.warm_up);
         let mut first_packet = Histogram::default();
-        engine.members().iter().filter_map(|member| member.first_media_after).for_each(|time| first_packet.record(time));
+        engine
+            .members()
+            .iter()
+            .filter_map(|member| member.first_media_after)
+            .for_each(|time| first_packet.record(time));
         let mut load = Load { plan, engine, server, resident_before_kib, first_packet };
         let measured = measure(&mut load, progress);
         drop(leave);
@@ -198,4 +203,3 @@ fn failure_of(door: ScopedJoinHandle<'_, anyhow::Result<()>>) -> Option<anyhow::
         Err(_) => Some(anyhow!("a panic ended the connections to the server")),
     }
 }
-

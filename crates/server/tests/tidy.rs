@@ -123,8 +123,8 @@ impl Place {
         let is_rust = path.ends_with(".rs");
         let names_webrtc_rs =
             ["crates/media/src/session/", "crates/load/src/peer/", "crates/testkit/", "examples/"]
-            .iter()
-            .any(|part| path.starts_with(part));
+                .iter()
+                .any(|part| path.starts_with(part));
         Self {
             is_forward: is_rust && path.starts_with("crates/media/src/forward/"),
             explains_clocks: is_rust

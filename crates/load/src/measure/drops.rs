@@ -61,7 +61,8 @@ mod tests {
         let mut drops = SocketDrops::default();
         let head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n";
         drops.add(&format!("{head} 7: 0100007F:2710 00000000:0000 07 0:0 00:0 0 0 0 1 2 0 3\n nonsense\n"));
-        drops.add(&format!("{head} 8: 00000000000000000000000000000000:2710 0:0 07 0:0 00:0 0 0 0 1 2 0 4\n"));
+        drops
+            .add(&format!("{head} 8: 00000000000000000000000000000000:2710 0:0 07 0:0 00:0 0 0 0 1 2 0 4\n"));
         assert_eq!(drops.since(&SocketDrops::default(), 10_000), 7);
     }
 }

@@ -84,7 +84,8 @@ fn throughput(rows: &[Row]) -> Vec<Aim> {
 /// Cost and delay of 1 -> 100 at a rate that many real calls have together.
 fn ordinary_load(stage: &Stage<'_>, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Aim>> {
     let mut aims = Vec::new();
-    for (shape, burst, what) in [(Shape::Singles, 1, "single packets"), (Shape::Bursts, BURST, "frames of 8")] {
+    for (shape, burst, what) in [(Shape::Singles, 1, "single packets"), (Shape::Bursts, BURST, "frames of 8")]
+    {
         progress(&format!("1 -> 100 at {ORDINARY} packets/s, {what}"));
         let rate = ORDINARY / 100.0;
         let pace = Pace::PerSecond(rate / burst as f64);
@@ -95,7 +96,9 @@ fn ordinary_load(stage: &Stage<'_>, progress: &mut dyn FnMut(&str)) -> anyhow::R
         let cost = cost(&report);
         let ratio = cost / sendto;
         aims.push(Aim::new(
-            &format!("1 -> 100 at 9,000 packets/s, {what}: CPU per packet, as a ratio to `sendto` at that rate"),
+            &format!(
+                "1 -> 100 at 9,000 packets/s, {what}: CPU per packet, as a ratio to `sendto` at that rate"
+            ),
             "at most 1.05",
             format!("{ratio:.2} ({cost:.2} us to {sendto:.2} us)"),
             ratio <= 1.05,
@@ -167,9 +170,9 @@ fn many_sessions(stage: &Stage<'_>, progress: &mut dyn FnMut(&str)) -> anyhow::R
         costs.push(cost(&report));
         void.extend(report.void);
     }
-    let (least, most) = costs.iter().fold((f64::INFINITY, 0.0_f64), |(least, most), cost| {
-        (least.min(*cost), most.max(*cost))
-    });
+    let (least, most) = costs
+        .iter()
+        .fold((f64::INFINITY, 0.0_f64), |(least, most), cost| (least.min(*cost), most.max(*cost)));
     let found: Vec<String> = costs.iter().map(|cost| format!("{cost:.2}")).collect();
     Ok(vec![Aim::new(
         "CPU per packet with 10, 100 and 1,000 sessions at 40,000 packets/s in all",

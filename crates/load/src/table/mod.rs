@@ -138,7 +138,8 @@ impl Stage<'_> {
         let rate = before.packets_per_second * 0.5 / copies / publishers as f64;
         plan.traffic = plan.traffic.at(rate);
         let keel = self.keel(1)?;
-        let found = self.with_server(&keel, plan, progress, |load, progress| load.search(LOSS_MAX, progress))?;
+        let found =
+            self.with_server(&keel, plan, progress, |load, progress| load.search(LOSS_MAX, progress))?;
         drop(keel);
         let after = self.reference(Method::SendTo, Pace::FlatOut, receivers, burst)?;
         let segmented = self.reference(Method::Segmented, Pace::FlatOut, receivers, burst)?;
@@ -146,12 +147,7 @@ impl Stage<'_> {
     }
 
     /// What `plan` shows at its own rate, on a fresh server.
-    fn run(
-        &self,
-        plan: Plan,
-        workers: usize,
-        progress: &mut dyn FnMut(&str),
-    ) -> anyhow::Result<Report> {
+    fn run(&self, plan: Plan, workers: usize, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Report> {
         let keel = self.keel(workers)?;
         let (traffic, length) = (plan.traffic.clone(), plan.measured);
         self.with_server(&keel, plan, progress, |load, _| load.measure(&traffic, length))

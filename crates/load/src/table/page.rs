@@ -20,7 +20,11 @@ pub(super) fn write(settings: &Settings, rows: &[Row], aims: &[Aim]) -> String {
         page.push_str(text);
         page.push('\n');
     };
-    line(&format!("Written by `scripts/bench`{}, {}.\n", if settings.quick { " --quick" } else { "" }, machine()));
+    line(&format!(
+        "Written by `scripts/bench`{}, {}.\n",
+        if settings.quick { " --quick" } else { "" },
+        machine()
+    ));
     line(METHOD);
     line(&format!("![ratio to sendto](performance.svg)\n\nPayloads of {PAYLOAD} bytes; packets/s.\n"));
     line("| scenario | packets | carried | sendto | ratio | us per packet | bare | frame p50, p99 ms |");
@@ -29,7 +33,9 @@ pub(super) fn write(settings: &Settings, rows: &[Row], aims: &[Aim]) -> String {
         line(&cells(row));
     }
     if rows.iter().any(|row| !row.found.generator_limit.is_empty()) {
-        line("\n`≥`: the load generator was at its own limit at the next higher rate; the server may do more.");
+        line(
+            "\n`≥`: the load generator was at its own limit at the next higher rate; the server may do more.",
+        );
     }
     line("\n## Aims\n\n| what | wanted | found | |\n| --- | --- | --- | --- |");
     for Aim { name, wanted, found, verdict } in aims {
@@ -64,7 +70,8 @@ fn cells(row: &Row) -> String {
 fn machine() -> String {
     let mut text = said_by("date", &["-u", "+%F %H:%M UTC"]);
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name));
+    let model =
+        cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name));
     let cores = cpus.lines().filter(|line| line.starts_with("processor")).count();
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split_whitespace().nth(2).unwrap_or("unknown");
@@ -80,6 +87,7 @@ fn machine() -> String {
 }
 
 fn said_by(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output().map(|output| output.stdout).unwrap_or_default();
+    let output =
+        Command::new(program).args(arguments).output().map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&output).trim().to_owned()
 }

@@ -35,11 +35,9 @@ impl Keel {
             .context("cannot start `taskset` (of util-linux), which pins the server to its core")?;
         let output = child.stdout.take().context("the standard output is piped")?;
         let mut output = BufReader::new(output);
-        let url = output
-            .by_ref()
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| line.split_whitespace().find(|word| word.starts_with("ws://")).map(str::to_owned));
+        let url = output.by_ref().lines().map_while(Result::ok).find_map(|line| {
+            line.split_whitespace().find(|word| word.starts_with("ws://")).map(str::to_owned)
+        });
         let Some(url) = url else { bail!("{} did not start: see what it said above", binary.display()) };
         let server = Server::parse(&url.replace("localhost", "127.0.0.1"))?;
         Ok(Self { child, _output: output, server, data })

@@ -41,6 +41,11 @@ impl Deadlines {
         }
     }
 
+    /// Whether `owner` has a deadline.
+    pub(super) fn is_set(&self, owner: u32) -> bool {
+        self.places.get(owner as usize).is_some_and(Option::is_some)
+    }
+
     /// The earliest deadline; of equal ones the lowest owner's, so that runs repeat.
     pub(super) fn first(&self) -> Option<(Instant, u32)> {
         self.heap.first().copied()

@@ -2,6 +2,7 @@
 
 use super::repair::Stored;
 use super::route::Route;
+use crate::codec::{Codec, PictureNumbers, patch_descriptor, patch_payload};
 use crate::id::{SessionId, SinkId};
 use crate::rtp::{AbsSendTime, ExtSeq, Extension, ExtensionId, PayloadType, RtpHeader, RtpParameters};
 use crate::rtp::{RtpTime, SeqNo, Ssrc};
@@ -28,6 +29,8 @@ pub struct Departure<'a> {
     pub(super) header: &'a [u8],
     /// What follows the header (and the repaired number), shared by all subscribers.
     pub(super) payload: &'a [u8],
+    /// The picture's numbers in this subscriber's copy of the payload, where they differ.
+    pub(super) numbers: Option<(Codec, PictureNumbers)>,
 }
 
 impl Departure<'_> {
@@ -58,7 +61,12 @@ impl Departure<'_> {
             }
             None => rest,
         };
-        rest[..self.payload.len()].copy_from_slice(self.payload);
+        let payload = &mut rest[..self.payload.len()];
+        payload.copy_from_slice(self.payload);
+        if let Some((codec, numbers)) = self.numbers {
+            // They were read there, so they are there.
+            patch_payload(codec, payload, numbers);
+        }
         self.packet_len()
     }
 }
@@ -84,6 +92,8 @@ pub(super) struct Extensions<'a> {
     pub(super) transport_number: Option<(ExtensionId, SeqNo)>,
     /// The route and the source's packet; `None` for a packet that stands for no packet of the source.
     pub(super) forwarded: Option<(&'a Route, Stored<'a>)>,
+    /// The frame number in its dependency descriptor, where it differs from the source's.
+    pub(super) frame_number: Option<u16>,
 }
 
 /// Room for one header, used again for each departure.
@@ -138,8 +148,12 @@ impl HeaderBuffer {
         }
         if let Some((route, stored)) = &extensions.forwarded {
             for (id, value) in stored.header.extensions(stored.packet) {
-                if let Some(id) = route.extension(id) {
-                    block.push(id, value)?;
+                let Some(id) = route.extension(id) else { continue };
+                let written = block.push(id, value)?;
+                if let Some(number) = extensions.frame_number
+                    && negotiated.id(Extension::DependencyDescriptor) == Some(id)
+                {
+                    patch_descriptor(written, number);
                 }
             }
         }
@@ -162,8 +176,9 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// Adds a value, or leaves it out when the block is full; `None` when it needs the other form.
-    fn push(&mut self, id: ExtensionId, value: &[u8]) -> Option<()> {
+    /// Adds a value and returns it where it stands, or leaves it out when the block is full; `None` when it
+    /// needs the other form.
+    fn push(&mut self, id: ExtensionId, value: &[u8]) -> Option<&mut [u8]> {
         let mut head = [0; 2];
         let head = match self.form {
             // RFC 8285 §4.2: ids to 14 and lengths from 1 to 16, written as length - 1.
@@ -182,13 +197,12 @@ impl Block<'_> {
             }
         };
         let end = self.length + head.len() + value.len();
-        if let Some(room) = self.bytes.get_mut(self.length..end) {
-            let (place, rest) = room.split_at_mut(head.len());
-            place.copy_from_slice(head);
-            rest.copy_from_slice(value);
-            self.length = end;
-        }
-        Some(())
+        let Some(room) = self.bytes.get_mut(self.length..end) else { return Some(&mut []) };
+        let (place, rest) = room.split_at_mut(head.len());
+        place.copy_from_slice(head);
+        rest.copy_from_slice(value);
+        self.length = end;
+        Some(rest)
     }
 
     /// Pads the block to whole words and writes its beginning; returns its length, 0 for an empty one.
@@ -211,7 +225,6 @@ impl Block<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::Codec;
     use crate::forward::tests::parameters::{format, parameters, pt};
     use std::time::Duration;
 
@@ -248,8 +261,13 @@ mod tests {
         let send_time = AbsSendTime::since_origin(Duration::from_secs(1));
         let id = sink.transport_number_id().expect("feedback on it was agreed");
         let transport_number = Some((id, SeqNo::new(0x0fff)));
-        let (header, bytes) =
-            written(&Extensions { sink: &sink, send_time, transport_number, forwarded: None });
+        let (header, bytes) = written(&Extensions {
+            sink: &sink,
+            send_time,
+            transport_number,
+            forwarded: None,
+            frame_number: None,
+        });
         assert!(header.marker && !header.padded);
         assert_eq!((header.payload_type, header.seq.wire()), (pt(120), 0x1234));
         assert_eq!((header.timestamp.wire(), header.ssrc.wire()), (99, 7));
@@ -262,8 +280,13 @@ mod tests {
     fn without_extensions_there_is_no_block() {
         let sink = parameters("0", vec![format(120, Codec::Vp8)], &[]);
         let send_time = AbsSendTime::since_origin(Duration::ZERO);
-        let (header, bytes) =
-            written(&Extensions { sink: &sink, send_time, transport_number: None, forwarded: None });
+        let (header, bytes) = written(&Extensions {
+            sink: &sink,
+            send_time,
+            transport_number: None,
+            forwarded: None,
+            frame_number: None,
+        });
         assert_eq!((values(&header, &bytes).len(), bytes.len()), (0, 12));
     }
 
@@ -284,8 +307,13 @@ mod tests {
         let stored = Stored { header, timestamp: header.timestamp, frame: None, packet: &packet };
         let send_time = AbsSendTime::since_origin(Duration::ZERO);
         let forwarded = Some((&route, stored));
-        let (header, bytes) =
-            written(&Extensions { sink: &sink, send_time, transport_number: None, forwarded });
+        let (header, bytes) = written(&Extensions {
+            sink: &sink,
+            send_time,
+            transport_number: None,
+            forwarded,
+            frame_number: None,
+        });
         assert_eq!(values(&header, &bytes), [(1, b"0".to_vec()), (16, descriptor.to_vec())]);
         assert_eq!(bytes[12..14], [0x10, 0x00]);
     }
@@ -304,8 +332,13 @@ mod tests {
         let stored = Stored { header, timestamp: header.timestamp, frame: None, packet: &packet };
         let send_time = AbsSendTime::since_origin(Duration::ZERO);
         let forwarded = Some((&route, stored));
-        let (header, bytes) =
-            written(&Extensions { sink: &source, send_time, transport_number: None, forwarded });
+        let (header, bytes) = written(&Extensions {
+            sink: &source,
+            send_time,
+            transport_number: None,
+            forwarded,
+            frame_number: None,
+        });
         assert_eq!(values(&header, &bytes).len(), (EXTENSIONS_MAX - 4) / 17);
         assert!(bytes.len() <= HEADER_MAX);
     }

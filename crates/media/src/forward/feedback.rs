@@ -1,8 +1,7 @@
 //! What peers report and ask for.
 
 use super::sink::{Sink, SinkCounters};
-use super::start::{Beginning, Phase};
-use super::{DropReason, Forwarder};
+use super::Forwarder;
 use crate::id::{SessionId, SinkId, SourceId};
 use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{Feedback, ReceptionReport, TransportFeedback};
@@ -39,33 +38,6 @@ impl Forwarder {
         sources.iter().any(|id| self.sources.get(id.number()).is_some_and(|source| source.flow.flowing))
     }
 
-    /// Lets a video sink whose transport has come up begin anew: what was sent before is gone. It begins with a
-    /// keyframe, from the ring or asked for; one whose transport was up before needs one that it has not seen.
-    /// Others and unknown ones are ignored.
-    pub fn begin(&mut self, sink: SinkId, now: Instant) {
-        let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
-        let Some(id) = outgoing.source().filter(|_| outgoing.config.kind == MediaKind::Video) else { return };
-        if outgoing.counters.reported.is_some() {
-            return self.wish_keyframe(id, now);
-        }
-        let Some(source) = self.sources.get_mut(id.number()) else { return };
-        let beginning = source.beginning(now);
-        outgoing.begin(beginning);
-        self.note_beginning(sink, id, beginning, now);
-    }
-
-    /// After a sink has begun with a source: its bursts follow, or the request that it needs.
-    pub(super) fn note_beginning(&mut self, sink: SinkId, id: SourceId, beginning: Beginning, now: Instant) {
-        if matches!(beginning.phase, Phase::CatchingUp { .. }) {
-            self.starting.retain(|starting| *starting != sink);
-            self.starting.push(sink);
-            self.starting_due = Some(now);
-        }
-        if beginning.ask {
-            self.wish_keyframe(id, now);
-        }
-    }
-
     /// Asks for a keyframe on behalf of a video sink.
     pub(super) fn request_keyframe(&mut self, sink: SinkId, now: Instant) {
         let video = self.sinks.get(sink.number()).filter(|sink| sink.config.kind == MediaKind::Video);
@@ -74,7 +46,7 @@ impl Forwarder {
         }
     }
 
-    fn wish_keyframe(&mut self, id: SourceId, now: Instant) {
+    pub(super) fn wish_keyframe(&mut self, id: SourceId, now: Instant) {
         if let Some(source) = self.sources.get_mut(id.number()) {
             source.keyframe.wish(now);
             self.serve_source(id, now);
@@ -101,6 +73,7 @@ impl Forwarder {
             let Some(relation) = source.relation else { continue };
             for sink in &source.sinks {
                 if let Some(sink) = self.sinks.get_mut(sink.number())
+                    && sink.takes(*id)
                     && let Some(report) = sink.sender_report(relation, now)
                 {
                     self.outputs.report(sink.config.session, report);
@@ -133,13 +106,8 @@ impl Forwarder {
     fn handle_nack(&mut self, session: SessionId, media_ssrc: Ssrc, lost: &[SeqNo], now: Instant) {
         let Some(id) = self.sink_by_ssrc(session, media_ssrc) else { return };
         let Some(sink) = self.sinks.get_mut(id.number()) else { return };
-        let origin = sink.connection.as_ref().map(|connection| connection.source);
-        let source = origin.and_then(|origin| self.sources.get(origin.number()));
         for seq in lost {
-            let answer = match source {
-                Some(source) => sink.handle_nack(*seq, &source.ring, now),
-                None => Err(DropReason::RepairMissing),
-            };
+            let answer = sink.handle_nack(*seq, &self.sources, now);
             match answer {
                 Ok(true) if !self.repairing.contains(&id) => self.repairing.push(id),
                 Ok(_) => {}

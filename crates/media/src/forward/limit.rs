@@ -74,8 +74,9 @@ impl Forwarder {
     }
 
     fn only_sink(&self, track: &Track) -> Option<&Sink> {
-        match track.sinks.as_slice() {
-            [only] => self.sinks.get(only.number()),
+        match (track.sinks.as_slice(), track.sources.as_slice()) {
+            // Of several encodings it gets one that suits it.
+            ([only], [_]) => self.sinks.get(only.number()),
             // With several, the weakest must not decide for all.
             _ => None,
         }

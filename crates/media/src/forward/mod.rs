@@ -42,6 +42,7 @@
 //! # Ok::<(), HeaderError>(())
 //! ```
 
+mod aim;
 mod arena;
 mod arrival;
 pub mod congestion;
@@ -53,8 +54,10 @@ mod feedback;
 mod freeze;
 mod keyframe;
 mod keyframe_cache;
+mod layer;
 mod limit;
 mod loss;
+mod meter;
 mod output;
 mod pace;
 mod peer;
@@ -69,11 +72,14 @@ mod rewrite;
 mod round_trip;
 mod route;
 mod seed;
+mod select;
 mod sink;
 mod source;
 mod speaker;
 mod start;
 mod stats;
+mod stretch;
+mod switch;
 #[cfg(test)]
 pub(crate) mod tests;
 mod timeline;
@@ -84,11 +90,12 @@ mod window;
 
 pub use departure::Departure;
 pub use drop::{DropCounters, DropReason};
+pub use layer::{LayerTarget, Layers, SPATIAL_MAX, SinkLayer, TEMPORAL_MAX};
 pub use output::Output;
 pub use speaker::{Loudness, SpeakerChange, SpeakerWatch};
 pub use track::{ENCODINGS_MAX, TrackConfig};
 
-use crate::id::{SessionId, SinkId, SourceId, TrackId};
+use crate::id::{SessionId, SinkId, SourceId};
 use crate::pipeline::MediaKind;
 use crate::rtp::{ExtSeq, RtpHeader, RtpParameters, Ssrc};
 use arena::Arena;
@@ -96,7 +103,6 @@ use deadline::Deadlines;
 use departure::HeaderBuffer;
 use output::Outputs;
 use peer::Peer;
-use route::Route;
 use seed::Seed;
 use sink::Sink;
 use source::Source;
@@ -127,6 +133,8 @@ pub struct Forwarder {
     fresh: Vec<SourceId>,
     /// Sinks that were asked for retransmissions, in the order of their first request.
     repairing: Vec<SinkId>,
+    /// Sinks that changed their source during a fan-out, and the one that each left.
+    left: Vec<(SourceId, SinkId)>,
     /// Sinks that catch up with their sources, in the order in which they began.
     starting: Vec<SinkId>,
     starting_due: Option<Instant>,
@@ -172,6 +180,7 @@ impl Forwarder {
             peers_by_session: BTreeMap::new(),
             fresh: Vec::new(),
             repairing: Vec::new(),
+            left: Vec::new(),
             starting: Vec::new(),
             starting_due: None,
             pacing: Vec::new(),
@@ -206,67 +215,6 @@ impl Forwarder {
         }
     }
 
-    /// Sends what arrives on `track` from now on to `sink`, in place of the sink's source so far. The
-    /// subscriber sees one stream go on: its numbers have no hole and its timestamps go forward. Video begins
-    /// with a keyframe: a replay of what the source's ring holds, or one that is asked for. Says whether both exist; formats that the sink lacks
-    /// are told by [`Output::NoCommonCodec`].
-    pub fn connect(&mut self, track: TrackId, sink: SinkId, now: Instant) -> bool {
-        if self.tracks.get(track.number()).is_none() || self.sinks.get(sink.number()).is_none() {
-            return false;
-        }
-        self.detach(sink);
-        let (Some(known), Some(outgoing)) =
-            (self.tracks.get_mut(track.number()), self.sinks.get_mut(sink.number()))
-        else {
-            return false;
-        };
-        let Some(id) = known.sources.last().copied() else { return false };
-        let Some(source) = self.sources.get_mut(id.number()) else { return false };
-        let route = Route::new(&known.parameters, &outgoing.config.parameters);
-        let incompatible = route.is_empty();
-        let beginning = source.beginning(now);
-        outgoing.connect(track, id, route, beginning);
-        known.sinks.push(sink);
-        source.sinks.push(sink);
-        // Where media flows on, the subscriber's side notices nothing of the switch.
-        if !source.flow.flowing {
-            outgoing.set_flowing(false, &mut self.outputs);
-        }
-        if incompatible {
-            outgoing.tell_no_common_codec(&mut self.outputs);
-        }
-        self.renew_allowance(track);
-        self.note_beginning(sink, id, beginning, now);
-        true
-    }
-
-    /// Takes the source off a sink; one without a source is left as it is.
-    pub fn disconnect(&mut self, sink: SinkId) {
-        self.detach(sink);
-        if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
-            outgoing.set_flowing(false, &mut self.outputs);
-        }
-    }
-
-    fn detach(&mut self, sink: SinkId) {
-        let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
-        let Some(connection) = outgoing.disconnect() else { return };
-        if let Some(peer) = self.peers.get_mut(outgoing.peer) {
-            peer.pacer.clear(sink);
-        }
-        if let Some(source) = self.sources.get_mut(connection.source.number()) {
-            source.sinks.retain(|kept| *kept != sink);
-            if source.sinks.is_empty() {
-                source.fresh.clear();
-                self.fresh.retain(|fresh| *fresh != connection.source);
-            }
-        }
-        if let Some(track) = self.tracks.get_mut(connection.track.number()) {
-            track.sinks.retain(|kept| *kept != sink);
-        }
-        self.renew_allowance(connection.track);
-    }
-
     /// Takes a packet in plaintext that came on the stream itself. `index` is its SRTP packet index,
     /// `packet` the whole packet with its header.
     ///
@@ -283,6 +231,7 @@ impl Forwarder {
         packet: &[u8],
         now: Instant,
     ) -> Result<(), DropReason> {
+        self.wake(id, header, packet, now);
         self.receive(id, header, packet, now, |source| source.handle_rtp(index, header, packet, now))
     }
 
@@ -334,10 +283,12 @@ impl Forwarder {
         if !had_fresh && !source.fresh.is_empty() {
             self.fresh.push(id);
         }
-        if taken.is_ok() {
-            source.note_flow(now, &mut self.seed, &mut self.outputs);
-        }
+        let (track, began) = (source.track, taken.is_ok() && source.note_flow(now, &mut self.seed));
         self.deadlines.set(Owner::Source(id.number()).number(), source.poll_timeout());
+        if began {
+            self.tell_flow(track);
+            self.begin_looking(track, now);
+        }
         taken
     }
 

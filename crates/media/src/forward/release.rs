@@ -1,5 +1,6 @@
 //! Packets leave: at once, or when their peer's path has room for them.
 
+use super::arena::Arena;
 use super::departure::{Departure, HeaderBuffer};
 use super::drop::DropCounters;
 use super::output::Outputs;
@@ -42,6 +43,10 @@ impl Exit<'_> {
             if sink.awaits_keyframe && !fresh.frame.is_some_and(|frame| frame.begins_keyframe) {
                 sink.leave_out(fresh);
                 self.drops.count(DropReason::PathFull);
+                continue;
+            }
+            if sink.opening.is_some() && !sink.open(fresh, source, now) {
+                sink.leave_out(fresh);
                 continue;
             }
             match sink.plan(fresh, &source.ring, now) {
@@ -164,13 +169,13 @@ impl Forwarder {
         let mut exit = Exit { now, send_time, buffer, outputs, drops };
         for id in 0..peer.sinks.len() {
             let Some(sink) = peer.sinks.get(id).and_then(|id| sinks.get_mut(id.number())) else { continue };
-            let Some(source) = sink.source().and_then(|id| sources.get(id.number())) else { continue };
-            while peer.pacer.admits(now) && exit.repair(source, sink, peer, emit) {}
+            while peer.pacer.admits(now) && exit.repair(sources, sink, peer, emit) {}
         }
         while peer.pacer.admits(now)
             && let Some(Waiting { sink, source, fresh, .. }) = peer.pacer.take()
         {
-            let Some(sink) = sinks.get_mut(sink.number()) else { continue };
+            let takes = |sink: &&mut Sink| sink.takes(source);
+            let Some(sink) = sinks.get_mut(sink.number()).filter(takes) else { continue };
             let Some(source) = sources.get(source.number()) else { continue };
             exit.send(source, &[fresh], sink, peer, emit);
         }
@@ -180,8 +185,7 @@ impl Forwarder {
                 let Some(sink) = peer.sinks.get(place).and_then(|id| sinks.get_mut(id.number())) else {
                     continue;
                 };
-                let source = sink.source().and_then(|id| sources.get(id.number()));
-                if exit.fill(source, sink, peer, emit) {
+                if exit.fill(sources, sink, peer, emit) {
                     filled = true;
                     break;
                 }
@@ -221,7 +225,7 @@ impl Forwarder {
 impl Exit<'_> {
     pub(super) fn repair(
         &mut self,
-        source: &Source,
+        sources: &Arena<Source>,
         sink: &mut Sink,
         peer: &mut Peer,
         emit: &mut impl FnMut(&Departure<'_>),
@@ -230,14 +234,14 @@ impl Exit<'_> {
         peer.transport.probe = peer.pacer.probe();
         let (now, send_time) = (self.now, self.send_time);
         let mut release = Release { now, send_time, transport: &mut peer.transport, buffer: self.buffer };
-        let repaired = sink.retransmit(&source.ring, &mut release, emit);
+        let repaired = sink.retransmit(sources, &mut release, emit);
         peer.pacer.charge(peer.transport.sent_bytes() - before, now);
         repaired
     }
 
     fn fill(
         &mut self,
-        source: Option<&Source>,
+        sources: &Arena<Source>,
         sink: &mut Sink,
         peer: &mut Peer,
         emit: &mut impl FnMut(&Departure<'_>),
@@ -246,7 +250,7 @@ impl Exit<'_> {
         peer.transport.probe = peer.pacer.probe();
         let (now, send_time) = (self.now, self.send_time);
         let mut release = Release { now, send_time, transport: &mut peer.transport, buffer: self.buffer };
-        let filled = sink.fill(source.map(|source| &source.ring), &mut release, emit);
+        let filled = sink.fill(sources, &mut release, emit);
         let bytes = peer.transport.sent_bytes() - before;
         peer.transport.filler += bytes;
         peer.pacer.charge(bytes, now);

@@ -17,18 +17,10 @@ const PAUSE_MIN: Duration = Duration::from_millis(10);
 pub(super) struct Retransmitter {
     ssrc: Ssrc,
     next: ExtSeq,
-    waiting: VecDeque<Wanted>,
+    /// The subscriber's numbers.
+    waiting: VecDeque<ExtSeq>,
     /// By outgoing number modulo [`WINDOW`]: what was served last and when. Allocated at the first NACK.
     served: Vec<Option<(ExtSeq, Instant)>>,
-}
-
-/// A packet that a subscriber misses.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Wanted {
-    /// The subscriber's number.
-    pub(super) out: ExtSeq,
-    /// The source's number.
-    pub(super) index: ExtSeq,
 }
 
 impl Retransmitter {
@@ -40,28 +32,28 @@ impl Retransmitter {
     /// still be under way.
     pub(super) fn want(
         &mut self,
-        wanted: Wanted,
+        out: ExtSeq,
         round_trip: Duration,
         now: Instant,
     ) -> Result<bool, DropReason> {
         self.served.resize(WINDOW, None);
-        let place = (wanted.out.value() % WINDOW as u64) as usize;
+        let place = (out.value() % WINDOW as u64) as usize;
         let Some(entry) = self.served.get_mut(place) else { return Err(DropReason::RepairMissing) };
         if let Some((served, at)) = *entry
             && now.saturating_duration_since(at) < round_trip.max(PAUSE_MIN)
         {
-            return if served == wanted.out { Ok(false) } else { Err(DropReason::RepairMissing) };
+            return if served == out { Ok(false) } else { Err(DropReason::RepairMissing) };
         }
         if self.waiting.len() == WINDOW {
             return Err(DropReason::RepairMissing);
         }
-        *entry = Some((wanted.out, now));
-        self.waiting.push_back(wanted);
+        *entry = Some((out, now));
+        self.waiting.push_back(out);
         Ok(true)
     }
 
     /// The next packet to send again.
-    pub(super) fn take(&mut self) -> Option<Wanted> {
+    pub(super) fn take(&mut self) -> Option<ExtSeq> {
         self.waiting.pop_front()
     }
 
@@ -77,7 +69,7 @@ impl Retransmitter {
         (self.ssrc, number)
     }
 
-    /// Forgets what was asked for: the source is another one now. The numbers go on.
+    /// Forgets what was asked for. The numbers go on.
     pub(super) fn clear(&mut self) {
         self.waiting.clear();
     }
@@ -89,8 +81,8 @@ mod tests {
 
     const RTT: Duration = Duration::from_millis(80);
 
-    fn wanted(out: u64) -> Wanted {
-        Wanted { out: ExtSeq::new(out), index: ExtSeq::new(out + 1_000) }
+    fn wanted(out: u64) -> ExtSeq {
+        ExtSeq::new(out)
     }
 
     #[test]

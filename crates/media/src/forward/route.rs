@@ -16,6 +16,7 @@ pub(super) struct Route {
 pub(super) struct OutgoingFormat {
     pub(super) payload_type: PayloadType,
     pub(super) rtx: Option<PayloadType>,
+    pub(super) codec: Codec,
 }
 
 impl Route {
@@ -25,7 +26,8 @@ impl Route {
             .iter()
             .filter_map(|incoming| {
                 let outgoing = counterpart(incoming, source, sink)?;
-                let named = OutgoingFormat { payload_type: outgoing.payload_type, rtx: outgoing.rtx };
+                let Format { payload_type, rtx, codec, .. } = *outgoing;
+                let named = OutgoingFormat { payload_type, rtx, codec };
                 Some((incoming.payload_type, named))
             })
             .collect();

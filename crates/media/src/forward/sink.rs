@@ -1,25 +1,32 @@
 //! One outgoing stream: what one subscriber receives of one kind.
 
+use super::arena::Arena;
 use super::departure::{Departure, Extensions, Fields, HeaderBuffer};
 use super::freeze::FreezeMeter;
+use super::layer::LayerTarget;
 use super::rate::RateMeter;
 use super::repair::{RepairRing, Stored};
-use super::retransmit::{Retransmitter, Wanted};
-use super::rewrite::{Rewriter, Withheld};
+use super::retransmit::Retransmitter;
+use super::rewrite::{PictureShift, Pictures, Rewriter, Withheld};
 use super::round_trip::RoundTrip;
 use super::route::Route;
 use super::seed::Seed;
-use super::source::{Fresh, FreshPayload, Relation};
-use super::start::{Beginning, Phase};
+use super::select::{Selector, Verdict};
+use super::source::{Fresh, FreshPayload, Relation, Source};
+use super::start::Phase;
+use super::stretch::{Stretch, Stretches};
+use super::switch::{Awaited, Opening};
 use super::timeline::Timeline;
 use super::transport::Transport;
 use super::{DropReason, SinkConfig};
+use crate::codec::FrameInfo;
 use crate::id::{SinkId, SourceId, TrackId};
 use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{ReceptionReport, Report};
 use crate::rtp::{
     AbsSendTime, Bitrate, BitrateLimits, ClockRate, ExtSeq, ExtensionId, PayloadType, RtpTime, SeqNo,
 };
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How many of the last packets take turns as fillers of probes.
@@ -39,6 +46,13 @@ pub(super) struct Sink {
     /// The peer's key among the forwarder's peers.
     pub(super) peer: u64,
     pub(super) connection: Option<Connection>,
+    /// The source that it takes packets of, and the one that it goes to at its next switching point.
+    pub(super) current: Option<SourceId>,
+    pub(super) awaited: Option<Awaited>,
+    /// Nothing of the present source has left yet.
+    pub(super) opening: Option<Opening>,
+    pub(super) target: LayerTarget,
+    pub(super) paused: bool,
     pub(super) flowing: bool,
     pub(super) newest_departure: Option<Instant>,
     pub(super) round_trip: RoundTrip,
@@ -48,6 +62,16 @@ pub(super) struct Sink {
     pub(super) limits: BitrateLimits,
     /// What the subscriber's connection carries by its own estimate, all streams together.
     pub(super) remb: Option<Bitrate>,
+    pub(super) selector: Selector,
+    /// Since when another spatial layer is shown than should be, as far as anybody looked.
+    pub(super) off_since: Option<Instant>,
+    pub(super) numbers: Numbers,
+    pub(super) timeline: Timeline,
+    pub(super) stretches: Stretches,
+    /// The newest numbers of pictures that left.
+    pub(super) pictures: Pictures,
+    /// The relation of clocks that the subscriber was told last.
+    pub(super) told: Option<Relation>,
     pub(super) phase: Phase,
     /// When a keyframe began to leave last.
     pub(super) newest_keyframe: Option<Instant>,
@@ -60,19 +84,18 @@ pub(super) struct Sink {
     newest_timestamp: RtpTime,
     /// Where its packets carry transport-wide numbers, the extension's id.
     transport_number_id: Option<ExtensionId>,
-    numbers: Numbers,
-    timeline: Timeline,
     clock: Option<ClockRate>,
     retransmitter: Option<Retransmitter>,
 }
 
-/// The source of a sink.
+/// The track of a sink.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) track: TrackId,
-    pub(super) source: SourceId,
-    pub(super) route: Route,
-    /// The sink has no sender report of this source yet.
+    pub(super) route: Arc<Route>,
+    /// Its sources are encodings, of which the sink gets one.
+    pub(super) simulcast: bool,
+    /// The sink has no sender report of its present source yet.
     pub(super) report_pending: bool,
     /// The missing codec has been told of.
     pub(super) codec_told: bool,
@@ -80,7 +103,7 @@ pub(super) struct Connection {
 
 /// The outgoing numbers: where they will start, or how they go on.
 #[derive(Debug)]
-enum Numbers {
+pub(super) enum Numbers {
     Unused { first: ExtSeq },
     Used(Rewriter),
 }
@@ -107,6 +130,8 @@ pub(super) struct Planned {
     pub(super) timestamp: RtpTime,
     /// Its place in the source's ring; `None` for an empty packet that fills a number.
     pub(super) stored: Option<ExtSeq>,
+    /// What is added to the numbers of its picture.
+    pub(super) shift: PictureShift,
 }
 
 /// What the departures to one peer in one fan-out have in common.
@@ -131,6 +156,11 @@ impl Sink {
             config,
             peer,
             connection: None,
+            current: None,
+            awaited: None,
+            opening: None,
+            target: LayerTarget::BEST,
+            paused: false,
             flowing: false,
             newest_departure: None,
             round_trip: RoundTrip::default(),
@@ -139,6 +169,11 @@ impl Sink {
             freezes: FreezeMeter::default(),
             limits: BitrateLimits::default(),
             remb: None,
+            selector: Selector::new(LayerTarget::BEST),
+            off_since: None,
+            stretches: Stretches::default(),
+            pictures: Pictures::default(),
+            told: None,
             phase: Phase::Live,
             newest_keyframe: None,
             awaits_keyframe: false,
@@ -152,96 +187,78 @@ impl Sink {
         }
     }
 
-    /// Takes packets of `source` from now on.
-    pub(super) fn connect(&mut self, track: TrackId, source: SourceId, route: Route, beginning: Beginning) {
-        self.connection = Some(Connection { track, source, route, report_pending: true, codec_told: false });
-        self.begin(beginning);
-    }
-
-    /// Begins with its source, anew where it has begun already.
-    pub(super) fn begin(&mut self, Beginning { phase, first_in, live, .. }: Beginning) {
-        match &mut self.numbers {
-            Numbers::Unused { first } => self.numbers = Numbers::Used(Rewriter::new(first_in, *first)),
-            Numbers::Used(rewriter) => rewriter.switch(first_in),
-        }
-        if let Some(retransmitter) = &mut self.retransmitter {
-            retransmitter.clear();
-        }
-        self.timeline.switch();
-        if let Some(live) = live {
-            self.timeline.replay_until(live);
-        }
-        if let Some(connection) = &mut self.connection {
-            connection.report_pending = true;
-        }
-        self.phase = phase;
-        (self.awaits_keyframe, self.in_frame) = (false, false);
-    }
-
-    /// Leaves out what lies before the number `first_in` of the source.
-    pub(super) fn go_on_from(&mut self, first_in: ExtSeq) {
-        if let Numbers::Used(rewriter) = &mut self.numbers {
-            rewriter.skip_to(first_in);
-        }
-    }
-
     /// The track it has.
     pub(super) fn track(&self) -> Option<TrackId> {
         self.connection.as_ref().map(|connection| connection.track)
     }
 
     /// The source it takes packets of.
-    pub(super) fn source(&self) -> Option<SourceId> {
-        self.connection.as_ref().map(|connection| connection.source)
+    pub(super) const fn source(&self) -> Option<SourceId> {
+        self.current
     }
 
-    /// Drops the source and what waits to be repaired from it.
-    pub(super) fn disconnect(&mut self) -> Option<Connection> {
-        self.phase = Phase::Live;
+    /// Drops its source and what waits to be repaired.
+    pub(super) fn stop(&mut self) {
         self.freezes.stop();
         if let Some(retransmitter) = &mut self.retransmitter {
             retransmitter.clear();
         }
-        self.connection.take()
     }
 
-    /// Decides what becomes of one number of the source: a packet with its final numbers, or nothing.
+    /// Decides what becomes of one number of the present source: a packet with its final numbers, or nothing.
     pub(super) fn plan(
         &mut self,
         fresh: &Fresh,
         ring: &RepairRing,
         now: Instant,
     ) -> Result<Option<Planned>, DropReason> {
-        let (Some(connection), Numbers::Used(rewriter)) = (&self.connection, &mut self.numbers) else {
+        if self.awaited.as_ref().is_some_and(|awaited| awaited.is_due(now)) {
+            return Ok(None);
+        }
+        let target = self.source_target();
+        let (Some(stretch), Numbers::Used(rewriter)) = (self.stretches.newest(), &mut self.numbers) else {
             return Ok(None);
         };
-        let (payload_type, timestamp, out, stored) = match fresh.payload {
+        let (payload_type, timestamp, out, shift, stored) = match fresh.payload {
             FreshPayload::Media => {
                 // Gone only when one batch overfilled the ring. Its number stays free for a repair.
                 let stored = ring.find(fresh.index).ok_or(DropReason::Overrun)?;
-                let Some(format) = connection.route.format(stored.header.payload_type) else {
-                    rewriter.withhold(fresh.index);
+                let Some(format) = stretch.route.format(stored.header.payload_type) else {
+                    rewriter.withhold(fresh.index, 0);
                     return Err(DropReason::NoCommonCodec);
                 };
-                // From before the connection: neither missed nor wanted.
-                let Some(out) = rewriter.map(fresh.index) else { return Ok(None) };
-                self.clock = Some(fresh.clock);
-                (format.payload_type, stored.timestamp, out, Some(fresh.index))
+                let verdict = fresh.frame.map(|frame| self.selector.decide(&frame, stored.timestamp, target));
+                if let Some((Verdict::Withhold { first }, frame)) = verdict.zip(fresh.frame) {
+                    let closes = first && frame.numbers.is_some_and(|numbers| numbers.contiguous);
+                    let Withheld::Late(out) = rewriter.withhold(fresh.index, closes.into()) else {
+                        return Ok(None);
+                    };
+                    (format.payload_type, stored.timestamp, out, PictureShift::default(), None)
+                } else {
+                    // From before the switch: neither missed nor wanted.
+                    let Some((out, shift)) = rewriter.map(fresh.index) else { return Ok(None) };
+                    self.clock = Some(fresh.clock);
+                    (format.payload_type, stored.timestamp, out, shift, Some(fresh.index))
+                }
             }
             FreshPayload::Padding { payload_type, timestamp } => {
-                let Withheld::Late(out) = rewriter.withhold(fresh.index) else { return Ok(None) };
-                let Some(format) = connection.route.format(payload_type) else { return Ok(None) };
-                (format.payload_type, timestamp, out, None)
+                let Withheld::Late(out) = rewriter.withhold(fresh.index, 0) else { return Ok(None) };
+                let Some(format) = stretch.route.format(payload_type) else { return Ok(None) };
+                (format.payload_type, timestamp, out, PictureShift::default(), None)
             }
         };
+        let is_newest = rewriter.next_out() == out.next();
+        if let Some(frame) = fresh.frame.filter(|_| stored.is_some() && is_newest) {
+            self.note_picture(&frame, shift, out);
+        }
         let timestamp = self.timeline.map(timestamp, fresh.clock, now);
-        Ok(Some(Planned { out, payload_type, timestamp, stored }))
+        Ok(Some(Planned { out, payload_type, timestamp, stored, shift }))
     }
 
     /// Takes one number of the source out of the stream: the subscriber's numbers close over it.
     pub(super) fn leave_out(&mut self, fresh: &Fresh) {
         if let Numbers::Used(rewriter) = &mut self.numbers {
-            rewriter.withhold(fresh.index);
+            rewriter.withhold(fresh.index, 0);
         }
     }
 
@@ -250,31 +267,41 @@ impl Sink {
     pub(super) fn handle_nack(
         &mut self,
         lost: SeqNo,
-        ring: &RepairRing,
+        sources: &Arena<Source>,
         now: Instant,
     ) -> Result<bool, DropReason> {
         self.counters.nacked += 1;
         let Numbers::Used(rewriter) = &self.numbers else { return Err(DropReason::RepairMissing) };
         let out = lost.extend(rewriter.next_out());
-        let found = rewriter
-            .source_index(out)
-            .filter(|index| ring.find_young(*index, now).is_some_and(|stored| self.has_rtx(&stored)));
-        let (Some(index), Some(retransmitter)) = (found, &mut self.retransmitter) else {
+        let found = self.origin(out).and_then(|(stretch, index, _)| {
+            let stored = sources.get(stretch.source.number())?.ring.find_young(index, now)?;
+            stretch.route.format(stored.header.payload_type)?.rtx
+        });
+        let (Some(_), Some(retransmitter)) = (found, &mut self.retransmitter) else {
             return Err(DropReason::RepairMissing);
         };
-        retransmitter.want(Wanted { out, index }, self.round_trip.estimate(), now)
+        retransmitter.want(out, self.round_trip.estimate(), now)
+    }
+
+    /// Where a packet that left came from: its part of the stream, the source's number, and what was added to
+    /// the numbers of its picture. `None` when it is too old to tell, or never left.
+    fn origin(&self, out: ExtSeq) -> Option<(&Stretch, ExtSeq, PictureShift)> {
+        let Numbers::Used(rewriter) = &self.numbers else { return None };
+        let (index, shift) = rewriter.source_index(out)?;
+        self.connection.as_ref()?;
+        Some((self.stretches.of(out)?, index, shift))
     }
 
     /// Takes the next retransmission that was asked for and sends it, if it is still to be had. Says whether
     /// one was asked for.
     pub(super) fn retransmit(
         &mut self,
-        ring: &RepairRing,
+        sources: &Arena<Source>,
         release: &mut Release<'_>,
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
         let Some(wanted) = self.retransmitter.as_mut().and_then(Retransmitter::take) else { return false };
-        if self.send_again(wanted, ring, release, emit) {
+        if self.send_again(wanted, sources, release, emit) {
             self.counters.retransmitted += 1;
         }
         true
@@ -290,53 +317,59 @@ impl Sink {
     /// get holes. Says whether it could.
     pub(super) fn fill(
         &mut self,
-        ring: Option<&RepairRing>,
+        sources: &Arena<Source>,
         release: &mut Release<'_>,
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
         self.filled_from = self.filled_from % FILL_FROM_MAX + 1;
         let recent = match &self.numbers {
-            Numbers::Used(rewriter) => {
-                let out = ExtSeq::new(rewriter.next_out().value().saturating_sub(self.filled_from));
-                rewriter.source_index(out).map(|index| Wanted { out, index })
-            }
+            Numbers::Used(rewriter) => Some(rewriter.next_out().value().saturating_sub(self.filled_from)),
             Numbers::Unused { .. } => None,
         };
-        if let (Some(wanted), Some(ring)) = (recent, ring)
-            && ring.find_young(wanted.index, release.now).is_some()
-            && self.send_again(wanted, ring, release, emit)
+        if let Some(out) = recent.map(ExtSeq::new)
+            && self.send_again(out, sources, release, emit)
         {
             return true;
         }
         self.pad(release, emit)
     }
 
-    /// Sends a packet again on the retransmission stream; says whether it could.
+    /// Sends a packet again on the retransmission stream, with all that it had; says whether it could.
     fn send_again(
         &mut self,
-        Wanted { out, index }: Wanted,
-        ring: &RepairRing,
+        out: ExtSeq,
+        sources: &Arena<Source>,
         release: &mut Release<'_>,
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
-        let (Some(connection), Some(retransmitter)) = (&self.connection, &mut self.retransmitter) else {
+        let Some((stretch, index, shift)) = self.origin(out) else { return false };
+        // It may have left the ring.
+        let source = sources.get(stretch.source.number());
+        let Some(stored) = source.and_then(|source| source.ring.find_young(index, release.now)) else {
             return false;
         };
-        // It may have left the ring, and its timestamp cannot be unknown, since it has left before.
-        let Some(stored) = ring.find(index) else { return false };
-        let Some(timestamp) = self.timeline.mapped_again(stored.timestamp) else { return false };
-        let format = connection.route.format(stored.header.payload_type);
-        let Some(payload_type) = format.and_then(|format| format.rtx) else { return false };
+        let Some(format) = stretch.route.format(stored.header.payload_type) else { return false };
+        let Some(payload_type) = format.rtx else { return false };
+        let is_present = self.stretches.newest().is_some_and(|newest| newest.from == stretch.from);
+        // The timeline forgets a replay in time; a part of the stream that is over has no more packets.
+        let timestamp = match self.timeline.mapped_again(stored.timestamp).filter(|_| is_present) {
+            Some(timestamp) => timestamp,
+            None => stretch.origin.map(stored.timestamp),
+        };
+        let marker = ends_picture(&stored, stretch);
+        let pictures = shifted(&stored, shift);
+        let route = stretch.route.clone();
+        let Some(retransmitter) = &mut self.retransmitter else { return false };
         let (ssrc, rtx_index) = retransmitter.number();
         // RFC 4588 §4: own SSRC and sequence numbers; timestamp and marker are the original's.
-        let marker = stored.header.marker;
         let fields = Fields { marker, padded: false, payload_type, seq: rtx_index.seq(), timestamp, ssrc };
         let id = self.transport_number_id;
         let extensions = Extensions {
             sink: &self.config.parameters,
             send_time: release.send_time,
             transport_number: id.map(|id| (id, release.transport.next_number())),
-            forwarded: Some((&connection.route, stored)),
+            forwarded: Some((&route, stored)),
+            frame_number: pictures.and_then(|pictures| pictures.frame_number),
         };
         let departure = Departure {
             session: self.config.session,
@@ -346,6 +379,7 @@ impl Sink {
             original: Some(out.seq()),
             header: release.buffer.write(fields, &extensions),
             payload: stored.payload(),
+            numbers: pictures.and_then(|pictures| Some((format.codec, pictures.numbers?))),
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);
@@ -367,6 +401,7 @@ impl Sink {
             send_time: release.send_time,
             transport_number: id.map(|id| (id, release.transport.next_number())),
             forwarded: None,
+            frame_number: None,
         };
         let departure = Departure {
             session: self.config.session,
@@ -376,6 +411,7 @@ impl Sink {
             original: None,
             header: release.buffer.write(fields, &extensions),
             payload: &PADDING,
+            numbers: None,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);
@@ -389,6 +425,7 @@ impl Sink {
         if let Some(connection) = &mut self.connection {
             connection.report_pending = false;
         }
+        self.told = self.timeline.unskewed(relation.rtp).map(|rtp| Relation { rtp, ..relation });
         self.round_trip.note_sent(relation.ntp, now);
         Some(Report::SenderReport {
             ssrc: self.config.ssrc,
@@ -407,11 +444,6 @@ impl Sink {
         jitter.zip(self.clock).map_or(Duration::ZERO, |(ticks, clock)| clock.duration(ticks))
     }
 
-    fn has_rtx(&self, stored: &Stored<'_>) -> bool {
-        let route = self.connection.as_ref().map(|connection| &connection.route);
-        route.and_then(|route| route.format(stored.header.payload_type)).is_some_and(|f| f.rtx.is_some())
-    }
-
     /// Writes a planned packet and hands it out; says whether it carried media. One that has left the ring
     /// meanwhile leaves as an empty packet: its number is the subscriber's already.
     pub(super) fn depart(
@@ -421,25 +453,30 @@ impl Sink {
         release: &mut Release<'_>,
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
-        let Planned { out, payload_type, timestamp, stored } = planned;
+        let Planned { out, payload_type, timestamp, stored, shift } = planned;
         if let Some(index) = stored.filter(|_| self.freezes.is_overdue(release.now)) {
             self.freezes.excuse(ring.silence_before(index), release.now);
         }
         let stored = stored.and_then(|index| ring.find(index));
-        let marker = stored.is_some_and(|stored| stored.header.marker);
+        let forwarded = self.stretches.of(out).zip(stored);
+        let marker = forwarded.is_some_and(|(stretch, stored)| ends_picture(&stored, stretch));
+        let pictures = stored.and_then(|stored| shifted(&stored, shift));
         if stored.and_then(|stored| stored.frame).is_some_and(|frame| frame.begins_keyframe) {
             self.newest_keyframe = Some(release.now);
         }
         let ssrc = self.config.ssrc;
         let fields = Fields { marker, padded: false, payload_type, seq: out.seq(), timestamp, ssrc };
         let id = self.transport_number_id;
-        let route = self.connection.as_ref().map(|connection| &connection.route);
         let extensions = Extensions {
             sink: &self.config.parameters,
             send_time: release.send_time,
             transport_number: id.map(|id| (id, release.transport.next_number())),
-            forwarded: route.zip(stored),
+            forwarded: forwarded.map(|(stretch, stored)| (&*stretch.route, stored)),
+            frame_number: pictures.and_then(|pictures| pictures.frame_number),
         };
+        let numbers = pictures.zip(forwarded).and_then(|(pictures, (stretch, stored))| {
+            Some((stretch.route.format(stored.header.payload_type)?.codec, pictures.numbers?))
+        });
         let payload = stored.map(|stored| stored.payload()).unwrap_or_default();
         let departure = Departure {
             session: self.config.session,
@@ -449,6 +486,7 @@ impl Sink {
             original: None,
             header: release.buffer.write(fields, &extensions),
             payload,
+            numbers,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);
@@ -462,4 +500,38 @@ impl Sink {
         }
         stored.is_some()
     }
+
+    /// What the sink may have of its present source.
+    pub(super) fn source_target(&self) -> LayerTarget {
+        match &self.connection {
+            Some(connection) if connection.simulcast => {
+                LayerTarget { temporal: self.target.temporal, ..LayerTarget::BEST }
+            }
+            _ => self.target,
+        }
+    }
+
+    /// Notes what the next source's pictures are to follow, and which layer ends a picture.
+    fn note_picture(&mut self, frame: &FrameInfo, shift: PictureShift, out: ExtSeq) {
+        let shown = shift.apply(Pictures::of(frame));
+        self.pictures = Pictures {
+            numbers: shown.numbers.or(self.pictures.numbers),
+            frame_number: shown.frame_number.or(self.pictures.frame_number),
+        };
+        if let Some(origin) = self.timeline.origin() {
+            self.stretches.show(self.selector.spatial(), origin, out);
+        }
+    }
+}
+
+/// Whether a packet is the last of what the subscriber gets of its picture.
+fn ends_picture(stored: &Stored<'_>, stretch: &Stretch) -> bool {
+    // RFC 9628 §4.1: the marker stands on the last packet of a picture, that of the highest layer that is sent.
+    let ends_shown = |frame: FrameInfo| frame.ends_frame && frame.layer.spatial == stretch.shown;
+    stored.header.marker || stored.frame.is_some_and(ends_shown)
+}
+
+/// The numbers that the subscriber sees, where they differ from the source's.
+fn shifted(stored: &Stored<'_>, shift: PictureShift) -> Option<Pictures> {
+    if shift.is_none() { None } else { stored.frame.map(|frame| shift.apply(Pictures::of(&frame))) }
 }

@@ -4,6 +4,7 @@ use super::DropReason;
 use super::keyframe::KeyframeRequest;
 use super::keyframe_cache::{KeyframeCache, Start};
 use super::loss::LossTracker;
+use super::meter::LayerMeter;
 use super::rate::RateMeter;
 use super::reception::Reception;
 use super::repair::RepairRing;
@@ -41,7 +42,7 @@ pub(super) struct Source {
     pub(super) track: TrackId,
     pub(super) kind: MediaKind,
     pub(super) parameters: Arc<RtpParameters>,
-    /// In the order of connection, which is the order of fan-out.
+    /// Those that take its packets or wait to, in the order in which they came; the order of fan-out.
     pub(super) sinks: Vec<SinkId>,
     pub(super) ring: RepairRing,
     /// What arrived since the last fan-out; empty while nobody is connected.
@@ -55,6 +56,7 @@ pub(super) struct Source {
     pub(super) report_due: Option<Instant>,
     pub(super) flow: Flow,
     pub(super) counters: SourceCounters,
+    pub(super) meter: LayerMeter,
     pub(super) rate: RateMeter,
     /// Of audio whose speaker is watched.
     pub(super) levels: Option<LevelMeter>,
@@ -109,6 +111,8 @@ struct Earlier {
 /// The publisher's last word on which wall-clock time an RTP time is, on the source's own clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Relation {
+    /// Whose clocks these are.
+    pub(super) publisher: SessionId,
     pub(super) ntp: NtpTime,
     pub(super) rtp: RtpTime,
 }
@@ -171,6 +175,7 @@ impl Source {
             report_due: None,
             flow: Flow::default(),
             counters: SourceCounters::default(),
+            meter: LayerMeter::default(),
             rate: RateMeter::default(),
             levels: None,
             describer: Describer::default(),
@@ -254,6 +259,12 @@ impl Source {
         self.keyframes.start(&self.ring, &self.window, now)
     }
 
+    /// The number of the newest packet of all, if it is fresh: where to begin without a keyframe.
+    pub(super) fn newest_fresh(&self) -> Option<ExtSeq> {
+        let mut numbers = self.fresh.iter().map(|fresh| fresh.index);
+        numbers.find(|index| index.next() == self.next_index())
+    }
+
     /// What the fan-out had of a number that has arrived; `None` for one that has not, whose repair still fits,
     /// or that has left the ring.
     pub(super) fn again(&self, index: ExtSeq) -> Option<Fresh> {
@@ -292,7 +303,8 @@ impl Source {
             return false;
         };
         stream.reception.note_sender_report(ntp, now);
-        self.relation = self.timeline.mapped(rtp).map(|rtp| Relation { ntp, rtp });
+        let publisher = self.session;
+        self.relation = self.timeline.mapped(rtp).map(|rtp| Relation { publisher, ntp, rtp });
         self.relation.is_some()
     }
 
@@ -429,6 +441,7 @@ impl Source {
         }
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
+        self.meter.note(frame.map(|frame| frame.layer).unwrap_or_default(), payload.len());
         self.counters.frames += u64::from(frame.is_some_and(|frame| frame.ends_frame));
         self.flow.newest = Some(now);
         if let Some(levels) = &mut self.levels

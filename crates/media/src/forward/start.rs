@@ -57,7 +57,34 @@ pub(super) struct Beginning {
     pub(super) ask: bool,
 }
 
+impl Beginning {
+    /// Whether it begins with all that has come since a keyframe.
+    pub(super) const fn is_replay(&self) -> bool {
+        matches!(self.phase, Phase::CatchingUp { still: None, .. })
+    }
+
+    /// Whether it begins with packets from the ring.
+    pub(super) const fn is_burst(&self) -> bool {
+        matches!(self.phase, Phase::CatchingUp { .. })
+    }
+
+    /// With the packet `first_in`, which is as good as live.
+    pub(super) const fn at(first_in: ExtSeq, now: Instant) -> Self {
+        let phase = Phase::CatchingUp { next: first_in, still: None, since: now, due: now };
+        Self { phase, first_in, live: None, ask: false }
+    }
+}
+
 impl Source {
+    /// Where the next keyframe begins at the earliest, for a sink that has another picture until then, and
+    /// whether it is to be asked for.
+    pub(super) fn next_keyframe(&self, now: Instant) -> (ExtSeq, bool) {
+        match self.start(now) {
+            Start::Replay { .. } => (self.next_index(), true),
+            Start::Wait { earliest, ask, .. } => (earliest, ask),
+        }
+    }
+
     /// How a sink begins with this source at `now`. Audio begins with what arrives next.
     pub(super) fn beginning(&self, now: Instant) -> Beginning {
         let next = self.next_index();
@@ -124,11 +151,9 @@ impl Sink {
                 Phase::Waiting { earliest, since } => {
                     let keyframe = source.keyframes.begin(now).filter(|begin| *begin >= *earliest);
                     let waited = now.saturating_duration_since(*since.get_or_insert(now));
-                    let next_index = source.next_index();
-                    let newest = source.fresh.iter().find(|fresh| fresh.index.next() == next_index);
-                    let next = match (keyframe, newest) {
+                    let next = match (keyframe, source.newest_fresh()) {
                         (Some(begin), _) => begin,
-                        (None, Some(newest)) if waited >= WAIT_MAX && newest.index >= *earliest => newest.index,
+                        (None, Some(newest)) if waited >= WAIT_MAX && newest >= *earliest => newest,
                         _ => return None,
                     };
                     self.phase = Phase::CatchingUp { next, still: None, since: now, due: now };

@@ -6,7 +6,7 @@ use super::output::{Output, Outputs};
 use super::seed::Seed;
 use super::sink::Sink;
 use super::source::{Relation, Source};
-use crate::id::SourceId;
+use crate::id::{SourceId, TrackId};
 use crate::rtp::Ssrc;
 use crate::rtp::rtcp::Report;
 use std::time::{Duration, Instant};
@@ -22,14 +22,16 @@ const SILENCE: Duration = Duration::from_secs(2);
 pub(super) enum Owner {
     Source(u64),
     Peer(u64),
+    Track(u64),
 }
 
 impl Owner {
-    /// Sources and peers share one dense numbering: the slots of their arenas, alternating.
+    /// All share one dense numbering: the slots of their arenas, in turn.
     pub(super) const fn number(self) -> u32 {
         match self {
-            Self::Source(key) => (key as u32) << 1,
-            Self::Peer(key) => (key as u32) << 1 | 1,
+            Self::Source(key) => key as u32 * 3,
+            Self::Peer(key) => key as u32 * 3 + 1,
+            Self::Track(key) => key as u32 * 3 + 2,
         }
     }
 }
@@ -47,12 +49,18 @@ impl Forwarder {
         while let Some((at, owner)) = self.deadlines.first()
             && at <= now
         {
-            let (place, is_peer) = (owner >> 1, owner & 1 == 1);
+            let place = owner / 3;
+            let known = match owner % 3 {
+                0 => self.sources.key_at(place).map(Owner::Source),
+                1 => self.peers.key_at(place).map(Owner::Peer),
+                _ => self.tracks.key_at(place).map(Owner::Track),
+            };
             // Every turn moves its owner's deadline past `now`, so the loop ends.
-            match (is_peer, self.sources.key_at(place), self.peers.key_at(place)) {
-                (false, Some(source), _) => self.serve_source(SourceId::new(source), now),
-                (true, _, Some(peer)) => self.serve_peer(peer, now),
-                _ => self.deadlines.set(owner, None),
+            match known {
+                Some(Owner::Source(key)) => self.serve_source(SourceId::new(key), now),
+                Some(Owner::Peer(key)) => self.serve_peer(key, now),
+                Some(Owner::Track(key)) => self.look_at_track(TrackId::new(key), now),
+                None => self.deadlines.set(owner, None),
             }
         }
     }
@@ -64,7 +72,8 @@ impl Forwarder {
         if source.report_due.is_some_and(|due| due <= now) && source.flow.flowing {
             source.rate.look(source.counters.bytes, now);
             for sink in &source.sinks {
-                if let Some(sink) = self.sinks.get_mut(sink.number()).filter(|sink| sink.flowing) {
+                let sink = self.sinks.get_mut(sink.number());
+                if let Some(sink) = sink.filter(|sink| sink.flowing && sink.takes(id)) {
                     sink.rate.look(sink.counters.bytes, now);
                 }
             }
@@ -78,16 +87,35 @@ impl Forwarder {
         }
     }
 
-    /// Ends the flow of a source, and of its sinks with it.
+    /// Ends the flow of a source, and of the sinks that have no other.
     pub(super) fn end_flow(&mut self, id: SourceId) {
         let Some(source) = self.sources.get_mut(id.number()) else { return };
-        source.end_flow(&mut self.outputs);
-        for sink in &source.sinks {
-            if let Some(sink) = self.sinks.get_mut(sink.number()) {
-                sink.set_flowing(false, &mut self.outputs);
+        source.end_flow();
+        let (track, due) = (source.track, source.poll_timeout());
+        self.deadlines.set(Owner::Source(id.number()).number(), due);
+        let goes_on = self.track_flows(track);
+        if let Some(source) = self.sources.get(id.number()) {
+            for sink in &source.sinks {
+                let sink = self.sinks.get_mut(sink.number());
+                if let Some(sink) = sink.filter(|sink| sink.takes(id) && !goes_on) {
+                    sink.set_flowing(false, &mut self.outputs);
+                }
             }
         }
-        self.deadlines.set(Owner::Source(id.number()).number(), source.poll_timeout());
+        self.tell_flow(track);
+    }
+
+    /// Tells when the first of a track's sources begins to flow, and when the last one ends.
+    pub(super) fn tell_flow(&mut self, id: TrackId) {
+        let flowing = self.track_flows(id);
+        if let Some(track) = self.tracks.get_mut(id.number())
+            && track.told_flowing != flowing
+        {
+            track.told_flowing = flowing;
+            let Some(session) = self.peers.get(track.peer).map(|peer| peer.session) else { return };
+            let kind = track.kind;
+            self.outputs.push(Output::Flowing { session, kind, incoming: true, flowing });
+        }
     }
 
     fn serve_peer(&mut self, key: u64, now: Instant) {
@@ -117,6 +145,7 @@ impl Forwarder {
         source.flow.check_due = source.flow.newest.map(|newest| newest + SILENCE);
         for sink in &source.sinks {
             if let Some(sink) = self.sinks.get_mut(sink.number())
+                && sink.takes(id)
                 && silent(sink.newest_departure)
             {
                 sink.set_flowing(false, &mut self.outputs);
@@ -126,27 +155,22 @@ impl Forwarder {
 }
 
 impl Source {
-    /// Notes that media came: the first begins the flow and its reports.
-    pub(super) fn note_flow(&mut self, now: Instant, seed: &mut Seed, outputs: &mut Outputs) {
+    /// Notes that media came: the first begins the flow and its reports. Says whether it did.
+    pub(super) fn note_flow(&mut self, now: Instant, seed: &mut Seed) -> bool {
         if self.flow.flowing {
-            return;
+            return false;
         }
         self.flow.flowing = true;
         self.flow.check_due = Some(now + SILENCE);
         self.report_due.get_or_insert(now + seed.around(REPORT_INTERVAL));
-        let (session, kind) = (self.session, self.kind);
-        outputs.push(Output::Flowing { session, kind, incoming: true, flowing: true });
+        true
     }
 
-    fn end_flow(&mut self, outputs: &mut Outputs) {
+    fn end_flow(&mut self) {
         self.flow.check_due = None;
         self.rate.stop();
         self.keyframe.give_up();
-        if self.flow.flowing {
-            self.flow.flowing = false;
-            let (session, kind) = (self.session, self.kind);
-            outputs.push(Output::Flowing { session, kind, incoming: true, flowing: false });
-        }
+        self.flow.flowing = false;
     }
 
     /// A reception report, as long as there is anything new to report.

@@ -1,12 +1,13 @@
 //! What a publisher sends on one m-line: one source, or one for each of its simulcast encodings.
 
 use super::Forwarder;
+use super::meter::LOOK_INTERVAL;
 use super::source::Source;
 use super::speaker::Loudness;
 use super::timeout::Owner;
 use crate::id::{SessionId, SinkId, SourceId, TrackId};
 use crate::pipeline::{MediaKind, StreamStats};
-use crate::rtp::{BitrateLimits, RtpParameters};
+use crate::rtp::{BitrateLimits, RtpHeader, RtpParameters};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -38,6 +39,8 @@ pub(super) struct Track {
     /// In the order of connection.
     pub(super) sinks: Vec<SinkId>,
     pub(super) limits: BitrateLimits,
+    /// The owner was told that media arrives.
+    pub(super) told_flowing: bool,
 }
 
 impl Forwarder {
@@ -54,7 +57,15 @@ impl Forwarder {
             });
             let sources = sources.collect();
             let limits = BitrateLimits::default();
-            Track { kind, peer, parameters: parameters.clone(), sources, sinks: Vec::new(), limits }
+            Track {
+                kind,
+                peer,
+                parameters: parameters.clone(),
+                sources,
+                sinks: Vec::new(),
+                limits,
+                told_flowing: false,
+            }
         });
         if let Some((peer, track)) = self.peers.get_mut(peer).zip(self.tracks.get(key)) {
             peer.sources.extend(&track.sources);
@@ -63,14 +74,16 @@ impl Forwarder {
         TrackId::new(key)
     }
 
-    /// Removes a track with its sources; its sinks stay, without a source. Unknown ones are ignored.
+    /// Removes a track with its sources; its sinks stay, without a track. Unknown ones are ignored.
     pub fn remove_track(&mut self, track: TrackId) {
         let Some(known) = self.tracks.get(track.number()) else { return };
         for sink in known.sinks.clone() {
             self.disconnect(sink);
         }
         let Some(Track { peer: key, sources, .. }) = self.tracks.remove(track.number()) else { return };
+        self.deadlines.set(Owner::Track(track.number()).number(), None);
         for source in &sources {
+            self.abandon(*source);
             self.deadlines.set(Owner::Source(source.number()).number(), None);
             if let Some(removed) = self.sources.remove(source.number()) {
                 self.retired.incoming.add(&removed.totals());
@@ -82,6 +95,75 @@ impl Forwarder {
             peer.tracks.retain(|kept| *kept != track);
             self.renew_allowance_of(key);
             self.release_peer(key);
+        }
+    }
+
+    /// Chooses a source again that was silent so far, when a packet with media comes on it: before the packet
+    /// is taken, so that those who wait for it do not miss the keyframe that it mostly begins.
+    pub(super) fn wake(&mut self, id: SourceId, header: &RtpHeader, packet: &[u8], now: Instant) {
+        let Some(source) = self.sources.get_mut(id.number()) else { return };
+        if source.meter.is_active() || header.payload(packet).is_none_or(<[u8]>::is_empty) {
+            return;
+        }
+        source.meter.set_active(true);
+        let track = source.track;
+        self.aim_all(track, now);
+    }
+
+    /// Begins to look at the layers of a track that begins to flow.
+    pub(super) fn begin_looking(&mut self, id: TrackId, now: Instant) {
+        let owner = Owner::Track(id.number()).number();
+        if !self.deadlines.is_set(owner) {
+            self.deadlines.set(owner, Some(now + LOOK_INTERVAL));
+        }
+    }
+
+    /// Looks at a track's layers: which encodings fell silent while others went on, and who waits in vain for
+    /// a spatial layer.
+    pub(super) fn look_at_track(&mut self, id: TrackId, now: Instant) {
+        let flows = self.track_flows(id);
+        let due = flows.then(|| now + LOOK_INTERVAL);
+        self.deadlines.set(Owner::Track(id.number()).number(), due);
+        let Some(track) = self.tracks.get(id.number()) else { return };
+        let (mut steady, mut changed) = (false, false);
+        for source in &track.sources {
+            if let Some(source) = self.sources.get_mut(source.number()) {
+                source.meter.look();
+                steady |= source.meter.is_steady();
+            }
+        }
+        // All silent together, a still picture, is no reason to leave any.
+        for source in track.sources.iter().filter(|_| steady) {
+            if let Some(source) = self.sources.get_mut(source.number())
+                && source.meter.is_silent()
+            {
+                changed |= source.meter.set_active(false);
+            }
+        }
+        if changed {
+            self.aim_all(id, now);
+        }
+        self.ask_for_spatial(id, now);
+    }
+
+    /// Asks for a keyframe for sinks whose spatial layer has not been what it should be for a while.
+    fn ask_for_spatial(&mut self, id: TrackId, now: Instant) {
+        let Some(track) = self.tracks.get(id.number()) else { return };
+        let [only] = *track.sources.as_slice() else { return };
+        let Some(source) = self.sources.get_mut(only.number()) else { return };
+        let top = source.meter.top().spatial;
+        if source.meter.is_silent() {
+            return;
+        }
+        let mut waits = false;
+        for sink in &track.sinks {
+            if let Some(sink) = self.sinks.get_mut(sink.number()).filter(|sink| sink.takes(only)) {
+                waits |= sink.waits_for_spatial(top, now);
+            }
+        }
+        if waits {
+            source.keyframe.wish(now);
+            self.serve_source(only, now);
         }
     }
 

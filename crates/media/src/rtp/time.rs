@@ -80,6 +80,13 @@ impl ClockRate {
         (duration.as_nanos() * self.0 as u128 / 1_000_000_000) as u32
     }
 
+    /// How many ticks pass from one wall-clock time to another, rounded, modulo 2^32.
+    #[must_use]
+    pub const fn ticks_between(self, from: NtpTime, to: NtpTime) -> u32 {
+        let difference = to.0.wrapping_sub(from.0) as i64 as i128;
+        ((difference * self.0 as i128 + (1 << 31)) >> 32) as u32
+    }
+
     /// How long `ticks` last.
     #[must_use]
     pub const fn duration(self, ticks: u32) -> Duration {
@@ -157,6 +164,14 @@ mod tests {
         assert_eq!(AbsSendTime::since_origin(Duration::from_millis(1_500)).to_bytes(), [0x06, 0, 0]);
         let (early, late) = (Duration::from_millis(250), Duration::from_millis(64_250));
         assert_eq!(AbsSendTime::since_origin(early), AbsSendTime::since_origin(late));
+    }
+
+    #[test]
+    fn ticks_between_wall_clock_times_go_both_ways() {
+        let (early, late) = (NtpTime::new(u64::MAX - (1 << 31)), NtpTime::new(1 << 31));
+        let ticks = ClockRate::VIDEO.ticks_between(early, late);
+        assert_eq!(ticks, 90_000, "one second, across the end of the era");
+        assert_eq!(ClockRate::VIDEO.ticks_between(late, early), ticks.wrapping_neg());
     }
 
     #[test]

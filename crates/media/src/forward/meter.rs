@@ -1,0 +1,107 @@
+//! How much each layer of one source brings, and whether the source brings anything.
+
+use super::layer::{SPATIAL_MAX, TEMPORAL_MAX};
+use crate::codec::Layer;
+use crate::rtp::Bitrate;
+use std::time::Duration;
+
+/// Between two looks at the counts; a rate is that of the last two intervals.
+pub(super) const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+type Counts = [[u64; TEMPORAL_MAX]; SPATIAL_MAX];
+
+/// Bytes by layer. The packet path adds, all else is done by a timer.
+#[derive(Debug, Default)]
+pub(super) struct LayerMeter {
+    /// Since the last look, and in the two intervals before it, the newer first.
+    present: Counts,
+    before: [Counts; 2],
+    active: bool,
+}
+
+impl LayerMeter {
+    pub(super) fn note(&mut self, layer: Layer, bytes: usize) {
+        let spatial = usize::from(layer.spatial).min(SPATIAL_MAX - 1);
+        let temporal = usize::from(layer.temporal).min(TEMPORAL_MAX - 1);
+        self.present[spatial][temporal] += bytes as u64;
+    }
+
+    /// Ends an interval.
+    pub(super) fn look(&mut self) {
+        self.before = [std::mem::take(&mut self.present), self.before[0]];
+    }
+
+    /// Whether something came in each of the last two intervals.
+    pub(super) fn is_steady(&self) -> bool {
+        self.before.iter().all(brings)
+    }
+
+    /// Whether nothing came in any of them.
+    pub(super) fn is_silent(&self) -> bool {
+        !self.before.iter().any(brings)
+    }
+
+    /// Whether the source may be chosen; says whether that changed.
+    pub(super) const fn set_active(&mut self, active: bool) -> bool {
+        let changed = self.active != active;
+        self.active = active;
+        changed
+    }
+
+    pub(super) const fn is_active(&self) -> bool {
+        self.active
+    }
+
+    /// The rate of one layer over the last two intervals.
+    pub(super) fn rate(&self, spatial: usize, temporal: usize) -> Bitrate {
+        let bytes = self.before.iter().filter_map(|counts| counts.get(spatial)?.get(temporal)).sum();
+        Bitrate::of(bytes, 2 * LOOK_INTERVAL)
+    }
+
+    /// The rate of a temporal layer in all spatial layers together.
+    pub(super) fn temporal_rate(&self, temporal: usize) -> Bitrate {
+        (0..SPATIAL_MAX).fold(Bitrate::default(), |sum, spatial| sum.plus(self.rate(spatial, temporal)))
+    }
+
+    /// The highest spatial and temporal layer that brought anything in the last two intervals.
+    pub(super) fn top(&self) -> Layer {
+        let brought = |spatial: usize, temporal: usize| {
+            self.before.iter().any(|counts| counts[spatial][temporal] > 0)
+                || self.present[spatial][temporal] > 0
+        };
+        let spatial = (0..SPATIAL_MAX).rfind(|spatial| (0..TEMPORAL_MAX).any(|t| brought(*spatial, t)));
+        let temporal = (0..TEMPORAL_MAX).rfind(|temporal| (0..SPATIAL_MAX).any(|s| brought(s, *temporal)));
+        Layer { spatial: spatial.unwrap_or(0) as u8, temporal: temporal.unwrap_or(0) as u8 }
+    }
+}
+
+fn brings(counts: &Counts) -> bool {
+    counts.iter().flatten().any(|bytes| *bytes > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_of_the_last_second_by_layer() {
+        let mut meter = LayerMeter::default();
+        let upper = Layer { spatial: 1, temporal: 2 };
+        for _ in 0..2 {
+            meter.note(Layer::default(), 1_000);
+            meter.note(upper, 2_000);
+            meter.note(Layer { spatial: 200, temporal: 200 }, 1);
+            meter.look();
+        }
+        assert_eq!(meter.rate(0, 0), Bitrate::bps(16_000));
+        assert_eq!(meter.rate(1, 2), Bitrate::bps(32_000));
+        assert_eq!(meter.temporal_rate(2), Bitrate::bps(32_000));
+        assert_eq!(meter.top(), Layer { spatial: 3, temporal: 3 }, "what lies above counts as the highest");
+        assert!(meter.is_steady() && !meter.is_silent());
+        meter.look();
+        assert!(!meter.is_steady() && !meter.is_silent());
+        meter.look();
+        assert!(meter.is_silent());
+        assert_eq!(meter.rate(1, 2), Bitrate::default());
+    }
+}

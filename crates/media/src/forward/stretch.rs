@@ -1,0 +1,58 @@
+//! The parts of one outgoing stream: which source each came of, for packets that are sent or asked for later.
+
+use super::route::Route;
+use super::timeline::Origin;
+use crate::id::SourceId;
+use crate::rtp::ExtSeq;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Parts that are remembered. Switches wait for keyframes, which come three times a second at most, so this
+/// is longer than the sources' rings keep packets for repair.
+const STRETCHES_MAX: usize = 12;
+
+/// A part of an outgoing stream that came of one source, up to the next part.
+#[derive(Clone, Debug)]
+pub(super) struct Stretch {
+    /// Its first outgoing number.
+    pub(super) from: ExtSeq,
+    pub(super) source: SourceId,
+    pub(super) route: Arc<Route>,
+    /// What becomes of the source's timestamps.
+    pub(super) origin: Origin,
+    /// The spatial layer that is shown, whose last packet ends the picture.
+    pub(super) shown: u8,
+}
+
+/// The last parts of one stream, the newest at the back; at the bound the oldest is forgotten, and what
+/// belongs to it is no longer repaired.
+#[derive(Debug, Default)]
+pub(super) struct Stretches(VecDeque<Stretch>);
+
+impl Stretches {
+    /// Begins a new part.
+    pub(super) fn begin(&mut self, stretch: Stretch) {
+        if self.0.len() == STRETCHES_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(stretch);
+    }
+
+    /// Goes on with the newest part's source from `from` on, with another spatial layer shown.
+    pub(super) fn show(&mut self, shown: u8, origin: Origin, from: ExtSeq) {
+        if let Some(last) = self.0.back().filter(|last| last.shown != shown) {
+            let next = Stretch { from, origin, shown, ..last.clone() };
+            self.begin(next);
+        }
+    }
+
+    /// The part that an outgoing number lies in.
+    pub(super) fn of(&self, out: ExtSeq) -> Option<&Stretch> {
+        self.0.iter().rev().find(|stretch| stretch.from <= out)
+    }
+
+    /// The newest part.
+    pub(super) fn newest(&self) -> Option<&Stretch> {
+        self.0.back()
+    }
+}
