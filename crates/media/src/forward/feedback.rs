@@ -1,7 +1,7 @@
 //! What peers report and ask for.
 
-use super::sink::{Sink, SinkCounters};
 use super::Forwarder;
+use super::sink::{Sink, SinkCounters};
 use crate::id::{SessionId, SinkId, SourceId};
 use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{Feedback, ReceptionReport, TransportFeedback};

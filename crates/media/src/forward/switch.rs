@@ -79,7 +79,8 @@ impl Sink {
     pub(super) fn switching_point(&self, source: &Source, now: Instant) -> Option<ExtSeq> {
         let awaited = self.awaited?;
         let keyframe = source.keyframes.begin(now).filter(|begin| *begin >= awaited.earliest);
-        let anything = source.newest_fresh().filter(|newest| awaited.is_due(now) && *newest >= awaited.earliest);
+        let anything =
+            source.newest_fresh().filter(|newest| awaited.is_due(now) && *newest >= awaited.earliest);
         keyframe.or(anything)
     }
 
