@@ -52,6 +52,8 @@ pub(super) struct Viewer {
 #[derive(Debug)]
 struct Run {
     track: usize,
+    /// Its first packet; earlier ones may still come late, where the run before was of this track too.
+    begin: Option<u64>,
     /// Outgoing number by the publisher's index.
     outs: BTreeMap<u64, u64>,
     /// Outgoing timestamp by the publisher's, of which there is no wrap in a play.
@@ -181,7 +183,8 @@ impl Viewer {
         let meets = |newest| (newest + 1..=newest + 1 + lost).contains(&out);
         assert!(self.newest_out.is_none_or(meets), "{out} goes on from {:?}", self.newest_out);
         self.restarted = false;
-        self.run = Some(Run { track, outs: BTreeMap::new(), timestamps: BTreeMap::new(), blind });
+        self.run =
+            Some(Run { track, begin: None, outs: BTreeMap::new(), timestamps: BTreeMap::new(), blind });
     }
 
     fn has_waited(&self, now: Instant) -> bool {
@@ -212,6 +215,7 @@ impl Viewer {
 impl Run {
     fn take(&mut self, track: &TrackModel, index: u64, out: u64, patience_is_over: bool) {
         assert!(self.outs.insert(index, out).is_none(), "{index} left twice");
+        self.begin.get_or_insert(index);
         if let Some((after, limit)) = self.outs.range(index + 1..).next() {
             assert!(out < *limit, "{index} has a number behind that of {after}");
         }
@@ -240,12 +244,12 @@ impl Run {
     }
 
     fn finish(&self, track: &TrackModel) {
-        let Some((first, _)) = self.outs.first_key_value() else { return };
+        let Some(first) = self.begin.as_ref() else { return };
         let is_missing = |(index, _): &(u64, &Made)| !self.outs.contains_key(index);
         let Some((missing, _)) = track.media_from(*first).find(is_missing) else { return };
         let picture = track.made[first].timestamp;
         let is_picture = |(index, _): (&u64, &u64)| track.made[index].timestamp == picture;
-        assert!(self.outs.range(..missing).all(is_picture), "{missing} never left");
+        assert!(self.outs.range(first..&missing).all(is_picture), "{missing} never left");
         match self.outs.range(missing..).next() {
             Some((live, _)) => {
                 assert!(self.blind || track.made[live].begins_keyframe, "{live} goes on from nothing");
