@@ -329,7 +329,7 @@ async fn connect(
     let answer = endpoint.process_offer(offering.offer()).await?;
     // Handshakes block; the server's events go on meanwhile.
     let identity = identity.clone();
-    tokio::task::spawn_blocking(move || offering.connect(&identity, &answer, Some(server))).await?
+    tokio::task::spawn_blocking(move || offering.connect(&identity, &answer, server)).await?
 }
 
 /// RTCP's packet types have the second byte between, and nothing else begins like either.

@@ -62,7 +62,8 @@ export class Stage {
 }
 
 /**
- * Tells the same stories with one worker and with two. After each of them the server must hold nothing.
+ * Tells the same stories with one worker, and with two that have the two sides of each call apart. After each of them
+ * the server must hold nothing.
  *
  * @param {string} title
  * @param {{server?: object, browser?: object, seating?: object}} options of `Keel.start`, `launchChromium` and
@@ -71,10 +72,10 @@ export class Stage {
  */
 export function tell(title, { server = {}, browser = {}, seating = {} }, stories) {
   for (const workers of [1, 2]) {
-    describe(`${title}, with ${workers === 1 ? 'one worker' : 'two workers'}`, () => {
+    describe(`${title}, with ${workers === 1 ? 'one worker' : 'its sides on two workers'}`, () => {
       const stage = new Stage();
       before(async () => {
-        stage.keel = await Keel.start({ workers, ...server });
+        stage.keel = await Keel.start({ workers, placement: workers === 1 ? 'together' : 'spread', ...server });
         stage.seating = seating;
         stage.browser = await launchChromium(browser);
       });

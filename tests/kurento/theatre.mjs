@@ -47,17 +47,20 @@ export class Theatre {
 }
 
 /**
- * Tells the same stories with one worker and with two. After each of them the server must hold nothing.
+ * Tells the same stories with one worker, and with two that have the endpoints of each pipeline apart. After each of
+ * them the server must hold nothing.
  *
  * @param {string} title
  * @param {(theatre: Theatre) => void} stories declares them
+ * @param {object} [server] see `Keel.start`
  */
-export function tell(title, stories) {
+export function tell(title, stories, server = {}) {
   for (const workers of [1, 2]) {
-    describe(`${title}, with ${workers === 1 ? 'one worker' : 'two workers'}`, () => {
+    describe(`${title}, with ${workers === 1 ? 'one worker' : 'endpoints on two workers'}`, () => {
       const theatre = new Theatre();
       before(async () => {
-        theatre.keel = await Keel.start({ workers });
+        const placement = workers === 1 ? 'together' : 'spread';
+        theatre.keel = await Keel.start({ workers, placement, ...server });
         theatre.browser = await launchChromium();
       });
       afterEach(() => theatre.clear());

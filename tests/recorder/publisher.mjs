@@ -36,7 +36,8 @@ export async function publish(recipe) {
   // libwebrtc begins with 300 kbit/s and finds more in its own time; this has it begin where all layers fit.
   const { payloadType } = sending.localDescription.sdp.match(/a=rtpmap:(?<payloadType>\d+) /).groups;
   const start = `a=fmtp:${payloadType} x-google-start-bitrate=2000\r\n`;
-  const { sdp } = receiving.localDescription;
+  const descriptor = recipe.plain ? /a=extmap:\d+ \S+#dependency-descriptor-rtp-header-extension\r\n/ : /$^/;
+  const sdp = receiving.localDescription.sdp.replace(descriptor, '');
   const fmtp = new RegExp(`a=fmtp:${payloadType} (.*)\r\n`);
   const started = fmtp.test(sdp) ? sdp.replace(fmtp, `${start.trim()};$1\r\n`) : sdp + start;
   await sending.setRemoteDescription({ type: 'answer', sdp: started + names + simulcast });
@@ -77,7 +78,10 @@ export async function publish(recipe) {
   const steps = 6;
   for (let step = 0; step < steps; step += 1) {
     await pause(length / steps);
-    if (step < steps - 1) await keyframes((place) => place === step % recipe.encodings.length);
+    // One encoding after the other, the best one last.
+    const turn = (step - (steps - 2)) % recipe.encodings.length;
+    const last = recipe.encodings.length - 1;
+    if (step < steps - 1) await keyframes((place) => (place - last - turn) % recipe.encodings.length === 0);
   }
 
   const parameters = transceiver.sender.getParameters();

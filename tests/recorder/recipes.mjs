@@ -1,14 +1,22 @@
 /**
  * What is recorded. `codec` and `profile` choose the format, `size` is the camera's picture, `encodings` go to
- * `addTransceiver`; keyframes of single encodings are asked for while it runs.
+ * `addTransceiver`; keyframes of single encodings are asked for while it runs. With the dependency descriptor
+ * libwebrtc leaves VP8's own numbers away: `plain` does without it.
  */
 export const RECIPES = {
   'vp8-temporal': {
     codec: 'video/VP8',
+    plain: true,
     size: [320, 180],
     encodings: [{ scalabilityMode: 'L1T3', maxBitrate: 150_000 }],
   },
   'vp8-simulcast': {
+    codec: 'video/VP8',
+    plain: true,
+    size: [960, 540],
+    encodings: simulcast('L1T3'),
+  },
+  'vp8-simulcast-descriptor': {
     codec: 'video/VP8',
     size: [960, 540],
     encodings: simulcast('L1T3'),
@@ -32,8 +40,8 @@ export const RECIPES = {
   },
   'av1-svc': {
     codec: 'video/AV1',
-    size: [640, 360],
-    encodings: [{ scalabilityMode: 'L3T3', maxBitrate: 400_000 }],
+    size: [960, 540],
+    encodings: [{ scalabilityMode: 'L3T3', maxBitrate: 700_000 }],
   },
   'av1-svc-key': {
     codec: 'video/AV1',

@@ -13,7 +13,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BINARY = process.env.KEEL_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug/keel');
 
 /** What must be zero when no call and no pipeline is left. */
-const GAUGES = ['keel_sessions', 'keel_endpoints', 'keel_pipelines'];
+const GAUGES = ['keel_sessions', 'keel_endpoints', 'keel_pipelines', 'keel_relays'];
 /** The server gives its own calls ten seconds to end. */
 const STOP_MS = 15_000;
 
@@ -27,7 +27,7 @@ export class Keel {
   /**
    * Starts a server and waits until it has printed where to reach it.
    *
-   * @param {{workers?: number, tls?: boolean, accessToken?: string, flags?: string[]}} options `accessToken`: what
+   * @param {{workers?: number, placement?: string, tls?: boolean, accessToken?: string, flags?: string[]}} options `accessToken`: what
    *   visitors must show; `flags`: further ones of the command line
    * @throws {Error} with the server's own words if it does not start
    */
@@ -78,25 +78,26 @@ export class Keel {
     await rm(this.#dataDir, { recursive: true });
   }
 
-  /** Waits until the server holds no session, endpoint and pipeline any more. */
+  /** Waits until the server holds no session, endpoint and pipeline any more, and relays nothing. */
   async holdsNothing() {
     const zeros = Object.fromEntries(GAUGES.map((name) => [name, 0]));
     const isZero = (seen) => JSON.stringify(seen) === JSON.stringify(zeros);
     await until('no session, endpoint and pipeline left', () => this.gauges(), isZero);
   }
 
-  /** @returns {Promise<Record<string, number | undefined>>} the three gauges by name */
+  /** @returns {Promise<Record<string, number | undefined>>} the gauges by name */
   async gauges() {
     const text = await get(new URL('metrics', this.url));
     return Object.fromEntries(GAUGES.map((name) => [name, readGauge(text, name)]));
   }
 
   async #run(httpPort, kurentoPort) {
-    const { workers = 1, tls = false, accessToken, flags: further = [] } = this.#options;
+    const { workers = 1, placement = 'together', tls = false, accessToken, flags: further = [] } = this.#options;
     const flags = [
       ...['--http-addresses', '127.0.0.1', '--http-port', String(httpPort)],
       ...['--kurento-addresses', '127.0.0.1', '--kurento-port', String(kurentoPort)],
       ...['--media-port', '0', '--workers', String(workers), '--data-dir', this.#dataDir],
+      ...['--placement', placement],
       ...(tls ? ['--tls-self-signed', '--kurento-tls-port', '0'] : []),
       ...further,
     ];

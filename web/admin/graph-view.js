@@ -55,7 +55,7 @@ function arrowsOf({ id, connections }, rates) {
   return [...arrows.values()];
 }
 
-function drawElement(pipeline, { id, kind, label, endpoint }, { x, y }, rates) {
+function drawElement(pipeline, { id, kind, label, worker, endpoint }, { x, y }, rates) {
   const lines = endpoint ? endpointLines(pipeline, id, endpoint, rates) : { text: 'passes on', lossy: false };
   const connected = endpoint?.ice === 'connected' && endpoint?.dtls === 'connected';
   const state = endpoint ? (connected ? 'up' : 'down') : 'plain';
@@ -63,7 +63,7 @@ function drawElement(pipeline, { id, kind, label, endpoint }, { x, y }, rates) {
   return svg(
     'g',
     { class: 'element', 'data-state': lines.lossy ? 'lossy' : state },
-    svg('title', {}, `${name} (element ${id})\n${lines.details ?? lines.text}`),
+    svg('title', {}, `${name} (element ${id}, worker ${worker})\n${lines.details ?? lines.text}`),
     svg('rect', { x, y, width: NODE.width, height: NODE.height, rx: 12 }),
     svg('circle', { cx: x + 18, cy: y + 24, r: 5 }),
     svg('text', { x: x + 32, y: y + 28, class: 'name' }, shortened(name)),

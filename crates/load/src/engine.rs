@@ -190,6 +190,7 @@ impl Engine {
                         break;
                     }
                 }
+                member.send_feedback();
             }
         }
         let (turn, at) = self.next_check;

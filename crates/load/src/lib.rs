@@ -9,6 +9,8 @@
 //! What it is not: a browser. Its subscribers do not decode, repair or adapt.
 
 mod engine;
+mod feedback;
+mod file_limit;
 mod member;
 mod packet;
 mod plan;

@@ -49,6 +49,10 @@ struct Arguments {
     /// 50 packets of audio a second as well
     #[arg(long)]
     audio: bool,
+    /// Subscribers answer with transport-wide feedback, as browsers do: the server then controls its rate for
+    /// each of them
+    #[arg(long)]
+    feedback: bool,
     /// How long to count
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     seconds: f64,
@@ -114,6 +118,7 @@ impl Arguments {
             scenario,
             groups,
             traffic: Traffic::new(self.shape, self.burst, self.payload, self.rate, self.audio)?,
+            feedback: self.feedback,
             warm_up: seconds(self.warm_up)?,
             measured: seconds(self.seconds)?,
             poll_every: Duration::from_micros(self.poll_interval),

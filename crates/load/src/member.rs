@@ -1,11 +1,14 @@
 //! One joined peer in a run: what it sends when, and what it counts.
 
+use crate::feedback::FeedbackLog;
 use crate::measure::Histogram;
 use crate::packet::{self, Packet, Part};
-use crate::peer::{BarePeer, Keys, audio_ssrc, video_ssrc};
+use crate::peer::{BarePeer, Keys, TRANSPORT_NUMBER_ID, audio_ssrc, video_ssrc};
 use crate::signaling::Joined;
 use crate::traffic::Traffic;
-use keel_media::rtp::{ExtSeq, RtpHeader, Ssrc};
+use keel_media::rtp::rtcp::Report;
+use keel_media::rtp::{ExtSeq, ExtensionId, RtpHeader, Ssrc};
+use keel_media::session::rtcp::build;
 use keel_media::srtp::Profile;
 use keel_media::worker::batch::{Segmentation, SendBatch};
 use std::net::SocketAddr;
@@ -22,6 +25,8 @@ pub(crate) struct Member {
     /// Whose media it receives.
     pub(crate) hears: Option<usize>,
     pub(crate) streams: Vec<OutgoingStream>,
+    /// What it tells of its path; `None` for one that tells nothing.
+    feedback: Option<FeedbackLog>,
     /// When its offer was sent, since 1970.
     offered: Duration,
     /// From its offer to its first packet of media.
@@ -84,6 +89,7 @@ impl Member {
             keys,
             number,
             hears,
+            feedback: media.feedback.then(FeedbackLog::default),
             streams: video.into_iter().chain(audio).collect(),
             offered: since_epoch(offered),
             first_media_after: None,
@@ -142,12 +148,17 @@ impl Member {
             // RFC 5761 §4: RTCP's packet types lie between those of RTP with and without the marker.
             [128..=191, 192..=223, ..] => self.handle_rtcp(datagram),
             [128..=191, second, third, fourth, ..] => {
+                let (marker, number) = (*second & 0x80 != 0, u16::from_be_bytes([*third, *fourth]));
                 self.received += 1;
                 if self.first_media_after.is_none() {
                     self.first_media_after = received_at.map(|at| at.saturating_sub(self.offered));
                 }
-                let marker = *second & 0x80 != 0;
-                if is_sampled(u16::from_be_bytes([*third, *fourth])) {
+                if let (Some(log), Some(at)) = (&mut self.feedback, received_at)
+                    && let Some(number) = transport_number(datagram)
+                {
+                    log.note(number, at);
+                }
+                if is_sampled(number) {
                     match self.verify(datagram) {
                         Some(sent) => {
                             samples.verified += 1;
@@ -166,6 +177,23 @@ impl Member {
             // A full agent asks for consent. What cannot be answered it asks again.
             [0..=3, ..] => drop(self.peer.answer_check(datagram)),
             _ => {}
+        }
+    }
+
+    /// Sends the feedback that is due.
+    pub(crate) fn send_feedback(&mut self) {
+        let Some(log) = &mut self.feedback else { return };
+        let ssrc = Ssrc::new(video_ssrc(u32::try_from(self.number).unwrap_or_default()));
+        let due = log.take_due(since_epoch(SystemTime::now()), ssrc);
+        if due.is_empty() {
+            return;
+        }
+        let reports: Vec<Report> = due.into_iter().map(Report::TransportFeedback).collect();
+        for mut packet in build(ssrc, "bare", &reports) {
+            // Feedback that is lost is followed by more.
+            if self.keys.send.protect_rtcp(&mut packet).is_ok() {
+                drop(self.peer.socket.send_to(&packet, self.peer.server));
+            }
         }
     }
 
@@ -196,6 +224,13 @@ impl Member {
             rest = rest.get(bytes..).unwrap_or_default();
         }
     }
+}
+
+/// The transport-wide number of a packet, which stands in its header's extensions.
+fn transport_number(datagram: &[u8]) -> Option<u16> {
+    let header = RtpHeader::parse(datagram).ok()?;
+    let value = header.extension(datagram, ExtensionId::new(TRANSPORT_NUMBER_ID)?)?;
+    value.first_chunk().copied().map(u16::from_be_bytes)
 }
 
 /// A generator that was held up for longer gives up on the difference: it is void anyway.

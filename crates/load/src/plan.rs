@@ -17,6 +17,9 @@ pub struct Plan {
     pub groups: usize,
     /// What every publisher sends.
     pub traffic: Traffic,
+    /// Whether subscribers answer with transport-wide feedback, as browsers do: congestion control then works
+    /// for each of them.
+    pub feedback: bool,
     /// Sent but not counted, after everybody has joined.
     pub warm_up: Duration,
     /// What is counted.
@@ -124,7 +127,13 @@ impl Plan {
     /// The connections of one group.
     #[must_use]
     pub fn seats(&self) -> Vec<Seat> {
-        self.scenario.seats(self.traffic.has_video(), self.traffic.has_audio())
+        self.scenario.seats(self.traffic.has_video(), self.traffic.has_audio(), self.feedback)
+    }
+
+    /// Sockets for all of it: each peer's, and those of the signaling, which calls have one each of.
+    pub(crate) fn sockets(&self) -> usize {
+        let signaling = if self.server.protocol == Protocol::Call { self.peers() } else { 1 };
+        self.peers() + signaling
     }
 
     /// Connections in all.
@@ -138,9 +147,10 @@ impl Plan {
 const PEERS_MAX: usize = 5_000;
 
 impl Scenario {
-    fn seats(self, video: bool, audio: bool) -> Vec<Seat> {
+    fn seats(self, video: bool, audio: bool, feedback: bool) -> Vec<Seat> {
         let kind = |wanted: bool, direction| if wanted { direction } else { Direction::Absent };
-        let media = |direction| Media { video: kind(video, direction), audio: kind(audio, direction) };
+        let media =
+            |direction| Media { video: kind(video, direction), audio: kind(audio, direction), feedback };
         let sender = Seat { media: media(Direction::Send), hears: None };
         let receiver = |hears| Seat { media: media(Direction::Receive), hears: Some(hears) };
         match self {
@@ -175,16 +185,16 @@ mod tests {
 
     #[test]
     fn everybody_hears_whom_the_scenario_says() {
-        let seats = Scenario::Broadcast(3).seats(true, false);
+        let seats = Scenario::Broadcast(3).seats(true, false, false);
         let heard: Vec<_> = seats.iter().map(|seat| seat.hears).collect();
         assert_eq!(heard, [None, Some(0), Some(0), Some(0)]);
         assert_eq!(seats[0].media, Media::video(Direction::Send));
 
-        let call = Scenario::Call.seats(true, true);
+        let call = Scenario::Call.seats(true, true, false);
         assert_eq!(call.iter().map(|seat| seat.hears).collect::<Vec<_>>(), [Some(1), Some(0)]);
         assert!(call.iter().all(|seat| seat.media.audio == Direction::Both));
 
-        let room = Scenario::Room(4).seats(false, true);
+        let room = Scenario::Room(4).seats(false, true, true);
         assert_eq!(room.len(), 4 + 4 * 3);
         for sender in 0..4 {
             assert_eq!(room.iter().filter(|seat| seat.hears == Some(sender)).count(), 3);

@@ -10,6 +10,7 @@ fn plan(server: &str, scenario: Scenario, traffic: Traffic) -> Plan {
         scenario,
         groups: 1,
         traffic,
+        feedback: false,
         warm_up: Duration::from_millis(200),
         measured: Duration::from_secs(2),
         poll_every: Duration::from_millis(1),
@@ -53,9 +54,10 @@ fn a_call_carries_media_both_ways() {
 }
 
 #[test]
-fn in_a_room_everybody_hears_all_others() {
+fn in_a_room_everybody_hears_all_others_and_tells_of_the_path() {
     let server = KeelServer::start(&ServerOptions::default()).expect("keel starts");
     let plan = plan(server.kurento_url(), Scenario::Room(3), traffic(Shape::Singles));
+    let plan = Plan { feedback: true, ..plan };
     let report = run(&plan, &mut |_| {}).expect("everybody joins");
     assert_all_arrived(&report, 3 + 3 * 2, 2.0);
 }

@@ -61,3 +61,7 @@ id!(
     /// One outgoing media stream of a session (what one subscriber receives).
     SinkId, "k"
 );
+id!(
+    /// One track's way to another worker, chosen by that worker.
+    RelayId, "w"
+);

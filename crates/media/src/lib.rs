@@ -25,5 +25,5 @@ pub use pipeline::{
     ElementSurvey, EndpointEvent, EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge,
     GraphElement, IceCandidate, IceState, MediaConfig, MediaKind, MediaServer, MediaSnapshot, MediaType,
     OfferDirection, OfferOptions, PassThrough, Pipeline, PipelineEvent, PipelineEvents, PipelineGraph,
-    PipelineSurvey, StreamStats, StreamTotals, WebRtcEndpoint,
+    PipelineSurvey, Placement, StreamStats, StreamTotals, WebRtcEndpoint,
 };

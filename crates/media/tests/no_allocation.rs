@@ -4,10 +4,11 @@
 
 use keel_media::MediaKind;
 use keel_media::codec::{Codec, CodecParameters};
-use keel_media::forward::{Forwarder, SinkConfig, TrackConfig};
-use keel_media::id::{SessionId, SourceId};
+use keel_media::forward::{Forwarder, RelayTo, SinkConfig, TrackConfig};
+use keel_media::id::{RelayId, SessionId, SourceId, TrackId};
+use keel_media::rtp::rtcp::Feedback;
 use keel_media::rtp::{
-    AbsSendTime, ClockRate, Direction, ExtSeq, Extension, ExtensionId, ExtensionMap, Format, Mid,
+    AbsSendTime, Bitrate, ClockRate, Direction, ExtSeq, Extension, ExtensionId, ExtensionMap, Format, Mid,
     PayloadType, RtpHeader, RtpParameters, Ssrc,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -64,8 +65,8 @@ fn parameters(payload_type: u8) -> Arc<RtpParameters> {
     Arc::new(RtpParameters { mid, direction: Direction::SendRecv, formats: vec![vp8], extensions })
 }
 
-/// One frame of eight packets in and out; returns how many departed.
-fn tick(forwarder: &mut Forwarder, source: SourceId, frame: u64, now: Instant, arena: &mut [u8]) -> u64 {
+/// One frame of eight packets in.
+fn receive(forwarder: &mut Forwarder, source: SourceId, frame: u64, now: Instant) {
     let mut packet = [7; 1_100];
     for place in 0..8 {
         let index = 30_000 + frame * 8 + place;
@@ -81,6 +82,10 @@ fn tick(forwarder: &mut Forwarder, source: SourceId, frame: u64, now: Instant, a
         let header = RtpHeader::parse(&packet).expect("a valid packet");
         forwarder.handle_rtp(source, ExtSeq::new(index), &header, &packet, now).expect("a fresh packet");
     }
+}
+
+/// What arrived goes out; returns how many departed.
+fn send(forwarder: &mut Forwarder, now: Instant, arena: &mut [u8]) -> u64 {
     let mut departed = 0;
     forwarder.fan_out(now, AbsSendTime::since_origin(Duration::ZERO), |departure| {
         departure.write(arena);
@@ -89,22 +94,11 @@ fn tick(forwarder: &mut Forwarder, source: SourceId, frame: u64, now: Instant, a
     departed
 }
 
-#[test]
-fn a_warm_packet_path_does_not_allocate() {
-    let mut forwarder = Forwarder::new(1);
-    let kind = MediaKind::Video;
-    let track = forwarder.add_track(TrackConfig {
-        session: SessionId::new(1),
-        kind,
-        parameters: parameters(96),
-        encodings: 1,
-    });
-    let source = forwarder.source_of(track, 0).expect("its only one");
-    let mut now = Instant::now(); // clock: an origin, never compared with the present
+fn subscribe(forwarder: &mut Forwarder, track: TrackId, now: Instant) {
     for subscriber in 0..SUBSCRIBERS {
         let sink = forwarder.add_sink(SinkConfig {
             session: SessionId::new(2 + subscriber),
-            kind,
+            kind: MediaKind::Video,
             parameters: parameters(120),
             ssrc: Ssrc::new(0x2000),
             rtx_ssrc: None,
@@ -112,20 +106,88 @@ fn a_warm_packet_path_does_not_allocate() {
         });
         assert!(forwarder.connect(track, sink, now));
     }
+}
+
+#[test]
+fn a_warm_packet_path_does_not_allocate() {
+    let mut forwarder = Forwarder::new(1);
+    let track = forwarder.add_track(TrackConfig {
+        session: SessionId::new(1),
+        kind: MediaKind::Video,
+        parameters: parameters(96),
+        encodings: 1,
+    });
+    let source = forwarder.source_of(track, 0).expect("its only one");
+    let mut now = Instant::now(); // clock: an origin, never compared with the present
+    subscribe(&mut forwarder, track, now);
+    // Another worker's, which has the track too.
+    let mut far = Forwarder::new(2);
+    let to = RelayTo { worker: 1, relay: RelayId::new(1) };
+    let relayed = forwarder.begin_relay(track, to).expect("the track exists");
+    let far_track = far.add_relayed_track(relayed, now);
+    let far_source = far.source_of(far_track, 0).expect("its only one");
+    subscribe(&mut far, far_track, now);
     let mut arena = vec![0; 1_500];
     let mut allocated = 0;
     for frame in 0..600 {
         now += Duration::from_millis(33);
         let before = ALLOCATIONS.get();
-        let departed = tick(&mut forwarder, source, frame, now, &mut arena);
-        assert_eq!(departed, 8 * SUBSCRIBERS);
+        receive(&mut forwarder, source, frame, now);
+        forwarder.relay(|_, packet, bytes| {
+            far.handle_relayed(far_source, &packet, bytes, now).expect("a fresh packet");
+        });
+        assert_eq!(send(&mut forwarder, now, &mut arena), 8 * SUBSCRIBERS);
+        assert_eq!(send(&mut far, now, &mut arena), 8 * SUBSCRIBERS);
         // The ring grows for the first seconds.
         if frame >= 300 {
             allocated += ALLOCATIONS.get() - before;
         }
-        forwarder.handle_timeout(now);
-        while forwarder.poll_output().is_some() {}
+        for forwarder in [&mut forwarder, &mut far] {
+            forwarder.handle_timeout(now);
+            while forwarder.poll_output().is_some() {}
+        }
     }
     assert!(ALLOCATIONS.get() > 0, "the counter counts");
+    assert_eq!(allocated, 0);
+}
+
+#[test]
+fn a_warm_pacer_does_not_allocate() {
+    let mut forwarder = Forwarder::new(1);
+    let track = forwarder.add_track(TrackConfig {
+        session: SessionId::new(1),
+        kind: MediaKind::Video,
+        parameters: parameters(96),
+        encodings: 1,
+    });
+    let source = forwarder.source_of(track, 0).expect("its only one");
+    let mut now = Instant::now(); // clock: an origin, never compared with the present
+    subscribe(&mut forwarder, track, now);
+    let mut arena = vec![0; 1_500];
+    let (mut allocated, mut departed, mut at_once) = (0, 0, 0);
+    for frame in 0..600 {
+        if frame % 30 == 0 {
+            // A little more than the 2.1 Mbit/s that are sent: packets wait for their turn, and none too long.
+            for subscriber in 0..SUBSCRIBERS {
+                let remb = Feedback::Remb { bitrate: Bitrate::bps(2_400_000) };
+                forwarder.handle_feedback(SessionId::new(2 + subscriber), &remb, now);
+            }
+        }
+        receive(&mut forwarder, source, frame, now);
+        for turn in 0..33 {
+            let before = ALLOCATIONS.get();
+            let sent = send(&mut forwarder, now, &mut arena);
+            if frame >= 300 {
+                allocated += ALLOCATIONS.get() - before;
+                at_once += if turn == 0 { sent } else { 0 };
+                departed += sent;
+            }
+            now += Duration::from_millis(1);
+            forwarder.handle_timeout(now);
+            while forwarder.poll_output().is_some() {}
+        }
+    }
+    assert!(at_once < departed / 2, "{at_once} of {departed} left in the tick of their arrival");
+    assert!(departed.abs_diff(300 * 8 * SUBSCRIBERS) <= 8 * SUBSCRIBERS, "{departed}");
     assert_eq!(allocated, 0);
 }

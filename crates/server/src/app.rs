@@ -1,6 +1,8 @@
 //! Wiring: builds the parts from the configuration, starts them, and ends them in order.
 
-use crate::config::{Access, Config, FilterSetting, KurentoSettings, LimitSettings, worker_count};
+use crate::config::{
+    Access, Config, FilterSetting, KurentoSettings, LimitSettings, PlacementSetting, worker_count,
+};
 use crate::listen::{Place, interface_addresses, listen};
 use crate::report::Report;
 use crate::tls::CertificateFiles;
@@ -10,7 +12,7 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
-use keel_media::{MediaConfig, MediaServer};
+use keel_media::{MediaConfig, MediaServer, Placement};
 use keel_signaling::{
     AppState, Filters, IceServer, KurentoConfig, Limits, OriginPolicy, Store, Token, kurento_router,
 };
@@ -241,6 +243,10 @@ fn media_config(config: &Config, announce: Vec<IpAddr>) -> MediaConfig {
     let limits = &config.settings.limits;
     MediaConfig {
         workers: worker_count(media.workers),
+        placement: match media.placement {
+            PlacementSetting::Together => Placement::Together,
+            PlacementSetting::Spread => Placement::Spread,
+        },
         bind: media.addresses.clone(),
         port_base: media.port,
         announce,

@@ -182,6 +182,7 @@ impl Collector for MediaMetrics {
             ("sessions", "Peers' transports in the media server", snapshot.sessions),
             ("endpoints", "Endpoints in the media server", snapshot.endpoints),
             ("pipelines", "Pipelines in the media server", snapshot.pipelines),
+            ("relays", "Tracks that a media thread has from another one", snapshot.relays),
             ("own_sockets", "Sockets that sessions with other servers have", snapshot.own_sockets),
         ];
         for (name, help, value) in gauges {
@@ -190,6 +191,7 @@ impl Collector for MediaMetrics {
         }
         let counters = [
             ("forwarded", "RTP packets forwarded, once per subscriber", snapshot.forwarded),
+            ("relayed", "RTP packets handed from one media thread to another", snapshot.relayed),
             ("events_dropped", "Media events that found their queue full", snapshot.events_dropped),
             ("own_sockets_refused", "Sessions with other servers without room", snapshot.own_sockets_refused),
         ];

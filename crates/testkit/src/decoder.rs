@@ -50,13 +50,13 @@ impl Stream {
     /// # Errors
     /// When ffmpeg is not installed, or the decoder complains about anything.
     pub fn decode(&self, codec: Codec) -> Result<Vec<Picture>> {
-        let mut depacketizer = depacketizer(codec)?;
+        let mut depacketizer = Depacketizers::default();
         let mut units = Vec::new();
         for unit in &self.units {
             // AV1 §7.5: a temporal unit begins with a delimiter, which RTP leaves out.
             let mut bytes = if codec == Codec::Av1 { vec![0x12, 0x00] } else { Vec::new() };
             for payload in &unit.payloads {
-                bytes.extend(depacketizer.depacketize(&Bytes::copy_from_slice(payload))?);
+                bytes.extend(depacketizer.depacketize(codec, payload)?);
             }
             units.push(bytes);
         }
@@ -70,14 +70,25 @@ impl Stream {
     }
 }
 
-fn depacketizer(codec: Codec) -> Result<Box<dyn Depacketizer>> {
-    Ok(match codec {
-        Codec::Vp8 => Box::new(Vp8Packet::default()),
-        Codec::Vp9 => Box::new(Vp9Packet::default()),
-        Codec::H264 => Box::new(H264Packet::default()),
-        Codec::Av1 => Box::new(Av1Depacketizer::new()),
-        codec => bail!("no depacketizer for {codec:?}"),
-    })
+/// Those that put units together from several packets.
+#[derive(Default)]
+struct Depacketizers {
+    av1: Av1Depacketizer,
+    h264: H264Packet,
+}
+
+impl Depacketizers {
+    fn depacketize(&mut self, codec: Codec, payload: &[u8]) -> Result<Bytes> {
+        let payload = Bytes::copy_from_slice(payload);
+        Ok(match codec {
+            // These two remember fields of the packet before if they are used again.
+            Codec::Vp8 => Vp8Packet::default().depacketize(&payload)?,
+            Codec::Vp9 => Vp9Packet::default().depacketize(&payload)?,
+            Codec::Av1 => self.av1.depacketize(&payload)?,
+            Codec::H264 => self.h264.depacketize(&payload)?,
+            codec => bail!("no depacketizer for {codec:?}"),
+        })
+    }
 }
 
 /// The container that libvpx's tools use: a header of 32 bytes, then each frame behind its length and time.

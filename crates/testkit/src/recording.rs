@@ -52,9 +52,10 @@ pub struct RecordedPacket {
 
 impl Recording {
     /// Every recording's name.
-    pub const NAMES: [&str; 8] = [
+    pub const NAMES: [&str; 9] = [
         "vp8-temporal",
         "vp8-simulcast",
+        "vp8-simulcast-descriptor",
         "vp9-svc",
         "vp9-svc-key",
         "av1-temporal",

@@ -164,7 +164,9 @@ impl KeelServer {
             loop {
                 looks.tick().await;
                 let mut left = 0.0;
-                for gauge in ["keel_sessions", "keel_endpoints", "keel_pipelines", "keel_calls_active"] {
+                for gauge in
+                    ["keel_sessions", "keel_endpoints", "keel_pipelines", "keel_relays", "keel_calls_active"]
+                {
                     left += self.metric(gauge)?;
                 }
                 if left == 0.0 {

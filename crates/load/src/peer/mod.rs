@@ -10,7 +10,8 @@ mod offer;
 
 pub use handshake::Keys;
 pub use offer::{
-    AUDIO_PAYLOAD_TYPE, Direction, Media, VIDEO_PAYLOAD_TYPE, audio_ssrc, candidate, video_ssrc,
+    AUDIO_PAYLOAD_TYPE, Direction, Media, TRANSPORT_NUMBER_ID, VIDEO_PAYLOAD_TYPE, audio_ssrc, candidate,
+    video_ssrc,
 };
 
 use anyhow::{Context as _, ensure};
@@ -89,8 +90,7 @@ impl OfferingPeer {
         &self.offer
     }
 
-    /// Completes ICE and DTLS, waiting for the server. `server` is where it listens; without it, the answer's
-    /// first usable candidate.
+    /// Completes ICE and DTLS with the server that listens at `server`, waiting for it.
     ///
     /// # Errors
     /// When the answer lacks what it takes, or the server does not answer in time.
@@ -98,17 +98,10 @@ impl OfferingPeer {
         self,
         identity: &Identity,
         answer: &str,
-        server: Option<SocketAddr>,
+        server: SocketAddr,
     ) -> anyhow::Result<(BarePeer, Keys)> {
         let Self { socket, mut ice, .. } = self;
         ice.set_remote(offer::attribute(answer, "ice-ufrag")?, offer::attribute(answer, "ice-pwd")?);
-        let local = socket.local_addr()?;
-        let server = match server {
-            Some(server) => server,
-            None => offer::candidates(answer)
-                .find(|candidate| candidate.is_ipv4() == local.is_ipv4())
-                .with_context(|| format!("the answer has no UDP candidate of the family of {local}"))?,
-        };
         let peer = BarePeer { socket, server, ice };
         let keys = peer.establish(identity)?;
         peer.socket.set_nonblocking(true)?;

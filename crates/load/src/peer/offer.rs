@@ -11,6 +11,12 @@ pub const VIDEO_PAYLOAD_TYPE: u8 = 96;
 /// The one format of its audio: Opus.
 pub const AUDIO_PAYLOAD_TYPE: u8 = 111;
 
+/// The header extensions of a peer with feedback, which browsers have, too.
+const MID_ID: u8 = 1;
+const SEND_TIME_ID: u8 = 2;
+/// The extension with the transport-wide number.
+pub const TRANSPORT_NUMBER_ID: u8 = 3;
+
 /// What a peer does with one kind of media.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Direction {
@@ -31,9 +37,17 @@ pub struct Media {
     pub video: Direction,
     /// Audio.
     pub audio: Direction,
+    /// Whether what it receives has transport-wide numbers, which it answers with feedback.
+    pub feedback: bool,
 }
 
 impl Direction {
+    /// Whether it receives.
+    #[must_use]
+    pub const fn receives(self) -> bool {
+        matches!(self, Self::Receive | Self::Both)
+    }
+
     /// Whether it sends.
     #[must_use]
     pub const fn sends(self) -> bool {
@@ -55,7 +69,7 @@ impl Media {
     /// Video alone.
     #[must_use]
     pub const fn video(video: Direction) -> Self {
-        Self { video, audio: Direction::Absent }
+        Self { video, audio: Direction::Absent, feedback: false }
     }
 }
 
@@ -97,6 +111,16 @@ pub(super) fn write(ice: &Ice, number: u32, media: Media, fingerprint: &str) -> 
         if *kind == "video" {
             let _ = write!(sdp, "a=rtcp-fb:{payload_type} nack pli\r\n");
         }
+        if media.feedback && direction.receives() {
+            let _ = write!(
+                sdp,
+                "a=extmap:{MID_ID} urn:ietf:params:rtp-hdrext:sdes:mid\r\n\
+                 a=extmap:{SEND_TIME_ID} http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n\
+                 a=extmap:{TRANSPORT_NUMBER_ID} \
+                 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n\
+                 a=rtcp-fb:{payload_type} transport-cc\r\n"
+            );
+        }
         if direction.sends() {
             let _ = write!(sdp, "a=msid:bare{number} {kind}\r\na=ssrc:{ssrc} cname:bare{number}\r\n");
         }
@@ -110,12 +134,8 @@ pub(super) fn attribute<'a>(sdp: &'a str, name: &str) -> anyhow::Result<&'a str>
     Ok(value.with_context(|| format!("no a={name} in the answer"))?.trim())
 }
 
-/// The UDP host candidates of a description, with addresses rather than names.
-pub(super) fn candidates(sdp: &str) -> impl Iterator<Item = SocketAddr> + '_ {
-    sdp.lines().filter_map(|line| candidate(line.strip_prefix("a=")?))
-}
-
-/// The address of a candidate of UDP and of component 1 (RFC 8839 §5.1).
+/// The address of a candidate of UDP and of component 1 (RFC 8839 §5.1); `None` for names and other
+/// transports.
 #[must_use]
 pub fn candidate(text: &str) -> Option<SocketAddr> {
     let mut words = text.strip_prefix("candidate:")?.split_whitespace().skip(1);
@@ -135,24 +155,36 @@ mod tests {
 
     #[test]
     fn an_offer_has_a_section_for_each_kind_and_an_ssrc_only_for_what_it_sends() {
-        let both = offer(Media { video: Direction::Send, audio: Direction::Receive });
+        let both = offer(Media { video: Direction::Send, audio: Direction::Receive, feedback: true });
         assert!(both.contains("a=group:BUNDLE 0 1\r\n"), "{both}");
         let (video, audio) = both.split_once("m=audio").expect("two sections");
+        assert!(audio.contains("transport-cc") && !video.contains("extmap"), "{both}");
         assert!(video.contains("a=sendonly") && video.contains("a=ssrc:268435470 cname:bare7"), "{video}");
         assert!(audio.contains("a=recvonly") && !audio.contains("a=ssrc"), "{audio}");
         let one = offer(Media::video(Direction::Receive));
-        assert!(one.contains("a=group:BUNDLE 0\r\n") && !one.contains("m=audio"), "{one}");
+        assert!(
+            one.contains("a=group:BUNDLE 0\r\n") && !one.contains("m=audio") && !one.contains("extmap"),
+            "{one}"
+        );
     }
 
     #[test]
     fn an_answers_attributes_and_udp_candidates_are_found() {
-        let answer = "v=0\r\na=ice-ufrag:x\r\na=ice-pwd: y \r\na=candidate:1 1 tcp 5 192.0.2.1 9 typ host\r\n\
-                      a=candidate:2 1 UDP 5 192.0.2.2 10000 typ host\r\na=candidate:3 2 udp 5 192.0.2.3 9 typ host\r\n\
-                      a=candidate:4 1 udp 5 name.local 9 typ host\r\na=candidate:5 1 udp 5 ::1 7 typ host\r\n";
+        let answer = "v=0\r\na=ice-ufrag:x\r\na=ice-pwd: y \r\n";
         assert_eq!(attribute(answer, "ice-ufrag").expect("it is there"), "x");
         assert_eq!(attribute(answer, "ice-pwd").expect("it is there"), "y");
         assert!(attribute(answer, "ice").is_err(), "a name is not its beginning");
-        let found: Vec<String> = candidates(answer).map(|address| address.to_string()).collect();
+        let texts = [
+            "candidate:1 1 tcp 5 192.0.2.1 9 typ host",
+            "candidate:2 1 UDP 5 192.0.2.2 10000 typ host",
+            "candidate:3 2 udp 5 192.0.2.3 9 typ host",
+            "candidate:4 1 udp 5 name.local 9 typ host",
+            "candidate:5 1 udp 5 ::1 7 typ host",
+            "candidate:6 1 udp",
+            "",
+        ];
+        let found: Vec<String> =
+            texts.into_iter().filter_map(candidate).map(|address| address.to_string()).collect();
         assert_eq!(found, ["192.0.2.2:10000", "[::1]:7"]);
     }
 }

@@ -27,10 +27,10 @@ pub(super) fn join(door: &Door<'_>, group: usize) -> anyhow::Result<[Connection;
     }))?;
     let answer = callee.hear("startCommunication")?;
     let server = callee.server()?;
-    door.connect(group, 1, called, description(&answer)?, Some(server), offered)?;
+    door.connect(group, 1, called, description(&answer)?, server, offered)?;
     let answer = caller.hear("callResponse")?;
     let server = caller.server()?;
-    door.connect(group, 0, calling, description(&answer)?, Some(server), offered)?;
+    door.connect(group, 0, calling, description(&answer)?, server, offered)?;
     Ok([caller.connection, callee.connection])
 }
 

@@ -1,13 +1,18 @@
 //! The Kurento protocol: a pipeline for each group, an endpoint for each seat.
 
-use super::{ANSWER_MAX, Connection, Door};
+use super::{Connection, Door};
+use crate::peer::candidate;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
-use std::time::{Instant, SystemTime};
+use std::net::SocketAddr;
+use std::time::SystemTime;
 
 /// Lets all groups in over one connection.
 pub(super) fn join(door: &Door<'_>) -> anyhow::Result<Connection> {
-    let mut application = Application { connection: Connection::open(door.plan)?, requests: 0 };
+    let connection = Connection::open(door.plan)?;
+    let is_ipv4 = door.plan.server.address()?.is_ipv4();
+    let mut application =
+        Application { connection, requests: 0, is_ipv4, negotiated: String::new(), candidate: None };
     for group in 0..door.plan.groups {
         application.join_group(door, group)?;
     }
@@ -17,6 +22,10 @@ pub(super) fn join(door: &Door<'_>) -> anyhow::Result<Connection> {
 struct Application {
     connection: Connection,
     requests: u64,
+    is_ipv4: bool,
+    /// The endpoint that is being negotiated, and where it listens, once it has told.
+    negotiated: String,
+    candidate: Option<SocketAddr>,
 }
 
 impl Application {
@@ -36,26 +45,39 @@ impl Application {
             }
             let peer = door.offer(group, place)?;
             let offered = SystemTime::now();
-            let answer = self.negotiate(&endpoint, peer.offer())?;
-            door.connect(group, place, peer, &answer, None, offered)?;
+            let (answer, server) = self.negotiate(&endpoint, peer.offer())?;
+            door.connect(group, place, peer, &answer, server, offered)?;
             endpoints.push(endpoint);
         }
         Ok(())
     }
 
-    /// The endpoint's description, with candidates.
-    fn negotiate(&mut self, endpoint: &str, offer: &str) -> anyhow::Result<String> {
-        self.invoke(endpoint, "processOffer", json!({"offer": offer}))?;
+    /// The endpoint's description, and where it listens.
+    fn negotiate(&mut self, endpoint: &str, offer: &str) -> anyhow::Result<(String, SocketAddr)> {
+        endpoint.clone_into(&mut self.negotiated);
+        self.candidate = None;
+        self.request("subscribe", json!({"object": endpoint, "type": "IceCandidateFound"}))?;
+        let answer = self.invoke(endpoint, "processOffer", json!({"offer": offer}))?;
+        let answer = answer.as_str().context("a description is text")?.to_owned();
         self.invoke(endpoint, "gatherCandidates", json!({}))?;
-        let until = Instant::now() + ANSWER_MAX;
-        while Instant::now() < until {
-            let description = self.invoke(endpoint, "getLocalSessionDescriptor", json!({}))?;
-            let description = description.as_str().context("a description is text")?;
-            if description.contains("a=candidate:") {
-                return Ok(description.to_owned());
+        loop {
+            if let Some(candidate) = self.candidate {
+                return Ok((answer, candidate));
             }
+            let event = self.connection.receive().context("the server tells no candidate")?;
+            self.note(&event);
         }
-        bail!("the server gathers no candidate")
+    }
+
+    /// Keeps the endpoint's first candidate of our family, if this event tells one.
+    fn note(&mut self, event: &Value) {
+        let value = &event["params"]["value"];
+        if value["object"] != self.negotiated.as_str() {
+            return;
+        }
+        let text = value["data"]["candidate"]["candidate"].as_str().unwrap_or_default();
+        let usable = candidate(text).filter(|address| address.is_ipv4() == self.is_ipv4);
+        self.candidate = self.candidate.or(usable);
     }
 
     fn create(&mut self, class: &str, parameters: Value) -> anyhow::Result<String> {
@@ -68,7 +90,7 @@ impl Application {
         self.request("invoke", params).with_context(|| format!("{operation} of {object}"))
     }
 
-    /// Sends a request; the value of its answer. Events that come before it are passed over.
+    /// Sends a request; the value of its answer. Events that come before it are noted.
     fn request(&mut self, method: &str, params: Value) -> anyhow::Result<Value> {
         self.requests += 1;
         let request = json!({"jsonrpc": "2.0", "id": self.requests, "method": method, "params": params});
@@ -76,6 +98,7 @@ impl Application {
         loop {
             let mut answer = self.connection.receive()?;
             if answer["id"] != self.requests {
+                self.note(&answer);
                 continue;
             }
             if let Some(error) = answer.get("error") {

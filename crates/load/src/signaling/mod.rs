@@ -82,7 +82,7 @@ impl Door<'_> {
         place: usize,
         peer: OfferingPeer,
         answer: &str,
-        server: Option<SocketAddr>,
+        server: SocketAddr,
         offered: SystemTime,
     ) -> anyhow::Result<()> {
         let number = self.number(group, place);

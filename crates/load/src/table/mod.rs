@@ -175,6 +175,7 @@ impl Stage<'_> {
             scenario,
             groups,
             traffic: Traffic::new(shape, BURST, PAYLOAD, rate, false)?,
+            feedback: false,
             warm_up: Duration::from_secs(1),
             measured: Duration::from_secs(if self.settings.quick { 1 } else { 4 }),
             poll_every: Duration::from_micros(500),

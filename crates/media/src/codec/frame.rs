@@ -64,6 +64,8 @@ pub struct Describer {
     dependency: DependencyReader,
     /// The timestamp of the latest frame whose first packet was seen.
     begun: Option<RtpTime>,
+    /// H.264 or H.265 parameter sets have come among the packets.
+    has_parameter_sets: bool,
 }
 
 impl Describer {
@@ -102,7 +104,14 @@ impl Describer {
         if begins_frame {
             self.begun = Some(header.timestamp);
         }
-        let begins_keyframe = codec.begins_keyframe(payload);
+        let has_sets = match codec {
+            Codec::H264 => h264::has_parameter_set(payload),
+            Codec::H265 => h265::has_parameter_set(payload),
+            _ => false,
+        };
+        self.has_parameter_sets |= has_sets;
+        // A decoder needs the parameter sets: where they come with the stream, a slice without them begins nothing.
+        let begins_keyframe = codec.begins_keyframe(payload) && (has_sets || !self.has_parameter_sets);
         FrameInfo {
             layer: Layer::default(),
             begins_frame,
@@ -113,6 +122,37 @@ impl Describer {
             serves_upper: true,
             numbers: None,
             frame_number: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn describe(describer: &mut Describer, timestamp: u8, payload: &[u8]) -> FrameInfo {
+        let header = RtpHeader::parse(&[0x80, 96, 0, 1, 0, 0, 0, timestamp, 0, 0, 0, 7]).expect("a header");
+        describer.describe(Codec::H264, &header, payload, None)
+    }
+
+    #[test]
+    fn one_packet_of_a_frame_begins_it_and_a_keyframe_begins_with_its_parameter_sets() {
+        const SPS: &[u8] = &[0x67, 0x42];
+        const IDR: &[u8] = &[0x65, 0x88];
+        const SLICE: &[u8] = &[0x41, 0x9a];
+        let mut describer = Describer::default();
+        // (timestamp, payload, begins a frame, begins a keyframe)
+        let story = [
+            (0, IDR, true, true, "there may be parameter sets in the SDP"),
+            (1, SPS, true, true, "here they come with the stream"),
+            (1, IDR, false, false, "so the slice alone is of no use"),
+            (2, SLICE, true, false, "a delta frame"),
+            (3, IDR, true, false, "its parameter sets are lost"),
+            (3, SPS, false, true, "and repaired"),
+        ];
+        for (timestamp, payload, begins_frame, begins_keyframe, why) in story {
+            let frame = describe(&mut describer, timestamp, payload);
+            assert_eq!((frame.begins_frame, frame.begins_keyframe), (begins_frame, begins_keyframe), "{why}");
         }
     }
 }

@@ -15,12 +15,22 @@ const FU_A: u8 = 28;
 /// encoders that send their parameter sets in SDP.
 #[must_use]
 pub(super) fn begins_keyframe(payload: &[u8]) -> bool {
+    begins_unit(payload, &[IDR, SPS])
+}
+
+/// Whether a sequence parameter set begins in this payload.
+pub(super) fn has_parameter_set(payload: &[u8]) -> bool {
+    begins_unit(payload, &[SPS])
+}
+
+fn begins_unit(payload: &[u8], kinds: &[u8]) -> bool {
+    let is_one = |header: u8| kinds.contains(&(header & 0x1f));
     let Some((&first, rest)) = payload.split_first() else { return false };
     match first & 0x1f {
-        STAP_A => aggregated(rest).any(|unit| unit.first().is_some_and(|header| is_key_unit(*header))),
+        STAP_A => aggregated(rest).any(|unit| unit.first().is_some_and(|header| is_one(*header))),
         // RFC 6184 §5.8: the S bit marks the first fragment; the type follows in the same byte.
-        FU_A => rest.first().is_some_and(|fu| fu & 0x80 != 0 && is_key_unit(*fu)),
-        _ => is_key_unit(first),
+        FU_A => rest.first().is_some_and(|fu| fu & 0x80 != 0 && is_one(*fu)),
+        _ => is_one(first),
     }
 }
 
@@ -42,10 +52,6 @@ fn unit_begins_frame(header: u8, rest: &[u8]) -> bool {
         // H.264 §7.3.3: a slice header begins with first_mb_in_slice, whose zero is written as one set bit.
         kind => SLICES.contains(&kind) && rest.first().is_some_and(|byte| byte & 0x80 != 0),
     }
-}
-
-fn is_key_unit(header: u8) -> bool {
-    matches!(header & 0x1f, IDR | SPS)
 }
 
 #[cfg(test)]

@@ -15,14 +15,23 @@ const FRAGMENTATION: u8 = 49;
 /// picture.
 #[must_use]
 pub(super) fn begins_keyframe(payload: &[u8]) -> bool {
+    begins_unit(payload, |kind| IRAP.contains(&kind) || is_parameter_set(kind))
+}
+
+/// Whether a video or sequence parameter set begins in this payload.
+pub(super) fn has_parameter_set(payload: &[u8]) -> bool {
+    begins_unit(payload, is_parameter_set)
+}
+
+fn begins_unit(payload: &[u8], is_one: impl Fn(u8) -> bool) -> bool {
     let Some((header, rest)) = payload.split_first_chunk::<2>() else { return false };
     match unit_type(header[0]) {
         AGGREGATION => {
-            aggregated(rest).any(|unit| unit.first().is_some_and(|header| is_key_unit(unit_type(*header))))
+            aggregated(rest).any(|unit| unit.first().is_some_and(|header| is_one(unit_type(*header))))
         }
         // RFC 7798 §4.4.3: the S bit marks the first fragment, the low six bits are the type.
-        FRAGMENTATION => rest.first().is_some_and(|fu| fu & 0x80 != 0 && is_key_unit(fu & 0x3f)),
-        kind => is_key_unit(kind),
+        FRAGMENTATION => rest.first().is_some_and(|fu| fu & 0x80 != 0 && is_one(fu & 0x3f)),
+        kind => is_one(kind),
     }
 }
 
@@ -51,8 +60,8 @@ fn unit_type(first: u8) -> u8 {
     (first >> 1) & 0x3f
 }
 
-fn is_key_unit(kind: u8) -> bool {
-    IRAP.contains(&kind) || kind == VPS || kind == SPS
+fn is_parameter_set(kind: u8) -> bool {
+    kind == VPS || kind == SPS
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ impl Forwarder {
             self.leave_current(sink);
         }
         let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return false };
+        outgoing.grant.paused = false;
         outgoing.connection = Some(Connection {
             track,
             route: Arc::new(route),
@@ -59,13 +60,21 @@ impl Forwarder {
 
     /// Takes the track off a sink; one without a track is left as it is.
     pub fn disconnect(&mut self, sink: SinkId) {
+        self.suspend(sink);
+        if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
+            outgoing.set_flowing(false, &mut self.outputs);
+        }
+    }
+
+    /// Takes the track off a sink that is about to get another, as soon as that is known here: its
+    /// subscriber is told nothing until it is connected or disconnected.
+    pub fn suspend(&mut self, sink: SinkId) {
         self.leave_track(sink);
         self.leave_current(sink);
         if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
-            outgoing.connection = None;
             outgoing.stop();
-            outgoing.set_flowing(false, &mut self.outputs);
         }
+        self.drop_waiting(sink);
     }
 
     /// Sets the most that a sink is to get of its track; at first it is the best. Down it goes at once where
@@ -82,11 +91,19 @@ impl Forwarder {
     pub fn pause(&mut self, sink: SinkId) {
         if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
             outgoing.paused = true;
+            self.rest(sink);
+        }
+    }
+
+    /// Lets a sink that is paused take nothing.
+    pub(super) fn rest(&mut self, sink: SinkId) {
+        if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
             outgoing.freezes.stop();
             outgoing.set_flowing(false, &mut self.outputs);
-            self.leave_awaited(sink);
-            self.leave_current(sink);
         }
+        self.leave_awaited(sink);
+        self.leave_current(sink);
+        self.drop_waiting(sink);
     }
 
     /// Ends a pause: the sink goes on where it stopped, video with a keyframe. One that is not paused is left
@@ -151,7 +168,8 @@ impl Forwarder {
         self.aim_and_ask(sink, now);
     }
 
-    fn aim_and_ask(&mut self, sink: SinkId, now: Instant) {
+    /// Finds what a sink should have, and asks for it.
+    pub(super) fn aim_and_ask(&mut self, sink: SinkId, now: Instant) {
         if let Some(source) = self.aim(sink, now) {
             self.wish_keyframe(source, now);
         }
@@ -163,7 +181,7 @@ impl Forwarder {
     fn aim(&mut self, id: SinkId, now: Instant) -> Option<SourceId> {
         let sink = self.sinks.get(id.number())?;
         let track = sink.track()?;
-        let wanted = self.wanted_source(track, sink.target).filter(|_| !sink.paused)?;
+        let wanted = self.wanted_source(track, sink.target).filter(|_| !sink.paused && !sink.grant.paused)?;
         if sink.takes(wanted) {
             self.leave_awaited(id);
             return None;
@@ -226,7 +244,7 @@ impl Forwarder {
         }
     }
 
-    fn wanted_source(&self, track: TrackId, target: LayerTarget) -> Option<SourceId> {
+    pub(super) fn wanted_source(&self, track: TrackId, target: LayerTarget) -> Option<SourceId> {
         let track = self.tracks.get(track.number())?;
         let mut active = [false; ENCODINGS_MAX];
         for (active, source) in active.iter_mut().zip(&track.sources) {
@@ -260,9 +278,6 @@ impl Forwarder {
 
     fn leave_current(&mut self, id: SinkId) {
         let Some(sink) = self.sinks.get_mut(id.number()) else { return };
-        if let Some(peer) = self.peers.get_mut(sink.peer) {
-            peer.pacer.clear(id);
-        }
         if let Some(current) = sink.leave() {
             self.leave_source(current, id);
         }
@@ -272,7 +287,7 @@ impl Forwarder {
     pub(super) fn leave_source(&mut self, id: SourceId, sink: SinkId) {
         if let Some(source) = self.sources.get_mut(id.number()) {
             source.sinks.retain(|kept| *kept != sink);
-            if source.sinks.is_empty() {
+            if !source.is_wanted() {
                 source.fresh.clear();
                 self.fresh.retain(|fresh| *fresh != id);
             }

@@ -31,6 +31,8 @@ pub struct Departure<'a> {
     pub(super) payload: &'a [u8],
     /// The picture's numbers in this subscriber's copy of the payload, where they differ.
     pub(super) numbers: Option<(Codec, PictureNumbers)>,
+    /// Bytes of padding behind the payload, which the header tells of.
+    pub(super) padding: u8,
 }
 
 impl Departure<'_> {
@@ -43,7 +45,8 @@ impl Departure<'_> {
     /// Bytes of the whole packet, before SRTP adds its tag.
     #[must_use]
     pub const fn packet_len(&self) -> usize {
-        self.header.len() + if self.original.is_some() { 2 } else { 0 } + self.payload.len()
+        let original = if self.original.is_some() { 2 } else { 0 };
+        self.header.len() + original + self.payload.len() + self.padding as usize
     }
 
     /// Writes the packet to the start of `out` and returns [`Self::packet_len`].
@@ -61,11 +64,16 @@ impl Departure<'_> {
             }
             None => rest,
         };
-        let payload = &mut rest[..self.payload.len()];
+        let (payload, rest) = rest.split_at_mut(self.payload.len());
         payload.copy_from_slice(self.payload);
         if let Some((codec, numbers)) = self.numbers {
             // They were read there, so they are there.
             patch_payload(codec, payload, numbers);
+        }
+        if let Some((last, zeros)) = rest[..usize::from(self.padding)].split_last_mut() {
+            // RFC 3550 §5.1: the last octet of the padding counts all of it.
+            zeros.fill(0);
+            *last = self.padding;
         }
         self.packet_len()
     }
@@ -111,8 +119,7 @@ impl HeaderBuffer {
     /// Writes a header and returns it.
     ///
     /// Packets of one sink with the same kinds of extensions keep the publisher's size relations, so equal
-    /// sizes stay equal and share a GSO run. Where libwebrtc adds an extension to a frame's first or last
-    /// packet only, issue 4 equalises the run's sizes here.
+    /// sizes stay equal and share a GSO run; `level.rs` makes them equal.
     pub(super) fn write(&mut self, fields: Fields, extensions: &Extensions<'_>) -> &[u8] {
         // Extensions of another length than the one-byte form can hold are rare: try that form first.
         let block = self

@@ -72,11 +72,13 @@ pub enum DropReason {
     DataQueueFull,
     /// A data channel message for a peer without data channels, or on a channel that is not open.
     DataUndeliverable,
+    /// A packet for a worker that does not take what others hand it fast enough: that one is overloaded.
+    RelayOverrun,
 }
 
 impl DropReason {
     /// Every reason, in the order of its counters.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::UnknownProtocol,
         Self::TooLong,
         Self::UnknownAddress,
@@ -109,6 +111,7 @@ impl DropReason {
         Self::DataTooManyChannels,
         Self::DataQueueFull,
         Self::DataUndeliverable,
+        Self::RelayOverrun,
     ];
 
     /// The label in metrics.
@@ -147,6 +150,7 @@ impl DropReason {
             Self::DataTooManyChannels => "data_too_many_channels",
             Self::DataQueueFull => "data_queue_full",
             Self::DataUndeliverable => "data_undeliverable",
+            Self::RelayOverrun => "relay_overrun",
         }
     }
 }

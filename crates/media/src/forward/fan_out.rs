@@ -2,12 +2,12 @@
 
 use super::Forwarder;
 use super::departure::Departure;
+use super::level::level;
 use super::release::Exit;
 use super::sink::Sink;
 use super::start::{BURSTS_PACKETS_MAX, Beginning};
 use super::timeout::Owner;
 use crate::id::SinkId;
-use crate::pipeline::MediaKind;
 use crate::rtp::AbsSendTime;
 use std::time::Instant;
 
@@ -33,6 +33,9 @@ impl Forwarder {
             let origin = sink.source().and_then(|origin| sources.get(origin.number()));
             if let Some(source) = origin.filter(|source| source.fresh.is_empty()) {
                 exit.catch_up(source, sink, peer, &mut budget, &mut emit);
+                if peer.pacer.is_busy() {
+                    peer.pacer.enlist(sink.peer, &mut self.pacing);
+                }
                 if peer.transport.is_unwatched() {
                     self.unwatched.push(sink.peer);
                 }
@@ -41,6 +44,7 @@ impl Forwarder {
         for id in self.fresh.drain(..) {
             let Some(source) = sources.get_mut(id.number()) else { continue };
             let mut waits = false;
+            level(&mut source.fresh, &source.ring);
             for sink in &source.sinks {
                 let Some(sink) = sinks.get_mut(sink.number()) else { continue };
                 let Some(peer) = peers.get_mut(sink.peer) else { continue };
@@ -49,32 +53,25 @@ impl Forwarder {
                         waits = true;
                         continue;
                     };
-                    peer.pacer.clear(sink.id);
                     left.extend(sink.begin(id, Beginning::at(first, now)).map(|old| (old, sink.id)));
                 }
                 if !sink.takes(id) {
                     continue;
                 }
-                if !sink.is_live() {
+                if sink.is_live() {
+                    exit.send(source, &source.fresh, sink, peer, &mut emit);
+                } else {
                     exit.catch_up(source, sink, peer, &mut budget, &mut emit);
                     waits |= sink.is_waiting();
                     if sink.burst_due().is_some() && !self.starting.contains(&sink.id) {
                         self.starting.push(sink.id);
                     }
-                    if peer.transport.is_unwatched() {
-                        self.unwatched.push(sink.peer);
-                    }
-                    continue;
                 }
-                // Audio never waits: it is little, and a pause in it is heard.
-                if source.kind == MediaKind::Video && peer.pacer.holds_back() {
-                    exit.queue(id, &source.fresh, sink, &mut peer.pacer);
+                if peer.pacer.is_busy() {
                     peer.pacer.enlist(sink.peer, &mut self.pacing);
-                } else {
-                    exit.send(source, &source.fresh, sink, peer, &mut emit);
-                    if peer.transport.is_unwatched() {
-                        self.unwatched.push(sink.peer);
-                    }
+                }
+                if peer.transport.is_unwatched() {
+                    self.unwatched.push(sink.peer);
                 }
             }
             source.fresh.clear();
@@ -100,6 +97,6 @@ impl Forwarder {
         self.starting.retain(|id| burst_due(id).is_some());
         self.starting_due = self.starting.iter().filter_map(burst_due).min();
         self.release_all(now, send_time, &mut emit);
-        self.watch_all();
+        self.watch_all(now);
     }
 }

@@ -1,7 +1,11 @@
 //! What peers report and ask for.
 
 use super::Forwarder;
+use super::arena::Arena;
+use super::output::{Output, Outputs};
+use super::relay::RelayNews;
 use super::sink::{Sink, SinkCounters};
+use super::source::Source;
 use crate::id::{SessionId, SinkId, SourceId};
 use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{Feedback, ReceptionReport, TransportFeedback};
@@ -67,17 +71,8 @@ impl Forwarder {
         };
         for id in &peer.sources {
             let Some(source) = self.sources.get_mut(id.number()) else { continue };
-            if !source.handle_sender_report(ssrc, ntp, rtp, now) {
-                continue;
-            }
-            let Some(relation) = source.relation else { continue };
-            for sink in &source.sinks {
-                if let Some(sink) = self.sinks.get_mut(sink.number())
-                    && sink.takes(*id)
-                    && let Some(report) = sink.sender_report(relation, now)
-                {
-                    self.outputs.report(sink.config.session, report);
-                }
+            if source.handle_sender_report(ssrc, ntp, rtp, now) {
+                source.tell_relation(&mut self.sinks, now, &mut self.outputs);
             }
         }
     }
@@ -159,5 +154,22 @@ impl Forwarder {
         let peer = self.peers.get(*self.peers_by_session.get(&session)?)?;
         let has = |sink: &&SinkId| self.sinks.get(sink.number()).is_some_and(|s| s.config.ssrc == ssrc);
         peer.sinks.iter().find(has).copied()
+    }
+}
+
+impl Source {
+    /// Carries the relation of clocks over to every sink, and to other forwarders as it is.
+    pub(super) fn tell_relation(&self, sinks: &mut Arena<Sink>, now: Instant, outputs: &mut Outputs) {
+        let Some(relation) = self.relation else { return };
+        for sink in &self.sinks {
+            if let Some(sink) = sinks.get_mut(sink.number())
+                && let Some(report) = sink.sender_report(relation, now)
+            {
+                outputs.report(sink.config.session, report);
+            }
+        }
+        for outlet in &self.relays {
+            outputs.push(Output::Relay { way: outlet.way, news: RelayNews::Relation(relation) });
+        }
     }
 }

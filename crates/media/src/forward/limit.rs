@@ -47,8 +47,10 @@ impl Forwarder {
     /// Finds anew what the publisher of a source may send: after a change of limits, estimates or
     /// connections.
     pub(super) fn renew_allowance(&mut self, track: TrackId) {
-        if let Some(track) = self.tracks.get(track.number()) {
-            self.renew_allowance_of(track.peer);
+        match self.tracks.get(track.number()).map(|known| known.peer) {
+            Some(Some(peer)) => self.renew_allowance_of(peer),
+            Some(None) => self.renew_demand(track),
+            None => {}
         }
     }
 
@@ -61,7 +63,7 @@ impl Forwarder {
             .iter()
             .filter_map(|track| self.tracks.get(track.number()))
             .filter(|track| track.kind == MediaKind::Video)
-            .map(|track| track.allowance(self.only_sink(track)))
+            .map(|track| track.allowance(self.only_ceiling(track)))
             .reduce(|one, other| Allowance {
                 floor: one.floor.plus(other.floor),
                 // One stream without a limit makes a sum without one.
@@ -73,10 +75,16 @@ impl Forwarder {
         }
     }
 
-    fn only_sink(&self, track: &Track) -> Option<&Sink> {
-        match (track.sinks.as_slice(), track.sources.as_slice()) {
-            // Of several encodings it gets one that suits it.
-            ([only], [_]) => self.sinks.get(only.number()),
+    /// The most that a track's only subscriber is to be sent, be it on this forwarder or another.
+    pub(super) fn only_ceiling(&self, track: &Track) -> Option<Bitrate> {
+        // Of several encodings it is given one that fits; the publisher sends all of them.
+        if track.sources.len() > 1 {
+            return None;
+        }
+        let elsewhere = || track.relays.iter().filter(|relay| relay.demand.sinks > 0);
+        match (track.sinks.as_slice(), elsewhere().next(), elsewhere().nth(1)) {
+            ([only], None, None) => self.sinks.get(only.number()).and_then(Sink::ceiling),
+            ([], Some(only), None) if only.demand.sinks == 1 => only.demand.ceiling,
             // With several, the weakest must not decide for all.
             _ => None,
         }
@@ -84,10 +92,10 @@ impl Forwarder {
 }
 
 impl Track {
-    fn allowance(&self, only_sink: Option<&Sink>) -> Allowance {
+    fn allowance(&self, only_ceiling: Option<Bitrate>) -> Allowance {
         let BitrateLimits { min, max } = self.limits;
         let floor = min.unwrap_or_default();
-        let wanted = only_sink.and_then(Sink::ceiling).map(|wanted| wanted.max(floor));
+        let wanted = only_ceiling.map(|wanted| wanted.max(floor));
         Allowance { floor, ceiling: [wanted, max].into_iter().flatten().min() }
     }
 }
@@ -96,7 +104,8 @@ impl Sink {
     /// The most that this subscriber is to be sent.
     fn ceiling(&self) -> Option<Bitrate> {
         let BitrateLimits { min, max } = self.limits;
-        let estimate = self.remb.map(|estimate| estimate.max(min.unwrap_or(ESTIMATE_FLOOR)));
+        let estimate = self.grant.share.or(self.remb);
+        let estimate = estimate.map(|estimate| estimate.max(min.unwrap_or(ESTIMATE_FLOOR)));
         [estimate, max].into_iter().flatten().min()
     }
 }

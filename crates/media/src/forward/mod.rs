@@ -43,8 +43,10 @@
 //! ```
 
 mod aim;
+mod allocate;
 mod arena;
 mod arrival;
+mod budget;
 pub mod congestion;
 mod deadline;
 mod departure;
@@ -55,6 +57,7 @@ mod freeze;
 mod keyframe;
 mod keyframe_cache;
 mod layer;
+mod level;
 mod limit;
 mod loss;
 mod meter;
@@ -62,9 +65,11 @@ mod output;
 mod pace;
 mod peer;
 mod pinned;
+mod rank;
 mod rate;
 mod receive_cap;
 mod reception;
+mod relay;
 mod release;
 mod repair;
 mod retransmit;
@@ -88,11 +93,17 @@ mod track;
 mod transport;
 mod window;
 
+pub use budget::Priority;
 pub use departure::Departure;
 pub use drop::{DropCounters, DropReason};
 pub use layer::{LayerTarget, Layers, SPATIAL_MAX, SinkLayer, TEMPORAL_MAX};
 pub use output::Output;
+pub use relay::{
+    Demand, RelayNews, RelayTo, RelayWay, RelayedEncoding, RelayedPacket, RelayedPayload, RelayedTrack,
+};
+pub use source::Relation;
 pub use speaker::{Loudness, SpeakerChange, SpeakerWatch};
+pub use stats::Totals;
 pub use track::{ENCODINGS_MAX, TrackConfig};
 
 use crate::id::{SessionId, SinkId, SourceId};
@@ -106,7 +117,6 @@ use peer::Peer;
 use seed::Seed;
 use sink::Sink;
 use source::Source;
-use stats::Totals;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -231,7 +241,9 @@ impl Forwarder {
         packet: &[u8],
         now: Instant,
     ) -> Result<(), DropReason> {
-        self.wake(id, header, packet, now);
+        if header.payload(packet).is_some_and(|payload| !payload.is_empty()) {
+            self.wake(id, now);
+        }
         self.receive(id, header, packet, now, |source| source.handle_rtp(index, header, packet, now))
     }
 
@@ -274,10 +286,24 @@ impl Forwarder {
             return Err(DropReason::RtpUnknownStream);
         };
         // Every authenticated packet counts for the bandwidth estimate, also those that go no further.
-        if let Some(peer) = self.peers.get_mut(source.peer) {
+        if let Some((key, peer)) = source.origin.peer().and_then(|key| Some((key, self.peers.get_mut(key)?)))
+        {
             peer.note_arrival(&source.parameters, header, packet, now);
-            self.deadlines.set(Owner::Peer(source.peer).number(), peer.poll_timeout());
+            self.deadlines.set(Owner::Peer(key).number(), peer.poll_timeout());
         }
+        self.take(id, now, take)
+    }
+
+    /// Lets a source take a packet and notes what comes of it.
+    fn take(
+        &mut self,
+        id: SourceId,
+        now: Instant,
+        take: impl FnOnce(&mut Source) -> Result<(), DropReason>,
+    ) -> Result<(), DropReason> {
+        let Some(source) = self.sources.get_mut(id.number()) else {
+            return Err(DropReason::RtpUnknownStream);
+        };
         let had_fresh = !source.fresh.is_empty();
         let taken = take(source);
         if !had_fresh && !source.fresh.is_empty() {
@@ -290,6 +316,12 @@ impl Forwarder {
             self.begin_looking(track, now);
         }
         taken
+    }
+
+    /// Whether nothing is left of any stream.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        [self.tracks.len(), self.sources.len(), self.sinks.len(), self.peers.len()] == [0; 4]
     }
 
     fn peer_of(&mut self, session: SessionId) -> u64 {

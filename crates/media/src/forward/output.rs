@@ -1,6 +1,7 @@
 //! What the forwarding core wants done or known besides packets.
 
-use crate::id::{SessionId, SinkId};
+use super::relay::{Demand, RelayNews, RelayWay};
+use crate::id::{SessionId, SinkId, TrackId};
 use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::Report;
 use std::collections::VecDeque;
@@ -35,6 +36,28 @@ pub enum Output {
         session: SessionId,
         /// Its kind.
         kind: MediaKind,
+    },
+    /// Tell another forwarder that has this source too. What is relayed in packets comes by
+    /// [`super::Forwarder::relay`].
+    Relay {
+        /// Where to.
+        way: RelayWay,
+        /// What.
+        news: RelayNews,
+    },
+    /// Subscribers of a relayed track need a keyframe: tell the forwarder that it comes from.
+    RelayedKeyframeWish {
+        /// The track here.
+        track: TrackId,
+        /// The encoding, from the least.
+        encoding: usize,
+    },
+    /// What the subscribers of a relayed track ask for has changed: tell the forwarder that it comes from.
+    RelayedDemand {
+        /// The track here.
+        track: TrackId,
+        /// All of it.
+        demand: Demand,
     },
 }
 

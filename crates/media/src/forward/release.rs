@@ -4,14 +4,14 @@ use super::arena::Arena;
 use super::departure::{Departure, HeaderBuffer};
 use super::drop::DropCounters;
 use super::output::Outputs;
-use super::pace::{Overdue, Pacer, Waiting};
+use super::pace::{FramePart, Overdue, Waiting};
 use super::peer::Peer;
 use super::sink::{Release, Sink};
 use super::source::{Fresh, Source};
 use super::start::BURST_PACKETS;
 use super::timeout::Owner;
 use super::{DropReason, Forwarder};
-use crate::id::SourceId;
+use crate::pipeline::MediaKind;
 use crate::rtp::AbsSendTime;
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ pub(super) struct Exit<'a> {
 }
 
 impl Exit<'_> {
-    /// Sends packets of a source to one sink now, each as what the sink makes of it.
+    /// Plans packets of a source for one sink and lets them leave, or wait where the path is nearly full.
     pub(super) fn send(
         &mut self,
         source: &Source,
@@ -34,26 +34,28 @@ impl Exit<'_> {
         peer: &mut Peer,
         emit: &mut impl FnMut(&Departure<'_>),
     ) {
-        let before = peer.transport.sent_bytes();
-        peer.transport.probe = peer.pacer.probe();
-        let (now, send_time) = (self.now, self.send_time);
-        let mut release = Release { now, send_time, transport: &mut peer.transport, buffer: self.buffer };
-        let mut media_left = false;
+        let Some(id) = sink.source() else { return };
         for fresh in packets {
-            if sink.awaits_keyframe && !fresh.frame.is_some_and(|frame| frame.begins_keyframe) {
+            let part = FramePart::of(fresh.frame);
+            if sink.awaits_keyframe && !part.begins_keyframe {
                 sink.leave_out(fresh);
                 self.drops.count(DropReason::PathFull);
                 continue;
             }
-            if sink.opening.is_some() && !sink.open(fresh, source, now) {
+            if sink.opening.is_some() && !sink.open(fresh, source, self.now) {
                 sink.leave_out(fresh);
                 continue;
             }
-            match sink.plan(fresh, &source.ring, now) {
+            match sink.plan(fresh, &source.ring, self.now) {
                 Ok(Some(planned)) => {
-                    media_left |= sink.depart(planned, &source.ring, &mut release, emit);
                     sink.awaits_keyframe = false;
-                    sink.in_frame = fresh.frame.is_some_and(|frame| !frame.ends_frame);
+                    let waiting = Waiting { sink: sink.id, source: id, planned, part, since: self.now };
+                    // Audio never waits: it is little, and a pause in it is heard.
+                    if source.kind == MediaKind::Video && peer.pacer.holds_back() {
+                        peer.pacer.push(waiting);
+                    } else {
+                        self.depart(&waiting, source, sink, peer, emit);
+                    }
                 }
                 Ok(None) => {}
                 Err(reason) => {
@@ -64,6 +66,23 @@ impl Exit<'_> {
                 }
             }
         }
+    }
+
+    /// Lets one packet leave.
+    fn depart(
+        &mut self,
+        waiting: &Waiting,
+        source: &Source,
+        sink: &mut Sink,
+        peer: &mut Peer,
+        emit: &mut impl FnMut(&Departure<'_>),
+    ) {
+        let before = peer.transport.sent_bytes();
+        peer.transport.probe = peer.pacer.probe();
+        let (now, send_time) = (self.now, self.send_time);
+        let mut release = Release { now, send_time, transport: &mut peer.transport, buffer: self.buffer };
+        let media_left = sink.depart(waiting.planned, &source.ring, &mut release, emit);
+        sink.in_frame = !waiting.part.ends;
         if media_left {
             sink.set_flowing(true, self.outputs);
             // One that was connected late learns the relation of clocks with its first packets.
@@ -99,13 +118,6 @@ impl Exit<'_> {
         }
         sink.end_burst(self.now);
     }
-
-    /// Puts packets of a source behind what waits for the sink's peer.
-    pub(super) fn queue(&mut self, id: SourceId, packets: &[Fresh], sink: &Sink, pacer: &mut Pacer) {
-        for fresh in packets {
-            pacer.push(Waiting { sink: sink.id, source: id, fresh: *fresh, since: self.now });
-        }
-    }
 }
 
 impl Forwarder {
@@ -126,23 +138,22 @@ impl Forwarder {
         }
     }
 
-    /// Sets the timers of peers that were sent something after a silence.
-    pub(super) fn watch_all(&mut self) {
-        for key in self.unwatched.drain(..) {
-            if let Some(peer) = self.peers.get_mut(key) {
-                peer.transport.watched = peer.transport.poll_timeout().is_some();
-                self.deadlines.set(Owner::Peer(key).number(), peer.poll_timeout());
-            }
+    /// Looks after peers that were sent something while their estimators had no timer.
+    pub(super) fn watch_all(&mut self, now: Instant) {
+        while let Some(key) = self.unwatched.pop() {
+            self.follow_path(key, now);
         }
     }
 
     /// Follows what is known of a peer's path: after its feedback, and by timer.
     pub(super) fn follow_path(&mut self, key: u64, now: Instant) {
         let Some(peer) = self.peers.get_mut(key) else { return };
-        peer.transport.look(None, now);
+        peer.transport.look(now);
         if let Some(estimate) = peer.transport.estimate() {
             peer.pacer.follow(estimate, peer.transport.sent_rate());
         }
+        self.share_out(key, now);
+        let Some(peer) = self.peers.get_mut(key) else { return };
         if let Some(probe) = peer.transport.poll_probe(now) {
             peer.pacer.begin(probe, now);
             peer.pacer.enlist(key, &mut self.pacing);
@@ -172,12 +183,11 @@ impl Forwarder {
             while peer.pacer.admits(now) && exit.repair(sources, sink, peer, emit) {}
         }
         while peer.pacer.admits(now)
-            && let Some(Waiting { sink, source, fresh, .. }) = peer.pacer.take()
+            && let Some(waiting) = peer.pacer.take()
         {
-            let takes = |sink: &&mut Sink| sink.takes(source);
-            let Some(sink) = sinks.get_mut(sink.number()).filter(takes) else { continue };
-            let Some(source) = sources.get(source.number()) else { continue };
-            exit.send(source, &[fresh], sink, peer, emit);
+            let Some(sink) = sinks.get_mut(waiting.sink.number()) else { continue };
+            let Some(source) = sources.get(waiting.source.number()) else { continue };
+            exit.depart(&waiting, source, sink, peer, emit);
         }
         while peer.pacer.admits(now) && peer.pacer.probe().is_some() {
             let mut filled = false;
@@ -211,7 +221,7 @@ impl Forwarder {
         let Some(sink) = sinks.get_mut(sink.number()) else { return };
         let in_frame = sink.in_frame;
         peer.pacer.shed(overdue, in_frame, |waiting| {
-            sink.leave_out(&waiting.fresh);
+            sink.note_dropped(waiting.planned.out);
             drops.count(DropReason::PathFull);
         });
         if keyframe.is_none() {

@@ -1,6 +1,7 @@
 //! One outgoing stream: what one subscriber receives of one kind.
 
 use super::arena::Arena;
+use super::budget::Grant;
 use super::departure::{Departure, Extensions, Fields, HeaderBuffer};
 use super::freeze::FreezeMeter;
 use super::layer::LayerTarget;
@@ -31,13 +32,6 @@ use std::time::{Duration, Instant};
 
 /// How many of the last packets take turns as fillers of probes.
 const FILL_FROM_MAX: u64 = 16;
-/// RFC 3550 §5.1: the last byte counts them all.
-static PADDING: [u8; 255] = {
-    let mut padding = [0; 255];
-    padding[254] = 255;
-    padding
-};
-
 /// One outgoing stream.
 #[derive(Debug)]
 pub(super) struct Sink {
@@ -75,8 +69,11 @@ pub(super) struct Sink {
     pub(super) phase: Phase,
     /// When a keyframe began to leave last.
     pub(super) newest_keyframe: Option<Instant>,
+    pub(super) grant: Grant,
     /// Packets were dropped that its decoder needs: nothing is of use to it before a keyframe.
     pub(super) awaits_keyframe: bool,
+    /// The packets that were dropped last after they had their numbers: from the first to the last.
+    dropped: Option<(ExtSeq, ExtSeq)>,
     /// Of the frame that left last, more is to come.
     pub(super) in_frame: bool,
     /// How far back the last filler of a probe was taken from, in packets.
@@ -132,6 +129,8 @@ pub(super) struct Planned {
     pub(super) stored: Option<ExtSeq>,
     /// What is added to the numbers of its picture.
     pub(super) shift: PictureShift,
+    /// Bytes of padding behind its payload.
+    pub(super) padding: u8,
 }
 
 /// What the departures to one peer in one fan-out have in common.
@@ -176,7 +175,9 @@ impl Sink {
             told: None,
             phase: Phase::Live,
             newest_keyframe: None,
+            grant: Grant::default(),
             awaits_keyframe: false,
+            dropped: None,
             in_frame: false,
             filled_from: 0,
             newest_timestamp: RtpTime::new(0),
@@ -203,6 +204,7 @@ impl Sink {
         if let Some(retransmitter) = &mut self.retransmitter {
             retransmitter.clear();
         }
+        self.grant.paused = false;
     }
 
     /// Decides what becomes of one number of the present source: a packet with its final numbers, or nothing.
@@ -252,7 +254,7 @@ impl Sink {
             self.note_picture(&frame, shift, out);
         }
         let timestamp = self.timeline.map(timestamp, fresh.clock, now);
-        Ok(Some(Planned { out, payload_type, timestamp, stored, shift }))
+        Ok(Some(Planned { out, payload_type, timestamp, stored, shift, padding: fresh.padding }))
     }
 
     /// Takes one number of the source out of the stream: the subscriber's numbers close over it.
@@ -260,6 +262,14 @@ impl Sink {
         if let Numbers::Used(rewriter) = &mut self.numbers {
             rewriter.withhold(fresh.index, 0);
         }
+    }
+
+    /// Notes that a packet was dropped which had its number: to repair it would take the path that is full.
+    pub(super) fn note_dropped(&mut self, out: ExtSeq) {
+        self.dropped = Some(match self.dropped {
+            Some((first, last)) if out <= last.next() => (first.min(out), last.max(out)),
+            _ => (out, out),
+        });
     }
 
     /// Takes a subscriber's request for a packet. `Ok(true)` when it will be served at the next fan-out,
@@ -273,6 +283,9 @@ impl Sink {
         self.counters.nacked += 1;
         let Numbers::Used(rewriter) = &self.numbers else { return Err(DropReason::RepairMissing) };
         let out = lost.extend(rewriter.next_out());
+        if self.dropped.is_some_and(|(first, last)| first <= out && out <= last) {
+            return Err(DropReason::RepairMissing);
+        }
         let found = self.origin(out).and_then(|(stretch, index, _)| {
             let stored = sources.get(stretch.source.number())?.ring.find_young(index, now)?;
             stretch.route.format(stored.header.payload_type)?.rtx
@@ -380,6 +393,7 @@ impl Sink {
             header: release.buffer.write(fields, &extensions),
             payload: stored.payload(),
             numbers: pictures.and_then(|pictures| Some((format.codec, pictures.numbers?))),
+            padding: 0,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);
@@ -410,8 +424,9 @@ impl Sink {
             index,
             original: None,
             header: release.buffer.write(fields, &extensions),
-            payload: &PADDING,
+            payload: &[],
             numbers: None,
+            padding: u8::MAX,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);
@@ -453,11 +468,13 @@ impl Sink {
         release: &mut Release<'_>,
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
-        let Planned { out, payload_type, timestamp, stored, shift } = planned;
+        let Planned { out, payload_type, timestamp, stored, shift, padding } = planned;
         if let Some(index) = stored.filter(|_| self.freezes.is_overdue(release.now)) {
             self.freezes.excuse(ring.silence_before(index), release.now);
         }
         let stored = stored.and_then(|index| ring.find(index));
+        let padding = if stored.is_some() { padding } else { 0 };
+        let padded = padding > 0;
         let forwarded = self.stretches.of(out).zip(stored);
         let marker = forwarded.is_some_and(|(stretch, stored)| ends_picture(&stored, stretch));
         let pictures = stored.and_then(|stored| shifted(&stored, shift));
@@ -465,7 +482,7 @@ impl Sink {
             self.newest_keyframe = Some(release.now);
         }
         let ssrc = self.config.ssrc;
-        let fields = Fields { marker, padded: false, payload_type, seq: out.seq(), timestamp, ssrc };
+        let fields = Fields { marker, padded, payload_type, seq: out.seq(), timestamp, ssrc };
         let id = self.transport_number_id;
         let extensions = Extensions {
             sink: &self.config.parameters,
@@ -487,6 +504,7 @@ impl Sink {
             header: release.buffer.write(fields, &extensions),
             payload,
             numbers,
+            padding,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);

@@ -7,6 +7,7 @@ use super::loss::LossTracker;
 use super::meter::LayerMeter;
 use super::rate::RateMeter;
 use super::reception::Reception;
+use super::relay::{Origin, Outlet};
 use super::repair::RepairRing;
 use super::speaker::LevelMeter;
 use super::timeline::Timeline;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The source's own number for its first packet: away from zero, so that what would lie before it exists.
-const FIRST: ExtSeq = ExtSeq::new(1 << 20);
+pub(super) const FIRST: ExtSeq = ExtSeq::new(1 << 20);
 /// Packets that may wait for the next fan-out: four full batches of the worker. Past it packets are
 /// refused and count as lost, so that NACK brings them back.
 const FRESH_MAX: usize = 256;
@@ -36,14 +37,14 @@ const REPAIR_AHEAD_MAX: i64 = 256;
 /// One incoming stream.
 #[derive(Debug)]
 pub(super) struct Source {
-    pub(super) session: SessionId,
-    /// The peer's key among the forwarder's peers.
-    pub(super) peer: u64,
+    pub(super) origin: Origin,
     pub(super) track: TrackId,
     pub(super) kind: MediaKind,
     pub(super) parameters: Arc<RtpParameters>,
     /// Those that take its packets or wait to, in the order in which they came; the order of fan-out.
     pub(super) sinks: Vec<SinkId>,
+    /// The other forwarders that have its packets too.
+    pub(super) relays: Vec<Outlet>,
     pub(super) ring: RepairRing,
     /// What arrived since the last fan-out; empty while nobody is connected.
     pub(super) fresh: Vec<Fresh>,
@@ -73,6 +74,8 @@ pub(super) struct Fresh {
     pub(super) clock: ClockRate,
     /// Of video packets.
     pub(super) frame: Option<FrameInfo>,
+    /// Bytes that make it as long as its neighbour (`level.rs`).
+    pub(super) padding: u8,
     pub(super) payload: FreshPayload,
 }
 
@@ -109,10 +112,10 @@ struct Earlier {
 }
 
 /// The publisher's last word on which wall-clock time an RTP time is, on the source's own clock.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Relation {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Relation {
     /// Whose clocks these are.
-    pub(super) publisher: SessionId,
+    pub publisher: SessionId,
     pub(super) ntp: NtpTime,
     pub(super) rtp: RtpTime,
 }
@@ -143,27 +146,36 @@ pub(super) struct SourceCounters {
 
 /// Where a packet belongs on the source's own scales.
 #[derive(Clone, Copy)]
-struct Place {
-    index: ExtSeq,
-    timestamp: RtpTime,
-    clock: ClockRate,
+pub(super) struct Place {
+    pub(super) index: ExtSeq,
+    pub(super) timestamp: RtpTime,
+    pub(super) clock: ClockRate,
+}
+
+/// What there is of a packet beyond its number and its padding.
+pub(super) struct Body<'a> {
+    pub(super) header: RtpHeader,
+    pub(super) frame: Option<FrameInfo>,
+    pub(super) head: &'a [u8],
+    pub(super) payload: &'a [u8],
 }
 
 impl Source {
+    /// A source whose own number for its first packet will be `first`.
     pub(super) fn new(
-        session: SessionId,
-        peer: u64,
+        origin: Origin,
+        first: ExtSeq,
         track: TrackId,
         kind: MediaKind,
         parameters: Arc<RtpParameters>,
     ) -> Self {
         Self {
-            session,
-            peer,
+            origin,
             track,
             kind,
             parameters,
             sinks: Vec::new(),
+            relays: Vec::new(),
             ring: RepairRing::new(kind),
             fresh: Vec::new(),
             loss: LossTracker::default(),
@@ -181,7 +193,7 @@ impl Source {
             describer: Describer::default(),
             earlier: None,
             timeline: Timeline::new(RtpTime::new(0)),
-            window: ReceiveWindow::new(FIRST),
+            window: ReceiveWindow::new(first),
         }
     }
 
@@ -270,14 +282,26 @@ impl Source {
     pub(super) fn again(&self, index: ExtSeq) -> Option<Fresh> {
         if let Some(stored) = self.ring.find(index) {
             let clock = self.format(stored.header.payload_type).map_or(ClockRate::VIDEO, |f| f.clock_rate);
-            return Some(Fresh { index, clock, frame: stored.frame, payload: FreshPayload::Media });
+            return Some(Fresh {
+                index,
+                clock,
+                frame: stored.frame,
+                padding: 0,
+                payload: FreshPayload::Media,
+            });
         }
         // Padding has left no trace but its number.
         let format = self.parameters.formats.first()?;
         let (payload_type, clock) = (format.payload_type, format.clock_rate);
         let timestamp = self.newest_timestamp()?;
         let payload = FreshPayload::Padding { payload_type, timestamp };
-        self.window.has_all(index, index.next()).then_some(Fresh { index, clock, frame: None, payload })
+        self.window.has_all(index, index.next()).then_some(Fresh {
+            index,
+            clock,
+            frame: None,
+            padding: 0,
+            payload,
+        })
     }
 
     /// The newest timestamp on the source's own clock.
@@ -303,7 +327,7 @@ impl Source {
             return false;
         };
         stream.reception.note_sender_report(ntp, now);
-        let publisher = self.session;
+        let Some(publisher) = self.origin.session() else { return false };
         self.relation = self.timeline.mapped(rtp).map(|rtp| Relation { publisher, ntp, rtp });
         self.relation.is_some()
     }
@@ -313,9 +337,14 @@ impl Source {
         self.window.next().since(FIRST) - self.counters.received as i64
     }
 
-    /// Whether losses are to be asked for again.
+    /// Whether losses are to be asked for again; those of a relayed source are its first forwarder's to repair.
     pub(super) fn repairs_losses(&self) -> bool {
-        self.parameters.formats.iter().any(|format| format.nack)
+        matches!(self.origin, Origin::Peer { .. }) && self.parameters.formats.iter().any(|format| format.nack)
+    }
+
+    /// Whether anybody takes its packets.
+    pub(super) fn is_wanted(&self) -> bool {
+        !(self.sinks.is_empty() && self.relays.is_empty())
     }
 
     /// When something of this source is due next.
@@ -329,7 +358,7 @@ impl Source {
         self.parameters.format(payload_type).cloned().ok_or(DropReason::RtpUnknownPayloadType)
     }
 
-    fn admit(&self) -> Result<(), DropReason> {
+    pub(super) fn admit(&self) -> Result<(), DropReason> {
         if self.fresh.len() < FRESH_MAX { Ok(()) } else { Err(DropReason::Overrun) }
     }
 
@@ -403,20 +432,34 @@ impl Source {
         codec: Codec,
         now: Instant,
     ) -> Result<(), DropReason> {
-        let Place { index, timestamp, clock } = place;
+        if payload.is_empty() {
+            return self.enter(place, header.payload_type, None, now);
+        }
+        let frame = codec.is_video().then(|| {
+            let id = self.parameters.extensions.id(Extension::DependencyDescriptor);
+            let dependency = id.and_then(|id| header.extension(head, id));
+            self.describer.describe(codec, &header, payload, dependency)
+        });
+        self.enter(place, header.payload_type, Some(Body { header, frame, head, payload }), now)
+    }
+
+    /// Keeps a packet under its number for the next fan-out; one of padding alone fills its number.
+    pub(super) fn enter(
+        &mut self,
+        Place { index, timestamp, clock }: Place,
+        payload_type: PayloadType,
+        body: Option<Body<'_>>,
+        now: Instant,
+    ) -> Result<(), DropReason> {
         let order = self.window.order(index);
         match order {
             Order::Duplicate => return Err(DropReason::Duplicate),
             Order::TooOld => return Err(DropReason::TooLate),
             Order::Newest { .. } | Order::Late => {}
         }
-        let padding = payload.is_empty();
-        let frame = (codec.is_video() && !padding).then(|| {
-            let id = self.parameters.extensions.id(Extension::DependencyDescriptor);
-            let dependency = id.and_then(|id| header.extension(head, id));
-            self.describer.describe(codec, &header, payload, dependency)
-        });
-        if !padding && !self.ring.store(index, header, timestamp, frame, head, payload, now) {
+        if let Some(Body { header, frame, head, payload }) = &body
+            && !self.ring.store(index, *header, timestamp, *frame, head, payload, now)
+        {
             return Err(DropReason::TooLate);
         }
         self.window.note(index);
@@ -428,17 +471,15 @@ impl Source {
                 _ => self.loss.note_late(index),
             }
         }
-        if !self.sinks.is_empty() {
-            let payload_type = header.payload_type;
-            let payload = match padding {
-                true => FreshPayload::Padding { payload_type, timestamp },
-                false => FreshPayload::Media,
+        let frame = body.as_ref().and_then(|body| body.frame);
+        if self.is_wanted() {
+            let payload = match body {
+                Some(_) => FreshPayload::Media,
+                None => FreshPayload::Padding { payload_type, timestamp },
             };
-            self.fresh.push(Fresh { index, clock, frame, payload });
+            self.fresh.push(Fresh { index, clock, frame, padding: 0, payload });
         }
-        if padding {
-            return Err(DropReason::PaddingOnly);
-        }
+        let Some(Body { header, head, payload, .. }) = body else { return Err(DropReason::PaddingOnly) };
         self.counters.packets += 1;
         self.counters.bytes += payload.len() as u64;
         self.meter.note(frame.map(|frame| frame.layer).unwrap_or_default(), payload.len());

@@ -69,7 +69,12 @@ impl Forwarder {
             pli: source.counters.pli,
             fir: source.counters.fir,
             fraction_lost: reception.fraction_lost(),
-            remb: self.peers.get(source.peer).filter(|_| is_video).and_then(|peer| peer.cap.given()),
+            remb: source
+                .origin
+                .peer()
+                .and_then(|key| self.peers.get(key))
+                .filter(|_| is_video)
+                .and_then(|peer| peer.cap.given()),
             frames: source.counters.frames,
             bitrate: source.rate.rate(),
             rid: None,

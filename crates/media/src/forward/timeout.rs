@@ -3,9 +3,10 @@
 use super::Forwarder;
 use super::keyframe::Ask;
 use super::output::{Output, Outputs};
+use super::relay::{Origin, RelayNews};
 use super::seed::Seed;
 use super::sink::Sink;
-use super::source::{Relation, Source};
+use super::source::{Flow, Relation, Source};
 use crate::id::{SourceId, TrackId};
 use crate::rtp::Ssrc;
 use crate::rtp::rtcp::Report;
@@ -68,7 +69,8 @@ impl Forwarder {
     /// Does what is due for a source and finds its next deadline.
     pub(super) fn serve_source(&mut self, id: SourceId, now: Instant) {
         let Some(source) = self.sources.get_mut(id.number()) else { return };
-        let round_trip = self.peers.get(source.peer).map(|peer| peer.estimate_round_trip());
+        let peer = source.origin.peer().and_then(|key| self.peers.get(key));
+        let round_trip = peer.map(|peer| peer.estimate_round_trip());
         if source.report_due.is_some_and(|due| due <= now) && source.flow.flowing {
             source.rate.look(source.counters.bytes, now);
             for sink in &source.sinks {
@@ -78,10 +80,14 @@ impl Forwarder {
                 }
             }
         }
+        let (track, looked) = (source.track, source.report_due.is_some_and(|due| due <= now));
         source.report(now, &mut self.seed, &mut self.outputs);
         source.ask_for_losses(now, round_trip.unwrap_or_default(), &mut self.outputs);
         source.ask_for_keyframe(now, &mut self.outputs);
         self.check_flow(id, now);
+        if looked && self.rank_encodings(track) {
+            self.aim_all(track, now);
+        }
         if let Some(source) = self.sources.get(id.number()) {
             self.deadlines.set(Owner::Source(id.number()).number(), source.poll_timeout());
         }
@@ -91,8 +97,12 @@ impl Forwarder {
     pub(super) fn end_flow(&mut self, id: SourceId) {
         let Some(source) = self.sources.get_mut(id.number()) else { return };
         source.end_flow();
+        for outlet in &source.relays {
+            self.outputs.push(Output::Relay { way: outlet.way, news: RelayNews::FlowEnded });
+        }
         let (track, due) = (source.track, source.poll_timeout());
         self.deadlines.set(Owner::Source(id.number()).number(), due);
+        self.tell_flow(track);
         let goes_on = self.track_flows(track);
         if let Some(source) = self.sources.get(id.number()) {
             for sink in &source.sinks {
@@ -102,7 +112,6 @@ impl Forwarder {
                 }
             }
         }
-        self.tell_flow(track);
     }
 
     /// Tells when the first of a track's sources begins to flow, and when the last one ends.
@@ -112,7 +121,9 @@ impl Forwarder {
             && track.told_flowing != flowing
         {
             track.told_flowing = flowing;
-            let Some(session) = self.peers.get(track.peer).map(|peer| peer.session) else { return };
+            // Of a relayed track the forwarder tells that receives it.
+            let peer = track.peer.and_then(|key| self.peers.get(key));
+            let Some(session) = peer.map(|peer| peer.session) else { return };
             let kind = track.kind;
             self.outputs.push(Output::Flowing { session, kind, incoming: true, flowing });
         }
@@ -154,15 +165,24 @@ impl Forwarder {
     }
 }
 
+impl Flow {
+    /// From now on it counts as flowing, until there has been silence.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.flowing = true;
+        self.check_due = Some(now + SILENCE);
+    }
+}
+
 impl Source {
     /// Notes that media came: the first begins the flow and its reports. Says whether it did.
     pub(super) fn note_flow(&mut self, now: Instant, seed: &mut Seed) -> bool {
         if self.flow.flowing {
             return false;
         }
-        self.flow.flowing = true;
-        self.flow.check_due = Some(now + SILENCE);
-        self.report_due.get_or_insert(now + seed.around(REPORT_INTERVAL));
+        self.flow.begin(now);
+        if self.origin.session().is_some() {
+            self.report_due.get_or_insert(now + seed.around(REPORT_INTERVAL));
+        }
         true
     }
 
@@ -179,8 +199,10 @@ impl Source {
             return;
         }
         self.report_due = self.flow.flowing.then(|| now + seed.around(REPORT_INTERVAL));
-        if let Some(stream) = self.stream.as_mut().filter(|stream| stream.reception.has_news()) {
-            outputs.report(self.session, Report::Reception(stream.reception.report(now)));
+        if let Some(session) = self.origin.session()
+            && let Some(stream) = self.stream.as_mut().filter(|stream| stream.reception.has_news())
+        {
+            outputs.report(session, Report::Reception(stream.reception.report(now)));
         }
     }
 
@@ -190,16 +212,23 @@ impl Source {
         }
         let due = self.loss.take_due(now, round_trip);
         let lost: Vec<_> = due.into_iter().filter_map(|index| self.wire_number(index)).collect();
-        if let Some(media_ssrc) = self.ssrc()
+        if let Some((session, media_ssrc)) = self.origin.session().zip(self.ssrc())
             && !lost.is_empty()
         {
             self.counters.nacked += lost.len() as u64;
-            outputs.report(self.session, Report::Nack { media_ssrc, lost });
+            outputs.report(session, Report::Nack { media_ssrc, lost });
         }
     }
 
     fn ask_for_keyframe(&mut self, now: Instant, outputs: &mut Outputs) {
         let Some(ask) = self.keyframe.take_due(now) else { return };
+        let session = match self.origin {
+            Origin::Peer { session, .. } => session,
+            Origin::Relay { encoding } => {
+                outputs.push(Output::RelayedKeyframeWish { track: self.track, encoding });
+                return;
+            }
+        };
         let Some(media_ssrc) = self.ssrc() else { return };
         let knows_pli = self.parameters.formats.iter().any(|format| format.pli);
         let knows_fir = self.parameters.formats.iter().any(|format| format.fir);
@@ -216,7 +245,7 @@ impl Source {
         } else {
             return;
         };
-        outputs.report(self.session, report);
+        outputs.report(session, report);
     }
 
     /// The SSRC that the publisher uses at present.

@@ -2,12 +2,13 @@
 
 use super::Forwarder;
 use super::meter::LOOK_INTERVAL;
-use super::source::Source;
+use super::relay::{Demand, Origin, Relay};
+use super::source::{FIRST, Source};
 use super::speaker::Loudness;
 use super::timeout::Owner;
 use crate::id::{SessionId, SinkId, SourceId, TrackId};
 use crate::pipeline::{MediaKind, StreamStats};
-use crate::rtp::{BitrateLimits, RtpHeader, RtpParameters};
+use crate::rtp::{BitrateLimits, RtpParameters};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,7 +24,8 @@ pub struct TrackConfig {
     pub kind: MediaKind,
     /// What the publisher may send.
     pub parameters: Arc<RtpParameters>,
-    /// How many encodings it may have, from the least to the best: 1 to [`ENCODINGS_MAX`].
+    /// How many encodings it may have, from the least to the best as far as that is known: 1 to
+    /// [`ENCODINGS_MAX`]. What they cost puts them in order later.
     pub encodings: usize,
 }
 
@@ -31,16 +33,44 @@ pub struct TrackConfig {
 #[derive(Debug)]
 pub(super) struct Track {
     pub(super) kind: MediaKind,
-    /// The peer's key among the forwarder's peers.
-    pub(super) peer: u64,
+    /// The peer's key among the forwarder's peers; none where another forwarder relays the track.
+    pub(super) peer: Option<u64>,
     pub(super) parameters: Arc<RtpParameters>,
     /// From the least to the best encoding; never empty.
     pub(super) sources: Vec<SourceId>,
+    /// The same in the order in which they were added, which other forwarders know.
+    pub(super) listed: Vec<SourceId>,
     /// In the order of connection.
     pub(super) sinks: Vec<SinkId>,
+    /// The other forwarders that have its packets too, in the order of their subscription.
+    pub(super) relays: Vec<Relay>,
+    /// What the forwarder that it comes from was told last.
+    pub(super) told: Demand,
     pub(super) limits: BitrateLimits,
     /// The owner was told that media arrives.
     pub(super) told_flowing: bool,
+}
+
+impl Track {
+    pub(super) fn new(
+        kind: MediaKind,
+        peer: Option<u64>,
+        parameters: Arc<RtpParameters>,
+        sources: Vec<SourceId>,
+    ) -> Self {
+        Self {
+            kind,
+            peer,
+            parameters,
+            listed: sources.clone(),
+            sources,
+            sinks: Vec::new(),
+            relays: Vec::new(),
+            told: Demand::default(),
+            limits: BitrateLimits::default(),
+            told_flowing: false,
+        }
+    }
 }
 
 impl Forwarder {
@@ -52,20 +82,11 @@ impl Forwarder {
         let (tracks, sources) = (&mut self.tracks, &mut self.sources);
         let key = tracks.insert(|key| {
             let id = TrackId::new(key);
+            let origin = Origin::Peer { session, key: peer };
             let sources = (0..encodings.clamp(1, ENCODINGS_MAX)).map(|_| {
-                SourceId::new(sources.insert(|_| Source::new(session, peer, id, kind, parameters.clone())))
+                SourceId::new(sources.insert(|_| Source::new(origin, FIRST, id, kind, parameters.clone())))
             });
-            let sources = sources.collect();
-            let limits = BitrateLimits::default();
-            Track {
-                kind,
-                peer,
-                parameters: parameters.clone(),
-                sources,
-                sinks: Vec::new(),
-                limits,
-                told_flowing: false,
-            }
+            Track::new(kind, Some(peer), parameters.clone(), sources.collect())
         });
         if let Some((peer, track)) = self.peers.get_mut(peer).zip(self.tracks.get(key)) {
             peer.sources.extend(&track.sources);
@@ -80,7 +101,7 @@ impl Forwarder {
         for sink in known.sinks.clone() {
             self.disconnect(sink);
         }
-        let Some(Track { peer: key, sources, .. }) = self.tracks.remove(track.number()) else { return };
+        let Some(Track { peer, sources, .. }) = self.tracks.remove(track.number()) else { return };
         self.deadlines.set(Owner::Track(track.number()).number(), None);
         for source in &sources {
             self.abandon(*source);
@@ -90,7 +111,7 @@ impl Forwarder {
             }
         }
         self.fresh.retain(|fresh| !sources.contains(fresh));
-        if let Some(peer) = self.peers.get_mut(key) {
+        if let Some((key, peer)) = peer.and_then(|key| Some((key, self.peers.get_mut(key)?))) {
             peer.sources.retain(|kept| !sources.contains(kept));
             peer.tracks.retain(|kept| *kept != track);
             self.renew_allowance_of(key);
@@ -100,12 +121,11 @@ impl Forwarder {
 
     /// Chooses a source again that was silent so far, when a packet with media comes on it: before the packet
     /// is taken, so that those who wait for it do not miss the keyframe that it mostly begins.
-    pub(super) fn wake(&mut self, id: SourceId, header: &RtpHeader, packet: &[u8], now: Instant) {
+    pub(super) fn wake(&mut self, id: SourceId, now: Instant) {
         let Some(source) = self.sources.get_mut(id.number()) else { return };
-        if source.meter.is_active() || header.payload(packet).is_none_or(<[u8]>::is_empty) {
+        if !source.meter.set_active(true) {
             return;
         }
-        source.meter.set_active(true);
         let track = source.track;
         self.aim_all(track, now);
     }
@@ -167,22 +187,21 @@ impl Forwarder {
         }
     }
 
-    /// The source of a track's encoding, counted from the least.
+    /// The source of a track's encoding, counted as it was added.
     #[must_use]
     pub fn source_of(&self, track: TrackId, encoding: usize) -> Option<SourceId> {
-        self.tracks.get(track.number())?.sources.get(encoding).copied()
+        self.tracks.get(track.number())?.listed.get(encoding).copied()
     }
 
     /// Asks the publisher of a video track for a keyframe; `false` where there is no such track, or nobody
     /// who would receive it.
     pub fn request_keyframe_of(&mut self, track: TrackId, now: Instant) -> bool {
         let Some(known) = self.tracks.get(track.number()) else { return false };
-        if known.kind != MediaKind::Video || known.sinks.is_empty() {
+        if known.kind != MediaKind::Video || (known.sinks.is_empty() && known.relays.is_empty()) {
             return false;
         }
         for id in known.sources.clone() {
-            if let Some(source) = self.sources.get_mut(id.number()).filter(|source| !source.sinks.is_empty())
-            {
+            if let Some(source) = self.sources.get_mut(id.number()).filter(|source| source.is_wanted()) {
                 source.keyframe.wish(now);
                 self.serve_source(id, now);
             }

@@ -25,6 +25,8 @@ pub(super) struct Transport {
     heard: bool,
     /// Some packet had a number.
     numbered: bool,
+    /// A probe was sent.
+    probed: bool,
     /// When the estimator's timer was served last.
     served: Option<Instant>,
     /// The estimator's timer runs.
@@ -46,6 +48,7 @@ impl Default for Transport {
             estimator: None,
             heard: false,
             numbered: false,
+            probed: false,
             served: None,
             watched: false,
             probe: None,
@@ -107,26 +110,36 @@ impl Transport {
         }
     }
 
-    /// Looks how much is sent; `wanted` is what would be if the path carried everything.
-    pub(super) fn look(&mut self, wanted: Option<Bitrate>, now: Instant) {
+    /// Looks how much is sent.
+    pub(super) fn look(&mut self, now: Instant) {
         if self.looked.is_none_or(|looked| now >= looked + LOOK_INTERVAL) {
             self.looked = Some(now);
             self.rate.look(self.bytes - self.filler, now);
         }
-        if let Some(estimator) = &mut self.estimator {
-            if let Some(rate) = self.rate.rate() {
-                estimator.set_application_rate(rate);
-            }
-            if let Some(wanted) = wanted {
-                estimator.set_wanted_rate(wanted);
-            }
+        if let (Some(estimator), Some(rate)) = (&mut self.estimator, self.rate.rate()) {
+            estimator.set_application_rate(rate);
         }
+    }
+
+    /// Tells what is worth probing for: what would be sent if the path carried it.
+    pub(super) fn set_wanted(&mut self, wanted: Bitrate) {
+        if let Some(estimator) = &mut self.estimator {
+            estimator.set_wanted_rate(wanted);
+        }
+    }
+
+    /// Whether its packets have numbers for feedback to come back.
+    pub(super) const fn is_numbered(&self) -> bool {
+        self.numbered
     }
 
     /// The probe to send now.
     pub(super) fn poll_probe(&mut self, now: Instant) -> Option<Probe> {
-        // Without numbers nobody would say how it fared.
-        self.estimator.as_mut().filter(|_| self.numbered)?.poll_probe(now)
+        // Without numbers nobody would say how it fared, and a peer that never answered may never.
+        let answers = self.numbered && (self.heard || !self.probed);
+        let probe = self.estimator.as_mut().filter(|_| answers)?.poll_probe(now);
+        self.probed |= probe.is_some();
+        probe
     }
 
     /// When the estimator has something to do; after a turn of its timer not at once again.

@@ -10,6 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub struct MediaConfig {
     /// Worker threads; each has its own UDP port. Default: one per core.
     pub workers: usize,
+    /// Which worker an endpoint lives on.
+    pub placement: Placement,
     /// The addresses to bind media sockets to. Default: all, IPv4 and IPv6.
     pub bind: Vec<IpAddr>,
     /// The first worker's UDP port; the next worker has the next one. 0 lets the system choose each.
@@ -34,10 +36,23 @@ pub struct MediaConfig {
     pub seed: Option<u64>,
 }
 
+/// Which worker a new endpoint of a pipeline lives on, for life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// That of its pipeline, as long as it carries no more than 16 sessions and pipelines above the least
+    /// loaded one; that one otherwise. So a call or an ordinary room stays on one worker, and a large
+    /// audience is spread evenly.
+    #[default]
+    Together,
+    /// Each endpoint of a pipeline on the next worker: the two sides of a call are apart. For tests.
+    Spread,
+}
+
 impl Default for MediaConfig {
     fn default() -> Self {
         Self {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
+            placement: Placement::Together,
             bind: vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
             port_base: 10_000,
             announce: Vec::new(),

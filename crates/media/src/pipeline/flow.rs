@@ -38,6 +38,8 @@ pub struct GraphElement {
     pub element: ElementId,
     /// What it does.
     pub kind: ElementKind,
+    /// The worker it lives on, counted from 0.
+    pub worker: usize,
 }
 
 /// One connection of a [`PipelineGraph`].

@@ -28,12 +28,13 @@ mod flow;
 pub(crate) mod graph;
 mod kind;
 mod pass_through;
+mod placement;
 mod server;
 mod stats;
-mod survey;
+pub(crate) mod survey;
 
 pub use config::{
-    EndpointOptions, EndpointSettings, IceCandidate, MediaConfig, OfferDirection, OfferOptions,
+    EndpointOptions, EndpointSettings, IceCandidate, MediaConfig, OfferDirection, OfferOptions, Placement,
 };
 pub use data::{DataChannelInfo, DataChannelOptions, DataChannelState};
 pub use dscp::Dscp;
@@ -50,15 +51,18 @@ use crate::error::{
 };
 use crate::id::{ElementId, PipelineId};
 use crate::worker::{Command, WorkerHandle};
+use placement::Placer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A pipeline: elements that may be connected with one another, all on one worker. Dropping the handle
+/// A pipeline: elements that may be connected with one another, whichever workers they live on. Dropping the handle
 /// releases the pipeline and everything in it.
 #[derive(Debug)]
 pub struct Pipeline {
     id: PipelineId,
-    worker: WorkerHandle,
+    /// The worker with its graph.
+    home: WorkerHandle,
+    placer: Placer,
     next_element: Arc<AtomicU64>,
 }
 
@@ -67,12 +71,15 @@ pub struct Pipeline {
 pub struct WebRtcEndpoint {
     id: ElementId,
     pipeline: PipelineId,
+    /// The worker with the pipeline's graph.
+    home: WorkerHandle,
+    /// The worker that it lives on.
     worker: WorkerHandle,
 }
 
 impl Pipeline {
-    fn new(id: PipelineId, worker: WorkerHandle, next_element: Arc<AtomicU64>) -> Self {
-        Self { id, worker, next_element }
+    fn new(id: PipelineId, home: WorkerHandle, placer: Placer, next_element: Arc<AtomicU64>) -> Self {
+        Self { id, home, placer, next_element }
     }
 
     /// Its identifier.
@@ -90,9 +97,12 @@ impl Pipeline {
         options: EndpointOptions,
     ) -> Result<WebRtcEndpoint, CreateError> {
         let id = ElementId::new(self.next_element.fetch_add(1, Ordering::Relaxed));
-        let endpoint = WebRtcEndpoint { id, pipeline: self.id, worker: self.worker.clone() };
-        self.worker
-            .call(|reply| Command::CreateEndpoint { pipeline: self.id, endpoint: id, options, reply })
+        let (worker, handle) = self.placer.place();
+        let share = handle.share();
+        let (pipeline, home) = (self.id, self.home.clone());
+        let endpoint = WebRtcEndpoint { id, pipeline, home, worker: handle.clone() };
+        self.home
+            .call(|reply| Command::CreateEndpoint { pipeline, endpoint: id, worker, share, options, reply })
             .await
             .ok_or(CreateError::Stopped)??;
         Ok(endpoint)
@@ -104,8 +114,8 @@ impl Pipeline {
     /// [`CreateError::Full`] with 10,000 elements in the pipeline or 131,072 on its worker.
     pub async fn create_pass_through(&self) -> Result<PassThrough, CreateError> {
         let id = ElementId::new(self.next_element.fetch_add(1, Ordering::Relaxed));
-        let element = PassThrough::new(id, self.worker.clone());
-        self.worker
+        let element = PassThrough::new(id, self.home.clone());
+        self.home
             .call(|reply| Command::CreatePassThrough { pipeline: self.id, element: id, reply })
             .await
             .ok_or(CreateError::Stopped)??;
@@ -126,7 +136,7 @@ impl Pipeline {
         sink: ElementId,
         media: MediaType,
     ) -> Result<(), ConnectError> {
-        self.worker
+        self.home
             .call(|reply| Command::Connect { source, sink, media, reply })
             .await
             .ok_or(ConnectError::Stopped)?
@@ -142,7 +152,7 @@ impl Pipeline {
         sink: ElementId,
         media: MediaType,
     ) -> Result<(), ConnectError> {
-        self.worker
+        self.home
             .call(|reply| Command::Disconnect { source, sink, media, reply })
             .await
             .ok_or(ConnectError::Stopped)?
@@ -150,31 +160,32 @@ impl Pipeline {
 
     /// Whether media of this type passes an element; `None` once it is released.
     pub async fn flow(&self, element: ElementId, media: MediaType) -> Option<Flow> {
-        self.worker.call(|reply| Command::Flow { element, media, reply }).await?
+        self.home.call(|reply| Command::Flow { element, media, reply }).await?
     }
 
     /// Its elements and connections, and what flows; `None` once it is released.
     pub async fn graph(&self) -> Option<PipelineGraph> {
-        self.worker.call(|reply| Command::PipelineGraph { pipeline: self.id, reply }).await?
+        let outline = self.home.call(|reply| Command::Outline { pipeline: self.id, reply }).await??;
+        survey::complete(self.placer.workers(), vec![outline]).await.pop().map(PipelineGraph::from)
     }
 
     /// Watches who speaks, by the audio levels that the peers' packets tell (RFC 6464), and tells changes as
     /// [`EndpointEvent::DominantSpeaker`] and, of the `loudest` loudest, as [`EndpointEvent::Loudest`]. Peers
     /// that tell no levels count as silent. Zero ends it.
     pub async fn watch_speakers(&self, loudest: usize) {
-        self.worker.call(|reply| Command::WatchSpeakers { pipeline: self.id, loudest, reply }).await;
+        self.home.call(|reply| Command::WatchSpeakers { pipeline: self.id, loudest, reply }).await;
     }
 
     /// Releases the pipeline with everything in it and waits until that is done. Peers that are
     /// connected are told by DTLS.
     pub async fn release(self) {
-        self.worker.call(|reply| Command::ReleasePipeline { pipeline: self.id, reply: Some(reply) }).await;
+        self.home.call(|reply| Command::ReleasePipeline { pipeline: self.id, reply: Some(reply) }).await;
     }
 }
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
-        self.worker.cast(Command::ReleasePipeline { pipeline: self.id, reply: None });
+        self.home.cast(Command::ReleasePipeline { pipeline: self.id, reply: None });
     }
 }
 
@@ -198,7 +209,7 @@ impl WebRtcEndpoint {
             return Err(ConnectError::ForeignPipeline);
         }
         let media = media.into();
-        self.worker
+        self.home
             .call(|reply| Command::Connect { source: self.id, sink: sink.id, media, reply })
             .await
             .ok_or(ConnectError::Stopped)?
@@ -214,7 +225,7 @@ impl WebRtcEndpoint {
         media: impl Into<MediaType>,
     ) -> Result<(), ConnectError> {
         let media = media.into();
-        self.worker
+        self.home
             .call(|reply| Command::Disconnect { source: self.id, sink: sink.id, media, reply })
             .await
             .ok_or(ConnectError::Stopped)?
@@ -280,7 +291,7 @@ impl WebRtcEndpoint {
     /// [`NegotiationError::NoCommonCodec`] when a connection would have no codec for its kind;
     /// [`NegotiationError::NoSockets`] where the peer is a lite ICE agent. After either it may be tried again.
     pub async fn create_answer(&self) -> Result<String, NegotiationError> {
-        self.worker
+        self.home
             .call(|reply| Command::CreateAnswer { endpoint: self.id, reply })
             .await
             .ok_or(NegotiationError::Stopped)?
@@ -300,7 +311,7 @@ impl WebRtcEndpoint {
     /// # Errors
     /// [`NegotiationError::AlreadyNegotiated`], also when it has already offered.
     pub async fn generate_offer(&self, options: OfferOptions) -> Result<String, NegotiationError> {
-        self.worker
+        self.home
             .call(|reply| Command::GenerateOffer { endpoint: self.id, options, reply })
             .await
             .ok_or(NegotiationError::Stopped)?
@@ -362,12 +373,14 @@ impl WebRtcEndpoint {
 
     /// Releases the endpoint and waits until that is done.
     pub async fn release(self) {
-        self.worker.call(|reply| Command::ReleaseElement { element: self.id, reply: Some(reply) }).await;
+        self.home.call(|reply| Command::ReleaseElement { element: self.id, reply: Some(reply) }).await;
     }
 }
 
 impl Drop for WebRtcEndpoint {
     fn drop(&mut self) {
-        self.worker.cast(Command::ReleaseElement { element: self.id, reply: None });
+        if !self.home.cast(Command::ReleaseElement { element: self.id, reply: None }) {
+            self.worker.cast(Command::ReleaseElement { element: self.id, reply: None });
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! The media server: its workers, and which of them a new pipeline goes to.
 
-use super::{MediaConfig, MediaSnapshot, Pipeline, PipelineEvent, PipelineEvents, PipelineSurvey};
+use super::placement::Placer;
+use super::survey;
+use super::{MediaConfig, MediaSnapshot, Pipeline, PipelineEvent, PipelineEvents, PipelineSurvey, Placement};
 use crate::capture::{CAPTURES_MAX, Capture, CaptureLimits};
 use crate::error::{CaptureError, CreateError, StartError};
 use crate::id::{ElementId, PipelineId};
@@ -27,7 +29,8 @@ pub struct MediaServer {
 
 #[derive(Debug)]
 struct Shared {
-    workers: Vec<WorkerHandle>,
+    workers: Arc<[WorkerHandle]>,
+    placement: Placement,
     threads: Mutex<Vec<JoinHandle<()>>>,
     addresses: Vec<SocketAddr>,
     pipelines_max: usize,
@@ -63,17 +66,18 @@ impl MediaServer {
         addresses.sort();
         let granted = prepared.iter().map(|(worker, _)| worker.receive_buffer_bytes()).min();
         report(&config, &addresses, granted.unwrap_or_default());
-        let mut workers = Vec::new();
+        let workers: Arc<[WorkerHandle]> = prepared.iter().map(|(_, handle)| handle.clone()).collect();
         let mut threads = Vec::new();
-        for (index, (worker, handle)) in prepared.into_iter().enumerate() {
+        for (index, (mut worker, _)) in prepared.into_iter().enumerate() {
+            worker.meet(&workers);
             let thread =
                 std::thread::Builder::new().name(format!("keel-media-{index}")).spawn(move || worker.run());
             threads.push(thread.map_err(StartError::Worker)?);
-            workers.push(handle);
         }
         Ok(Self {
             shared: Arc::new(Shared {
                 workers,
+                placement: config.placement,
                 threads: Mutex::new(threads),
                 addresses,
                 pipelines_max: config.pipelines_max,
@@ -97,12 +101,13 @@ impl MediaServer {
     /// [`CreateError::Full`] at the limit of pipelines.
     pub async fn create_pipeline(&self) -> Result<(Pipeline, PipelineEvents), CreateError> {
         let shared = &self.shared;
-        let worker =
-            shared.workers.iter().min_by_key(|worker| worker.load()).ok_or(CreateError::Stopped)?.clone();
+        let loads = shared.workers.iter().enumerate();
+        let (home, worker) = loads.min_by_key(|(_, worker)| worker.load()).ok_or(CreateError::Stopped)?;
         let place = worker.reserve(&shared.pipelines, shared.pipelines_max).ok_or(CreateError::Full)?;
         let pipeline = PipelineId::new(shared.next_pipeline.fetch_add(1, Ordering::Relaxed));
         let (events, receiver) = mpsc::channel::<PipelineEvent>(EVENTS_MAX);
-        let handle = Pipeline::new(pipeline, worker.clone(), shared.next_element.clone());
+        let placer = Placer::new(shared.placement, shared.workers.clone(), home);
+        let handle = Pipeline::new(pipeline, worker.clone(), placer, shared.next_element.clone());
         worker
             .call(|reply| Command::CreatePipeline { pipeline, place, events, reply })
             .await
@@ -114,7 +119,7 @@ impl MediaServer {
     pub async fn snapshot(&self) -> MediaSnapshot {
         let mut sum = MediaSnapshot::default();
         let mut drops = BTreeMap::new();
-        for worker in &self.shared.workers {
+        for worker in self.shared.workers.iter() {
             let Some(part) = worker.call(|reply| Command::Snapshot { reply }).await else { continue };
             sum.pipelines += part.pipelines;
             sum.endpoints += part.endpoints;
@@ -126,6 +131,8 @@ impl MediaServer {
             sum.bytes_in += part.bytes_in;
             sum.bytes_out += part.bytes_out;
             sum.forwarded += part.forwarded;
+            sum.relays += part.relays;
+            sum.relayed += part.relayed;
             sum.incoming.add(&part.incoming);
             sum.outgoing.add(&part.outgoing);
             sum.events_dropped += part.events_dropped;
@@ -140,14 +147,14 @@ impl MediaServer {
     /// The first `limit` pipelines behind `after`, in the order of their creation, with what flows through
     /// them. The workers copy it between packets: ask for some hundred at a time.
     pub async fn survey(&self, after: Option<PipelineId>, limit: usize) -> Vec<PipelineSurvey> {
-        let mut pipelines = Vec::new();
-        for worker in &self.shared.workers {
+        let mut outlines = Vec::new();
+        for worker in self.shared.workers.iter() {
             let part = worker.call(|reply| Command::Survey { after, limit, reply }).await;
-            pipelines.extend(part.unwrap_or_default());
+            outlines.extend(part.unwrap_or_default());
         }
-        pipelines.sort_by_key(|survey| survey.pipeline);
-        pipelines.truncate(limit);
-        pipelines
+        outlines.sort_by_key(|outline| outline.pipeline);
+        outlines.truncate(limit);
+        survey::complete(&self.shared.workers, outlines).await
     }
 
     /// Begins to copy what an endpoint's peer sends and is sent, without its media (`capture/mod.rs`).
@@ -155,7 +162,7 @@ impl MediaServer {
     /// # Errors
     /// [`CaptureError::Busy`] while that endpoint is captured or [`CAPTURES_MAX`] others are.
     pub async fn capture(&self, endpoint: ElementId, limits: CaptureLimits) -> Result<Capture, CaptureError> {
-        for worker in &self.shared.workers {
+        for worker in self.shared.workers.iter() {
             let place = self.shared.captures.clone().try_acquire_owned().map_err(|_| CaptureError::Busy)?;
             let now = Instant::now(); // clock: when to stop waiting for packets that do not come
             let (capture, start) = Capture::begin(limits, place, now);
@@ -173,7 +180,7 @@ impl MediaServer {
     /// Releases everything and ends the workers; returns when their threads have ended. Connected peers
     /// are told by DTLS.
     pub async fn stop(&self) {
-        for worker in &self.shared.workers {
+        for worker in self.shared.workers.iter() {
             worker.call(|reply| Command::Stop { reply: Some(reply) }).await;
         }
         let threads =
@@ -207,7 +214,7 @@ fn report(config: &MediaConfig, addresses: &[SocketAddr], granted_bytes: usize) 
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        for worker in &self.workers {
+        for worker in self.workers.iter() {
             worker.cast(Command::Stop { reply: None });
         }
     }

@@ -28,7 +28,8 @@ pub struct EndpointStats {
     /// `None` before any feedback.
     pub estimate: Option<Bitrate>,
     /// By kind, the average time from a packet's arrival at Keel to its departure for this peer, since
-    /// [`super::EndpointSettings::latency_stats`] was switched on. Empty while it is off.
+    /// [`super::EndpointSettings::latency_stats`] was switched on; what comes from another worker arrives when
+    /// this endpoint's takes it. Empty while it is off.
     pub latency: Vec<(MediaKind, Duration)>,
     /// Data channels, open and closed ones.
     pub data_channels: Vec<DataChannelInfo>,
@@ -131,6 +132,10 @@ pub struct MediaSnapshot {
     pub bytes_out: u64,
     /// RTP packets forwarded, once per subscriber.
     pub forwarded: u64,
+    /// Tracks that a worker has from another one, at this moment.
+    pub relays: u64,
+    /// RTP packets that a worker handed to another, once for each.
+    pub relayed: u64,
     /// What all streams from peers have counted, also those that are gone.
     pub incoming: StreamTotals,
     /// Likewise of those to peers.

@@ -1,14 +1,16 @@
 //! What the control plane can ask of a worker.
 
+use super::relay::Message;
 use crate::capture::CaptureStart;
 use crate::error::{
     CandidateError, CaptureError, ConnectError, CreateError, DataChannelError, KeyframeError,
     NegotiationError,
 };
 use crate::id::{ElementId, PipelineId};
+use crate::pipeline::survey::{EndpointSurvey, PipelineOutline};
 use crate::pipeline::{
     DataChannelOptions, EndpointOptions, EndpointSettings, EndpointStats, Flow, IceCandidate, MediaSnapshot,
-    MediaType, OfferOptions, PipelineEvent, PipelineGraph, PipelineSurvey,
+    MediaType, OfferOptions, PipelineEvent,
 };
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -37,6 +39,9 @@ pub(crate) enum Command {
     CreateEndpoint {
         pipeline: PipelineId,
         endpoint: ElementId,
+        /// Where it is to live.
+        worker: usize,
+        share: LoadShare,
         options: EndpointOptions,
         reply: Reply<Result<(), CreateError>>,
     },
@@ -138,11 +143,15 @@ pub(crate) enum Command {
     Survey {
         after: Option<PipelineId>,
         limit: usize,
-        reply: Reply<Vec<PipelineSurvey>>,
+        reply: Reply<Vec<PipelineOutline>>,
     },
-    PipelineGraph {
+    Outline {
         pipeline: PipelineId,
-        reply: Reply<Option<PipelineGraph>>,
+        reply: Reply<Option<PipelineOutline>>,
+    },
+    SurveyEndpoints {
+        endpoints: Vec<ElementId>,
+        reply: Reply<Vec<EndpointSurvey>>,
     },
     Snapshot {
         reply: Reply<MediaSnapshot>,
@@ -150,20 +159,31 @@ pub(crate) enum Command {
     Stop {
         reply: Option<Reply<()>>,
     },
+    /// What another worker says.
+    Message(Message),
 }
 
 /// A pipeline's place in the limits and on its worker, given back when it is dropped: with the released
 /// pipeline, or with a command that never arrived.
 #[derive(Debug)]
 pub(crate) struct Reservation {
-    load: Arc<AtomicUsize>,
+    _share: LoadShare,
     pipelines: Arc<AtomicUsize>,
 }
 
+/// One pipeline's or session's share of a worker's load, taken off it when it is dropped.
+#[derive(Debug)]
+pub(crate) struct LoadShare(Arc<AtomicUsize>);
+
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.load.fetch_sub(1, Ordering::Relaxed);
         self.pipelines.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for LoadShare {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -177,8 +197,8 @@ pub(crate) type Reply<T> = oneshot::Sender<T>;
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerHandle {
     commands: mpsc::Sender<Command>,
-    /// Releases of dropped handles, which cannot wait for room in a queue.
-    releases: mpsc::UnboundedSender<Command>,
+    /// Releases of dropped handles and messages of other workers, which cannot wait for room in a queue.
+    urgent: mpsc::UnboundedSender<Command>,
     wake: Arc<OwnedFd>,
     load: Arc<AtomicUsize>,
 }
@@ -187,9 +207,10 @@ pub(crate) struct WorkerHandle {
 #[derive(Debug)]
 pub(crate) struct CommandInbox {
     commands: mpsc::Receiver<Command>,
-    releases: mpsc::UnboundedReceiver<Command>,
+    urgent: mpsc::UnboundedReceiver<Command>,
+    /// Waits for what is urgent and was sent before it.
+    held: Option<Command>,
     wake: Arc<OwnedFd>,
-    load: Arc<AtomicUsize>,
 }
 
 /// Makes the two ends of a worker's command channel.
@@ -197,15 +218,10 @@ pub(crate) fn channel() -> io::Result<(WorkerHandle, CommandInbox)> {
     let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
     let load = Arc::new(AtomicUsize::new(0));
     let (commands, commands_end) = mpsc::channel(COMMANDS_MAX);
-    #[expect(clippy::disallowed_methods, reason = "bounded by the handles that exist: see `cast`")]
-    let (releases, releases_end) = mpsc::unbounded_channel();
-    let inbox = CommandInbox {
-        commands: commands_end,
-        releases: releases_end,
-        wake: wake.clone(),
-        load: load.clone(),
-    };
-    Ok((WorkerHandle { commands, releases, wake, load }, inbox))
+    #[expect(clippy::disallowed_methods, reason = "bounded by its senders: see `cast` and `Relays::tell`")]
+    let (urgent, urgent_end) = mpsc::unbounded_channel();
+    let inbox = CommandInbox { commands: commands_end, urgent: urgent_end, held: None, wake: wake.clone() };
+    Ok((WorkerHandle { commands, urgent, wake, load }, inbox))
 }
 
 impl CommandInbox {
@@ -220,28 +236,26 @@ impl CommandInbox {
         let _ = rustix::io::read(&*self.wake, &mut [0; 8]);
     }
 
-    /// The next command. Releases come first: they only ever make room.
+    /// The next release or message of another worker.
+    pub(crate) fn take_urgent(&mut self) -> Option<Command> {
+        self.urgent.try_recv().ok()
+    }
+
+    /// The next command. What is urgent comes first: releases only ever make room, and what a worker told
+    /// this one before it answered a caller is known here when that caller's next command is carried out.
     pub(crate) fn take(&mut self) -> Option<Command> {
-        self.releases.try_recv().or_else(|_| self.commands.try_recv()).ok()
-    }
-
-    /// Tells the control plane how much this worker carries.
-    pub(crate) fn load_meter(&self) -> LoadMeter {
-        LoadMeter(self.load.clone())
-    }
-}
-
-/// Counts a worker's sessions for the placement of pipelines.
-#[derive(Debug)]
-pub(crate) struct LoadMeter(Arc<AtomicUsize>);
-
-impl LoadMeter {
-    pub(crate) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn remove(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        if let Some(urgent) = self.take_urgent() {
+            return Some(urgent);
+        }
+        let command = self.held.take().or_else(|| self.commands.try_recv().ok())?;
+        // What was sent before this command is there now, though it may not have been a moment ago.
+        match self.take_urgent() {
+            Some(urgent) => {
+                self.held = Some(command);
+                Some(urgent)
+            }
+            None => Some(command),
+        }
     }
 }
 
@@ -254,10 +268,15 @@ impl WorkerHandle {
     /// Takes a place for one pipeline, unless `max` exist. It counts as load from here on, so that two
     /// pipelines created at once go to two workers.
     pub(crate) fn reserve(&self, pipelines: &Arc<AtomicUsize>, max: usize) -> Option<Reservation> {
-        self.load.fetch_add(1, Ordering::Relaxed);
         let before = pipelines.fetch_add(1, Ordering::Relaxed);
-        let place = Reservation { load: self.load.clone(), pipelines: pipelines.clone() };
+        let place = Reservation { _share: self.share(), pipelines: pipelines.clone() };
         (before < max).then_some(place)
+    }
+
+    /// A pipeline or a session more counts as this worker's load.
+    pub(crate) fn share(&self) -> LoadShare {
+        self.load.fetch_add(1, Ordering::Relaxed);
+        LoadShare(self.load.clone())
     }
 
     /// Sends a command and waits for its answer; `None` when the worker is gone.
@@ -269,14 +288,22 @@ impl WorkerHandle {
     }
 
     /// Sends a release from a destructor. The channel is unbounded in type but not in fact: each handle
-    /// sends at most one, and handles are bounded by the limits on pipelines and elements.
-    pub(crate) fn cast(&self, command: Command) {
-        if self.releases.send(command).is_ok() {
+    /// sends at most one, and handles are bounded by the limits on pipelines and elements. Says whether the
+    /// worker still takes any.
+    pub(crate) fn cast(&self, command: Command) -> bool {
+        let taken = self.leave(command);
+        if taken {
             self.wake();
         }
+        taken
     }
 
-    fn wake(&self) {
+    /// As [`Self::cast`], without waking the worker.
+    pub(crate) fn leave(&self, command: Command) -> bool {
+        self.urgent.send(command).is_ok()
+    }
+
+    pub(crate) fn wake(&self) {
         // A full eventfd counter is already a pending wake-up; the worker's end keeps it open.
         let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
     }

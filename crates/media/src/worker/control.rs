@@ -2,8 +2,9 @@
 
 use super::State;
 use super::command::{Command, Reply};
-use crate::pipeline::ElementKind;
+use super::relay::{Completion, Message};
 use crate::pipeline::graph::Edge;
+use crate::pipeline::{ElementKind, MediaType};
 use std::time::Instant;
 
 impl State {
@@ -18,13 +19,11 @@ impl State {
                 }
             }
             Command::ReleasePipeline { pipeline, reply } => {
-                self.release_pipeline(now, pipeline);
-                reply.into_iter().for_each(|reply| answer(reply, ()));
+                self.release_pipeline(now, pipeline, reply.map(Completion::released));
             }
-            Command::CreateEndpoint { pipeline, endpoint, options, reply } => {
+            Command::CreateEndpoint { pipeline, endpoint, worker, share, options, reply } => {
                 if !reply.is_closed() {
-                    let created = self.create_endpoint(pipeline, endpoint, options);
-                    answer(reply, created);
+                    self.create_endpoint(pipeline, endpoint, worker, share, options, reply);
                 }
             }
             Command::CreatePassThrough { pipeline, element, reply } => {
@@ -33,14 +32,19 @@ impl State {
                 }
             }
             Command::ReleaseElement { element, reply } => {
-                self.release_element(now, element);
-                reply.into_iter().for_each(|reply| answer(reply, ()));
+                self.release_element(now, element, reply.map(Completion::released).as_ref());
             }
             Command::Connect { source, sink, media, reply } => {
-                answer(reply, self.connect(now, Edge { source, sink, media }));
+                match self.connect(Edge { source, sink, media }) {
+                    Ok(changes) => self.follow(now, changes, Some(&Completion::connected(reply))),
+                    Err(error) => answer(reply, Err(error)),
+                }
             }
             Command::Disconnect { source, sink, media, reply } => {
-                answer(reply, self.disconnect(now, Edge { source, sink, media }));
+                match self.disconnect(Edge { source, sink, media }) {
+                    Ok(changes) => self.follow(now, changes, Some(&Completion::connected(reply))),
+                    Err(error) => answer(reply, Err(error)),
+                }
             }
             Command::Configure { endpoint, settings, reply } => {
                 self.configure(endpoint, settings);
@@ -58,9 +62,9 @@ impl State {
             Command::SetRemoteOffer { endpoint, offer, reply } => {
                 answer(reply, self.set_remote_offer(endpoint, &offer))
             }
-            Command::CreateAnswer { endpoint, reply } => answer(reply, self.create_answer(now, endpoint)),
+            Command::CreateAnswer { endpoint, reply } => self.ask_for_answer(now, endpoint, reply),
             Command::GenerateOffer { endpoint, options, reply } => {
-                answer(reply, self.generate_offer(endpoint, options));
+                self.ask_for_offer(endpoint, options, reply);
             }
             Command::ProcessAnswer { endpoint, answer: sdp, reply } => {
                 answer(reply, self.process_answer(now, endpoint, &sdp));
@@ -79,26 +83,88 @@ impl State {
             Command::Capture { endpoint, start, reply } => {
                 answer(reply, self.capture(now, endpoint, start));
             }
-            Command::Flow { element, media, reply } => answer(reply, self.flow(element, media)),
-            Command::PipelineGraph { pipeline, reply } => answer(reply, self.pipeline_graph(pipeline)),
+            Command::Flow { element, media, reply } => self.ask_for_flow(element, media, reply),
+            Command::Outline { pipeline, reply } => answer(reply, self.outline(pipeline)),
             Command::WatchSpeakers { pipeline, loudest, reply } => {
                 self.watch_speakers(now, pipeline, loudest);
                 answer(reply, ());
             }
             Command::Survey { after, limit, reply } => answer(reply, self.survey(after, limit)),
+            Command::SurveyEndpoints { endpoints, reply } => answer(reply, self.survey_endpoints(endpoints)),
             Command::Snapshot { reply } => answer(reply, self.snapshot()),
             Command::Stop { reply } => {
                 for pipeline in self.graph.pipelines().collect::<Vec<_>>() {
-                    self.release_pipeline(now, pipeline);
+                    self.release_pipeline(now, pipeline, None);
+                }
+                // Those of other workers' pipelines.
+                for endpoint in self.endpoints.keys().copied().collect::<Vec<_>>() {
+                    self.close_endpoint(now, endpoint);
                 }
                 self.stopped = reply;
                 self.running = false;
+            }
+            Command::Message(message) => self.hear(now, message),
+        }
+    }
+
+    /// Carries out what another worker says.
+    fn hear(&mut self, now: Instant, message: Message) {
+        match message {
+            Message::OpenEndpoint(new, reply) => {
+                let (home, endpoint) = (new.home, new.endpoint);
+                let opened = self.open_endpoint(*new);
+                if opened.is_err() {
+                    self.relays.tell(home, Message::NotOpened { endpoint });
+                }
+                answer(reply, opened);
+            }
+            // Its caller is answered when the last word on it is dropped.
+            Message::CloseEndpoint { endpoint, done: _done } => self.close_endpoint(now, endpoint),
+            Message::Feed { feed, done: _done } => self.feed(now, feed),
+            Message::CreateAnswer { endpoint, peers, reply } => {
+                answer(reply, self.create_answer(now, endpoint, &peers));
+            }
+            Message::GenerateOffer { endpoint, options, peers, reply } => {
+                answer(reply, self.generate_offer(endpoint, options, &peers));
+            }
+            Message::Flow { endpoint, media, place, reply } => {
+                answer(reply, self.flow(endpoint, media, place));
+            }
+            Message::TakeLevels { pipeline, home, endpoints } => {
+                let levels = self.take_levels(&endpoints);
+                self.relays.tell(home, Message::Levels { pipeline, levels });
+            }
+            Message::StopLevels { endpoints } => self.stop_levels(&endpoints),
+            Message::Levels { pipeline, levels } => self.note_levels(pipeline, levels),
+            Message::Emit { endpoint, event } => self.emit(endpoint, event),
+            Message::NotOpened { endpoint } => self.release_element(now, endpoint, None),
+            Message::Abilities { endpoint, abilities } => self.note_abilities(endpoint, abilities),
+            Message::Subscribe { source, media, to, ring } => self.add_subscriber(source, media, to, ring),
+            Message::Unsubscribe { source, media, to } => self.remove_subscriber(source, media, to),
+            Message::KeyframeWish { source, encoding } => {
+                if let Some(track) = self.track_of(Some(source), MediaType::Video) {
+                    self.forwarder.handle_keyframe_wish(track, encoding, now);
+                }
+            }
+            Message::Demand { source, kind, to, demand } => {
+                if let Some(track) = self.track_of(Some(source), kind.into()) {
+                    self.forwarder.handle_demand(track, to, demand);
+                }
+            }
+            Message::Begin { relay, track } => self.begin_relayed(now, relay, track),
+            Message::End { relay } => self.end_relayed(relay),
+            Message::Data { source, channel, message, permit: _permit } => {
+                let mut reached = Vec::new();
+                self.deliver_data(now, source, &channel, &message, &mut reached);
+                for session in reached {
+                    self.settle(now, session);
+                }
             }
         }
     }
 }
 
-fn answer<T>(reply: Reply<T>, value: T) {
+pub(super) fn answer<T>(reply: Reply<T>, value: T) {
     // A caller that stopped waiting has its reasons.
     let _ = reply.send(value);
 }

@@ -68,15 +68,7 @@ impl State {
         message: &DataMessage,
         reached: &mut Vec<SessionId>,
     ) {
-        for sink in self.data_sinks(source).collect::<Vec<_>>() {
-            let Some(session) = self.endpoints.get(&sink).map(|endpoint| endpoint.session) else { continue };
-            let Some(seat) = self.sessions.get_mut(session) else { continue };
-            if let Err(reason) = seat.session.deliver_data(now, channel, message) {
-                self.counters.drops.count(reason);
-            }
-            if !reached.contains(&session) {
-                reached.push(session);
-            }
-        }
+        self.deliver_data(now, source, channel, message, reached);
+        self.relay_data(source, channel, message);
     }
 }

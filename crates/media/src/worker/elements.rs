@@ -1,13 +1,16 @@
 //! Pipelines and elements come and go.
 
-use super::command::Reservation;
+use super::command::{LoadShare, Reply, Reservation};
+use super::control::answer;
 use super::endpoint::{Endpoint, Negotiation};
+use super::relay::{Abilities, Completion, FeedOrder, Message, NewEndpoint};
 use super::table::slot_of;
-use super::{Owner, Seat, State};
+use super::{Member, Owner, Seat, State};
 use crate::error::CreateError;
 use crate::id::{ElementId, PipelineId, SessionId};
 use crate::pipeline::{
-    ElementKind, EndpointEvent, EndpointOptions, EndpointSettings, IceState, PipelineEvent,
+    ElementKind, EndpointEvent, EndpointOptions, EndpointSettings, IceState, MediaKind, MediaType,
+    PipelineEvent,
 };
 use crate::rtp::Ssrc;
 use crate::session::Session;
@@ -28,34 +31,46 @@ impl State {
         self.pipelines.insert(pipeline, Owner { events, _place: place });
     }
 
-    pub(super) fn release_pipeline(&mut self, now: Instant, pipeline: PipelineId) {
+    pub(super) fn release_pipeline(&mut self, now: Instant, pipeline: PipelineId, done: Option<Completion>) {
         for element in self.graph.remove_pipeline(pipeline).unwrap_or_default() {
-            self.release_element(now, element);
+            self.release_element(now, element, done.as_ref());
         }
         self.pipelines.remove(&pipeline);
         self.speakers.remove(&pipeline);
     }
 
+    /// Creates an endpoint of a pipeline whose home is here, on this worker or another, which then answers.
     pub(super) fn create_endpoint(
         &mut self,
         pipeline: PipelineId,
         id: ElementId,
+        worker: usize,
+        share: LoadShare,
         options: EndpointOptions,
-    ) -> Result<(), CreateError> {
-        self.graph.add_element(pipeline, id, ElementKind::Endpoint)?;
-        let created = self.open_session(pipeline, id, options);
-        if created.is_err() {
-            self.graph.remove_element(id);
+        reply: Reply<Result<(), CreateError>>,
+    ) {
+        let Some(events) = self.pipelines.get(&pipeline).map(|owner| owner.events.clone()) else {
+            return answer(reply, Err(CreateError::Released));
+        };
+        if let Err(error) = self.graph.add_element(pipeline, id, ElementKind::Endpoint) {
+            return answer(reply, Err(error));
         }
-        created
+        self.members.insert(id, Member { worker, abilities: Abilities::default() });
+        let new = NewEndpoint { pipeline, endpoint: id, home: self.index, options, share, events };
+        if self.relays.is_elsewhere(worker) {
+            return self.relays.tell(worker, Message::OpenEndpoint(Box::new(new), reply));
+        }
+        let opened = self.open_endpoint(new);
+        if opened.is_err() {
+            self.graph.remove_element(id);
+            self.members.remove(&id);
+        }
+        answer(reply, opened);
     }
 
-    fn open_session(
-        &mut self,
-        pipeline: PipelineId,
-        id: ElementId,
-        options: EndpointOptions,
-    ) -> Result<(), CreateError> {
+    /// Opens the session of a new endpoint.
+    pub(super) fn open_endpoint(&mut self, new: NewEndpoint) -> Result<(), CreateError> {
+        let NewEndpoint { pipeline, endpoint: id, home, options, share, events } = new;
         let ice = IceAgent::new(&mut self.rng).map_err(|_| CreateError::Stopped)?;
         let mut local =
             describe(&mut self.rng, ice.local_credentials(), self.certificate.fingerprint().hex());
@@ -69,15 +84,16 @@ impl State {
             dscp: options.dscp,
             path: None,
             own: Vec::new(),
+            _share: share,
             tap: None,
         };
         let session = self.sessions.insert(|_| seat).ok_or(CreateError::Full)?;
         self.routes.add(&ufrag, session);
-        self.load.add();
         tracing::debug!(%pipeline, endpoint = %id, %session, label = options.label, "endpoint created");
         let settings = EndpointSettings::default();
         let endpoint = Endpoint {
-            pipeline,
+            home,
+            events,
             session,
             local: LocalDescription { restrictions: Restrictions::of(&options, &settings), ..local },
             negotiation: Negotiation::New,
@@ -95,14 +111,31 @@ impl State {
         Ok(())
     }
 
-    /// Releases an element with its connections and, if it is an endpoint, its streams and session, once.
-    pub(super) fn release_element(&mut self, now: Instant, id: ElementId) {
+    /// Releases an element with its connections and, if it is an endpoint, its streams and session, once,
+    /// wherever it lives.
+    pub(super) fn release_element(&mut self, now: Instant, id: ElementId, done: Option<&Completion>) {
         let changes = self.graph.remove_element(id);
-        self.follow(now, changes);
+        self.follow(now, changes, done);
+        match self.members.remove(&id).map(|member| member.worker) {
+            Some(worker) if self.relays.is_elsewhere(worker) => {
+                let message = Message::CloseEndpoint { endpoint: id, done: done.cloned() };
+                self.relays.tell(worker, message);
+            }
+            // Also one whose home has stopped.
+            _ => self.close_endpoint(now, id),
+        }
+    }
+
+    /// Closes an endpoint that lives here. Nothing happens the second time.
+    pub(super) fn close_endpoint(&mut self, now: Instant, id: ElementId) {
         let Some(session) = self.endpoints.get(&id).map(|endpoint| endpoint.session) else { return };
+        for media in MediaType::ALL {
+            self.feed(now, FeedOrder { media, sink: id, source: None });
+        }
         self.close_session(now, session);
         self.emit(id, EndpointEvent::Ice(IceState::Closed));
         self.endpoints.remove(&id);
+        self.relays.forget_source(id);
         self.latency_watched.remove(&id);
         tracing::debug!(endpoint = %id, %session, "endpoint released");
     }
@@ -115,8 +148,12 @@ impl State {
         seat.session.close(now);
         self.settle(now, id);
         if let Some(known) = self.endpoints.get_mut(&endpoint) {
-            for media in known.media.iter_mut().filter_map(Option::take) {
-                media.track.into_iter().for_each(|track| self.forwarder.remove_track(track));
+            for (kind, media) in MediaKind::ALL.into_iter().zip(std::mem::take(&mut known.media)) {
+                let Some(media) = media else { continue };
+                if let Some(track) = media.track {
+                    self.end_relays(endpoint, kind);
+                    self.forwarder.remove_track(track);
+                }
                 media.sink.into_iter().for_each(|sink| self.forwarder.remove_sink(sink));
             }
         }
@@ -124,7 +161,6 @@ impl State {
             self.routes.remove(&seat.session.ice.local_credentials().ufrag, seat.session.ice.validated(), id);
             self.own.close(&seat.own, &mut self.counters);
             self.timers.set(slot_of(id), None);
-            self.load.remove();
         }
     }
 }

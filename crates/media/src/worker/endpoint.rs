@@ -1,16 +1,20 @@
 //! What a worker knows of one endpoint beyond its session.
 
 use super::latency::LatencyMeter;
-use crate::id::{PipelineId, SessionId, SinkId, SourceId, TrackId};
-use crate::pipeline::{EndpointOptions, EndpointSettings, MediaKind};
+use crate::id::{SessionId, SinkId, SourceId, TrackId};
+use crate::pipeline::{EndpointOptions, EndpointSettings, MediaKind, PipelineEvent};
 use crate::rtp::{Rid, RtpParameters};
 use crate::session::sdp::{LocalDescription, NegotiatedData, Offer, RemoteDescription};
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// One endpoint: where its negotiation stands, and what came of it.
 #[derive(Debug)]
 pub(super) struct Endpoint {
-    pub(super) pipeline: PipelineId,
+    /// The worker that has its pipeline's graph.
+    pub(super) home: usize,
+    /// Where its events go.
+    pub(super) events: mpsc::Sender<PipelineEvent>,
     pub(super) session: SessionId,
     pub(super) local: LocalDescription,
     pub(super) negotiation: Negotiation,

@@ -18,6 +18,7 @@ use std::time::Instant;
 impl State {
     /// Writes what the forwarder decided and hands it to the sockets.
     pub(super) fn flush(&mut self, now: Instant, sockets: &[MediaSocket]) {
+        self.relay_packets();
         self.write_packets(now, sockets);
         self.take_outputs(now, sockets);
         for (out, socket) in self.outgoing.iter_mut().zip(sockets) {
@@ -75,6 +76,11 @@ impl State {
                 Output::NoCommonCodec { session, kind, .. } => {
                     self.emit_for(session, EndpointEvent::NoCommonCodec(kind));
                 }
+                Output::Relay { way, news } => self.relay_news(way, news),
+                Output::RelayedKeyframeWish { track, encoding } => {
+                    self.wish_keyframe_elsewhere(track, encoding);
+                }
+                Output::RelayedDemand { track, demand } => self.demand_elsewhere(track, demand),
             }
         }
         if let Some((of, finished)) = growing {

@@ -2,7 +2,7 @@
 //!
 //! A packet arrives, is forwarded and leaves within one round of the worker, which reads the clock once at
 //! its start. While an endpoint asks for latency, a second reading at the round's end tells how long the
-//! packets of that round took; the packet path itself is the same whether anybody asks or not.
+//! packets of that round took, those of another worker since they were taken from its ring; the packet path itself is the same whether anybody asks or not.
 
 use super::State;
 use crate::pipeline::MediaKind;

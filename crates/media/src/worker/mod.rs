@@ -4,6 +4,7 @@
 //! datagrams of each socket, the commands, the timers, then one flush. Nothing here decides where media
 //! goes; that is `forward`.
 
+mod agreement;
 pub mod batch;
 mod capture;
 mod command;
@@ -12,12 +13,14 @@ mod data;
 mod demux;
 mod elements;
 mod endpoint;
+mod feeds;
 mod flush;
 mod gathering;
 mod latency;
 mod negotiation;
 mod own_socket;
 mod receive;
+mod relay;
 mod routing;
 mod settings;
 mod socket;
@@ -28,7 +31,7 @@ mod timers;
 mod trace;
 mod wait;
 
-pub(crate) use command::{Command, WorkerHandle};
+pub(crate) use command::{Command, LoadShare, WorkerHandle};
 
 use crate::capture::Tap;
 use crate::error::StartError;
@@ -40,13 +43,15 @@ use crate::rtp::Ssrc;
 use crate::rtp::rtcp::Feedback;
 use crate::session::{Certificate, Session, SessionEvent};
 use batch::{Destination, ReceiveBatch, Segmentation};
-use command::{CommandInbox, LoadMeter, Reservation};
+use command::{CommandInbox, Reservation};
 use demux::Routes;
 use endpoint::Endpoint;
+use feeds::Feeds;
 use flush::SendQueue;
 use own_socket::OwnSockets;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use relay::{Abilities, Relays};
 use socket::{MediaSocket, SocketId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -62,6 +67,9 @@ use wait::{Ready, Waiter};
 
 /// Commands taken per tick: a burst of them must not hold up media for longer than some milliseconds.
 const COMMANDS_PER_TICK_MAX: usize = 32;
+
+/// Messages of other workers and releases taken per tick: one takes a few microseconds.
+const URGENT_PER_TICK_MAX: usize = 1_024;
 
 /// Sessions whose timers are served per tick, for the same reason.
 const TIMEOUTS_PER_TICK_MAX: usize = 256;
@@ -83,8 +91,15 @@ pub(super) struct State {
     timers: Timers,
     forwarder: Forwarder,
     graph: Graph,
+    /// The pipelines whose home is here.
     pipelines: BTreeMap<PipelineId, Owner>,
+    /// Their endpoints, wherever these live.
+    members: BTreeMap<ElementId, Member>,
+    /// The endpoints that live here.
     endpoints: BTreeMap<ElementId, Endpoint>,
+    /// Who feeds them.
+    feeds: Feeds,
+    relays: Relays,
     /// The endpoints whose latency is measured.
     latency_watched: BTreeSet<ElementId>,
     /// The pipelines whose speakers are watched.
@@ -99,7 +114,6 @@ pub(super) struct State {
     counters: Counters,
     /// What one RTCP packet says; here so that its memory is used again.
     feedback: Vec<Feedback>,
-    load: LoadMeter,
     sampler: PacketSampler,
     segmentation: Segmentation,
     /// From where departure times count.
@@ -121,6 +135,7 @@ struct Seat {
     path: Option<Path>,
     /// The places of its own sockets; none where it uses the shared ones.
     own: Vec<usize>,
+    _share: LoadShare,
     /// While an operator looks at its packets.
     tap: Option<Box<Tap>>,
 }
@@ -139,6 +154,14 @@ struct Path {
 struct Owner {
     events: mpsc::Sender<PipelineEvent>,
     _place: Reservation,
+}
+
+/// An endpoint of a pipeline whose home is here.
+#[derive(Debug)]
+struct Member {
+    /// Where it lives.
+    worker: usize,
+    abilities: Abilities,
 }
 
 /// One shared socket's outgoing datagrams of this tick.
@@ -183,7 +206,10 @@ impl Worker {
             forwarder: Forwarder::new(rand::Rng::next_u64(&mut rng)),
             graph: Graph::default(),
             pipelines: BTreeMap::new(),
+            members: BTreeMap::new(),
             endpoints: BTreeMap::new(),
+            feeds: Feeds::default(),
+            relays: Relays::new(index),
             latency_watched: BTreeSet::new(),
             speakers: BTreeMap::new(),
             outgoing: sockets.iter().map(Outgoing::new).collect(),
@@ -197,7 +223,6 @@ impl Worker {
             rng,
             counters: Counters::default(),
             feedback: Vec::new(),
-            load: inbox.load_meter(),
             sampler: PacketSampler::new(config.trace_packets_every),
             segmentation: if batch::gso_supported() { Segmentation::Offloaded } else { Segmentation::Single },
             origin: Instant::now(), // clock: any origin does
@@ -205,6 +230,11 @@ impl Worker {
             running: true,
         };
         Ok((Self { sockets, waiter, receive: ReceiveBatch::new(), inbox, state }, handle))
+    }
+
+    /// Learns all workers, itself included, in their order. Before it runs.
+    pub(crate) fn meet(&mut self, workers: &Arc<[WorkerHandle]>) {
+        self.state.relays.meet(workers);
     }
 
     /// The addresses of its sockets.
@@ -243,23 +273,40 @@ impl Worker {
         while let Some(place) = self.waiter.take_own_ready() {
             full |= self.receive_from(now, SocketId::Own(place));
         }
-        self.inbox.clear_wake();
+        if ready.woken {
+            self.inbox.clear_wake();
+        }
+        self.state.relays.note_arrived();
+        let mut urgent = 0;
+        while urgent < URGENT_PER_TICK_MAX
+            && let Some(command) = self.inbox.take_urgent()
+        {
+            urgent += 1;
+            self.execute(now, command);
+        }
         let mut commands = 0;
         while commands < COMMANDS_PER_TICK_MAX
             && let Some(command) = self.inbox.take()
         {
             commands += 1;
-            let state = &mut self.state;
-            // Descriptions come from peers too: a panic over one fails that command only, whose caller is
-            // told that the server stopped answering.
-            if catch_unwind(AssertUnwindSafe(|| state.execute(now, command))).is_err() {
-                tracing::error!("a panic ended a command");
-            }
+            self.execute(now, command);
         }
+        // Relayed packets come after the messages that were sent before them.
+        full |= urgent == URGENT_PER_TICK_MAX || self.state.take_relayed(now);
         self.state.handle_timeouts(now);
         self.state.flush(now, &self.sockets);
+        self.state.relays.wake();
         self.state.measure_latency(now);
         full || commands == COMMANDS_PER_TICK_MAX
+    }
+
+    /// Carries out one command. Descriptions come from peers too: a panic over one fails that command only,
+    /// whose caller is told that the server stopped answering.
+    fn execute(&mut self, now: Instant, command: Command) {
+        let state = &mut self.state;
+        if catch_unwind(AssertUnwindSafe(|| state.execute(now, command))).is_err() {
+            tracing::error!("a panic ended a command");
+        }
     }
 
     /// Handles what waits in one socket, one batch of it. Says whether more may be waiting.
@@ -421,13 +468,10 @@ impl State {
 
     /// Sends an event to the pipeline's owner; a full queue drops it and counts.
     fn emit(&mut self, endpoint: ElementId, event: EndpointEvent) {
-        let Some(owner) = self.endpoints.get(&endpoint).and_then(|known| self.pipelines.get(&known.pipeline))
-        else {
-            return;
-        };
+        let Some(known) = self.endpoints.get(&endpoint) else { return };
         tracing::debug!(%endpoint, ?event, "endpoint");
         if let Err(mpsc::error::TrySendError::Full(_)) =
-            owner.events.try_send(PipelineEvent { endpoint, event })
+            known.events.try_send(PipelineEvent { endpoint, event })
         {
             self.counters.events_dropped += 1;
         }

@@ -2,10 +2,10 @@
 
 use super::State;
 use super::endpoint::{Media, Negotiation};
+use super::relay::Feeder;
 use crate::error::{CandidateError, NegotiationError};
 use crate::forward::{SinkConfig, TrackConfig};
 use crate::id::{ElementId, SourceId};
-use crate::pipeline::graph::Feed;
 use crate::pipeline::{IceCandidate, MediaKind, OfferOptions};
 use crate::rtp::{Rid, RtpParameters};
 use crate::session::sdp::{
@@ -25,10 +25,17 @@ impl State {
         }
         endpoint.negotiation = Negotiation::OfferReceived(Box::new(RemoteDescription::parse(offer)?));
         endpoint.remote_sdp = Some(offer.to_owned());
+        self.report_abilities(id);
         Ok(())
     }
 
-    pub(super) fn create_answer(&mut self, now: Instant, id: ElementId) -> Result<String, NegotiationError> {
+    /// Answers the offer that was set. `peers`: what the endpoints accept that this one is connected to.
+    pub(super) fn create_answer(
+        &mut self,
+        now: Instant,
+        id: ElementId,
+        peers: &Peers,
+    ) -> Result<String, NegotiationError> {
         let endpoint = self.endpoints.get(&id).ok_or(NegotiationError::Released)?;
         let offer = match &endpoint.negotiation {
             Negotiation::OfferReceived(offer) => offer,
@@ -37,7 +44,7 @@ impl State {
             }
             Negotiation::New | Negotiation::OfferSent(_) => return Err(NegotiationError::NoOffer),
         };
-        let answer = sdp::answer(offer, &endpoint.local, &self.peers_of(id))?;
+        let answer = sdp::answer(offer, &endpoint.local, peers)?;
         let transport = offer.transport.clone();
         self.prepare_checks(id, &transport)?;
         if let Some(endpoint) = self.endpoints.get_mut(&id) {
@@ -52,13 +59,13 @@ impl State {
         &mut self,
         id: ElementId,
         options: OfferOptions,
+        peers: &Peers,
     ) -> Result<String, NegotiationError> {
-        let peers = self.peers_of(id);
         let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
         if !matches!(endpoint.negotiation, Negotiation::New) {
             return Err(NegotiationError::AlreadyNegotiated);
         }
-        let offer = sdp::offer(&endpoint.local, options, &peers)?;
+        let offer = sdp::offer(&endpoint.local, options, peers)?;
         let text = offer.sdp.clone();
         endpoint.local_sdp = Some(text.clone());
         endpoint.negotiation = Negotiation::OfferSent(Box::new(offer));
@@ -153,34 +160,24 @@ impl State {
         seat.session.set_remote(now, remote, negotiated.dtls_role, &mut self.rng);
         self.settle(now, session);
         self.apply_limits(id);
-        for Feed { source, sink, media } in self.graph.feeds_of(id) {
-            if let Some(kind) = media.rtp() {
-                self.route(now, source, sink, kind);
-            }
+        self.report_abilities(id);
+        for kind in MediaKind::ALL {
+            self.join(now, id, kind);
         }
     }
 
-    /// What the endpoints accept that feed this one or are fed by it, as far as it is known.
-    fn peers_of(&self, id: ElementId) -> Peers {
-        let mut peers = Peers::default();
-        for Feed { source, sink, media } in self.graph.feeds_of(id) {
-            let Some(kind) = media.rtp() else { continue };
-            let other = if source == id { sink } else { source };
-            let Some(endpoint) = self.endpoints.get(&other).filter(|_| other != id) else { continue };
-            let formats = match (&endpoint.negotiation, endpoint.parameters(kind)) {
-                (Negotiation::OfferReceived(offer), _) => {
-                    let restriction = endpoint.local.restrictions.of_kind(kind);
-                    offer.formats(kind).map(|formats| restriction.accepted(formats))
-                }
-                (_, Some(parameters)) => Some(parameters.formats.clone()),
-                _ => None,
-            };
-            match kind {
-                MediaKind::Audio => peers.audio.extend(formats),
-                MediaKind::Video => peers.video.extend(formats),
-            }
+    /// Lets media flow along the connections that were waiting for an endpoint's streams.
+    fn join(&mut self, now: Instant, id: ElementId, kind: MediaKind) {
+        if let Some(feeder) = self.feeds.feeder(id, kind.into()) {
+            self.route(now, feeder, id, kind);
         }
-        peers
+        let own = Feeder { element: id, worker: self.index };
+        for sink in self.feeds.sinks(id, kind.into()).filter(|sink| *sink != id).collect::<Vec<_>>() {
+            self.route(now, own, sink, kind);
+        }
+        if let Some(track) = self.track_of(Some(id), kind.into()) {
+            self.begin_relays(id, kind, track);
+        }
     }
 }
 

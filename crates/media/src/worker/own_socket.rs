@@ -204,7 +204,7 @@ mod tests {
     use crate::id::PipelineId;
     use crate::pipeline::{EndpointOptions, IceState, MediaConfig, OfferOptions, PipelineEvent};
     use crate::session::Certificate;
-    use crate::session::sdp::RemoteCandidate;
+    use crate::session::sdp::{Peers, RemoteCandidate};
     use crate::worker::socket::SocketId;
     use crate::worker::wait::Ready;
     use crate::worker::{Worker, WorkerHandle};
@@ -212,7 +212,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
     use std::time::Instant;
-    use tokio::sync::mpsc;
+    use tokio::sync::{mpsc, oneshot};
 
     /// Rounds of a worker that suffice for a handshake between two of its endpoints.
     const TICKS_MAX: usize = 500;
@@ -242,10 +242,12 @@ mod tests {
             let state = &mut worker.state;
             state.create_pipeline(PipelineId::new(1), place, sender);
             for id in [OFFERER, ANSWERER] {
-                let created = state.create_endpoint(PipelineId::new(1), id, EndpointOptions::default());
-                created.expect("room for two sessions");
+                let (share, (reply, mut created)) = (handle.share(), oneshot::channel());
+                state.create_endpoint(PipelineId::new(1), id, 0, share, EndpointOptions::default(), reply);
+                created.try_recv().expect("it is answered at once").expect("room for two sessions");
             }
-            let offer = state.generate_offer(OFFERER, OfferOptions::default()).expect("an offer");
+            let offer = state.generate_offer(OFFERER, OfferOptions::default(), &Peers::default());
+            let offer = offer.expect("an offer");
             state.set_remote_offer(ANSWERER, &offer).expect("Keel understands itself");
             Self { worker, _handle: handle, _events: events }
         }
@@ -253,7 +255,7 @@ mod tests {
         fn answer(&mut self) -> Result<(), NegotiationError> {
             let now = Instant::now(); // clock: the worker has no thread to read it
             let state = &mut self.worker.state;
-            let answer = state.create_answer(now, ANSWERER)?;
+            let answer = state.create_answer(now, ANSWERER, &Peers::default())?;
             state.process_answer(now, OFFERER, &answer)?;
             let shared = self.shared();
             let candidate = format!("candidate:0 1 udp 1 {} {} typ host", shared.ip(), shared.port());
@@ -345,7 +347,7 @@ mod tests {
         let own = pair.worker.state.own.socket(pair.own_place()).expect("it is open").local;
         assert!(UdpSocket::bind(own).is_err(), "it is in use");
         let now = Instant::now(); // clock: the worker has no thread to read it
-        pair.worker.state.release_element(now, ANSWERER);
+        pair.worker.state.release_element(now, ANSWERER, None);
         assert_eq!((pair.worker.state.own.len(), pair.worker.state.own.sessions), (0, 0));
         UdpSocket::bind(own).expect("the port is free again");
     }

@@ -1,18 +1,18 @@
 //! Connections between elements become routes between streams: the endpoint that feeds another, through
-//! whatever passes media on, has its source connected to that other's sink.
+//! whatever passes media on, has its source connected to that other's sink, directly or by a relay.
 
 use super::State;
+use super::command::Reply;
+use super::control::answer;
+use super::relay::{Completion, FeedOrder, Feeder, FlowPlace, Message, Remote};
 use crate::error::{ConnectError, KeyframeError};
-use crate::id::{ElementId, PipelineId, TrackId};
+use crate::id::{ElementId, TrackId};
 use crate::pipeline::graph::{Edge, EdgeError, FeedChange};
-use crate::pipeline::{
-    ElementKind, Flow, GraphEdge, GraphElement, MediaKind, MediaType, PipelineGraph, StreamStats,
-};
-use crate::session::sdp;
+use crate::pipeline::{ElementKind, Flow, MediaKind, MediaType};
 use std::time::Instant;
 
 impl State {
-    pub(super) fn connect(&mut self, now: Instant, edge: Edge) -> Result<(), ConnectError> {
+    pub(super) fn connect(&mut self, edge: Edge) -> Result<Vec<FeedChange>, ConnectError> {
         for FeedChange { media, sink, after, .. } in self.graph.preview(edge)? {
             if let (Some(kind), Some(source)) = (media.rtp(), after)
                 && !self.may_agree(source, sink, kind)
@@ -20,43 +20,71 @@ impl State {
                 return Err(ConnectError::NoCommonCodec(kind));
             }
         }
-        let changes = self.graph.connect(edge)?;
-        self.follow(now, changes);
-        Ok(())
+        Ok(self.graph.connect(edge)?)
     }
 
-    pub(super) fn disconnect(&mut self, now: Instant, edge: Edge) -> Result<(), ConnectError> {
+    pub(super) fn disconnect(&mut self, edge: Edge) -> Result<Vec<FeedChange>, ConnectError> {
         if [edge.source, edge.sink].into_iter().any(|element| self.graph.kind(element).is_none()) {
             return Err(ConnectError::Released);
         }
-        let changes = self.graph.disconnect(edge);
-        self.follow(now, changes);
-        Ok(())
+        Ok(self.graph.disconnect(edge))
     }
 
-    /// Carries changes of the graph over to the streams. A sink that goes to another source sees one
-    /// stream go on, and that source is asked for a keyframe.
-    pub(super) fn follow(&mut self, now: Instant, changes: Vec<FeedChange>) {
-        for FeedChange { media, sink, before, after } in changes {
-            let Some(kind) = media.rtp() else { continue };
-            let routed = after.is_some_and(|source| self.route(now, source, sink, kind));
-            if before.is_some() && !routed {
-                self.unroute(sink, kind);
+    /// Carries changes of the graph over to the sinks, wherever they live. `done` is answered when all have
+    /// followed.
+    pub(super) fn follow(&mut self, now: Instant, changes: Vec<FeedChange>, done: Option<&Completion>) {
+        for FeedChange { media, sink, after, .. } in changes {
+            let worker_of = |id| self.members.get(&id).map(|member| member.worker);
+            let source = after.and_then(|element| Some(Feeder { element, worker: worker_of(element)? }));
+            let feed = FeedOrder { media, sink, source };
+            match worker_of(sink) {
+                Some(worker) if self.relays.is_elsewhere(worker) => {
+                    self.relays.tell(worker, Message::Feed { feed, done: done.cloned() });
+                }
+                Some(_) => self.feed(now, feed),
+                None => {}
             }
         }
     }
 
-    /// Lets media flow from one endpoint to another, once both have streams; says whether they have.
-    pub(super) fn route(
-        &mut self,
-        now: Instant,
-        source: ElementId,
-        sink: ElementId,
-        kind: MediaKind,
-    ) -> bool {
-        let track = self.endpoints.get(&source).and_then(|source| source.track(kind));
-        let sink = self.endpoints.get(&sink).and_then(|sink| sink.sink(kind));
-        track.zip(sink).is_some_and(|(track, sink)| self.forwarder.connect(track, sink, now))
+    /// Gives an endpoint here its media from another source, or none. A sink that goes to another source sees
+    /// one stream go on, and that source is asked for a keyframe.
+    pub(super) fn feed(&mut self, now: Instant, order: FeedOrder) {
+        let FeedOrder { media, sink, source } = order;
+        // A message may be late for one that is released.
+        if !self.endpoints.contains_key(&sink) {
+            return;
+        }
+        let before = self.feeds.set(sink, media, source);
+        if let Some(source) = source.filter(|source| self.relays.is_elsewhere(source.worker)) {
+            self.relays.subscribe(source, media);
+        }
+        match (media.rtp(), source) {
+            (Some(kind), Some(source)) => self.route(now, source, sink, kind),
+            (Some(kind), None) => self.unroute(sink, kind),
+            (None, _) => {}
+        }
+        if let Some(before) = before.filter(|before| self.relays.is_elsewhere(before.worker)) {
+            self.unsubscribe_unused(before, media);
+        }
+    }
+
+    /// Lets media flow from a source to an endpoint here, as far as both have streams; what flowed before
+    /// ends.
+    pub(super) fn route(&mut self, now: Instant, source: Feeder, sink: ElementId, kind: MediaKind) {
+        let Some(outgoing) = self.endpoints.get(&sink).and_then(|sink| sink.sink(kind)) else { return };
+        let track = if self.relays.is_elsewhere(source.worker) {
+            match self.relays.remote(source.element, kind.into()) {
+                Remote::Expected => return self.forwarder.suspend(outgoing),
+                Remote::Track(track) => Some(track),
+                Remote::Nothing => None,
+            }
+        } else {
+            self.track_of(Some(source.element), kind.into())
+        };
+        if !track.is_some_and(|track| self.forwarder.connect(track, outgoing, now)) {
+            self.forwarder.disconnect(outgoing);
+        }
     }
 
     pub(super) fn request_keyframe(&mut self, now: Instant, id: ElementId) -> Result<(), KeyframeError> {
@@ -65,59 +93,43 @@ impl State {
         if self.forwarder.request_keyframe_of(track, now) { Ok(()) } else { Err(KeyframeError::NoVideo) }
     }
 
-    /// The endpoints that get the messages of `element`'s data channels, each once, in a stable order.
-    pub(super) fn data_sinks(&self, element: ElementId) -> impl Iterator<Item = ElementId> {
-        self.graph.fed_by(element, MediaType::Data)
-    }
-
-    pub(super) fn flow(&self, element: ElementId, media: MediaType) -> Option<Flow> {
-        match self.graph.kind(element)? {
-            ElementKind::Endpoint => {
-                let sink = media.rtp().and_then(|kind| self.endpoints.get(&element)?.sink(kind));
-                Some(Flow {
-                    incoming: self.brings_media(Some(element), media),
-                    outgoing: sink.is_some_and(|sink| self.forwarder.sink_flows(sink)),
-                })
+    /// Whether media passes an element, asked where its source lives.
+    pub(super) fn ask_for_flow(&mut self, element: ElementId, media: MediaType, reply: Reply<Option<Flow>>) {
+        let (endpoint, place) = match self.graph.kind(element) {
+            Some(ElementKind::Endpoint) => (Some(element), FlowPlace::Endpoint),
+            Some(ElementKind::PassThrough) => {
+                let has_sink = self.graph.has_sink(element, media);
+                (self.graph.feeder(element, media), FlowPlace::Behind { has_sink })
             }
-            ElementKind::PassThrough => {
-                let incoming = self.brings_media(self.graph.feeder(element, media), media);
-                Some(Flow { incoming, outgoing: incoming && self.graph.has_sink(element, media) })
+            None => return answer(reply, None),
+        };
+        let worker = endpoint.and_then(|endpoint| self.members.get(&endpoint)).map(|member| member.worker);
+        match endpoint.zip(worker) {
+            Some((endpoint, worker)) if self.relays.is_elsewhere(worker) => {
+                self.relays.tell(worker, Message::Flow { endpoint, media, place, reply });
             }
+            Some((endpoint, _)) => answer(reply, self.flow(endpoint, media, place)),
+            None => answer(reply, Some(Flow::default())),
         }
     }
 
-    pub(super) fn pipeline_graph(&self, pipeline: PipelineId) -> Option<PipelineGraph> {
-        let mut graph = PipelineGraph { elements: Vec::new(), edges: Vec::new() };
-        for element in self.graph.elements(pipeline)? {
-            graph.elements.extend(self.graph.kind(element).map(|kind| GraphElement { element, kind }));
-            graph.edges.extend(self.graph.edges_from(element).map(|edge| self.describe_edge(edge)));
-        }
-        Some(graph)
+    /// Whether media passes an endpoint here, or an element behind it.
+    pub(super) fn flow(&self, endpoint: ElementId, media: MediaType, place: FlowPlace) -> Option<Flow> {
+        let known = self.endpoints.get(&endpoint)?;
+        let track = self.track_of(Some(endpoint), media);
+        let incoming = track.is_some_and(|track| self.forwarder.track_flows(track));
+        let outgoing = match place {
+            FlowPlace::Endpoint => {
+                let sink = media.rtp().and_then(|kind| known.sink(kind));
+                sink.is_some_and(|sink| self.forwarder.sink_flows(sink))
+            }
+            FlowPlace::Behind { has_sink } => incoming && has_sink,
+        };
+        Some(Flow { incoming, outgoing })
     }
 
-    fn describe_edge(&self, Edge { source, sink, media }: Edge) -> GraphEdge {
-        let origin = self.graph.origin(source, media);
-        let stats =
-            self.track_of(origin, media).into_iter().flat_map(|track| self.forwarder.track_stats(track));
-        let (packets, bytes) = stats.fold((0, 0), |sum: (u64, u64), StreamStats { packets, bytes, .. }| {
-            (sum.0 + packets, sum.1 + bytes)
-        });
-        GraphEdge { source, sink, media, flowing: self.brings_media(origin, media), packets, bytes }
-    }
-
-    fn brings_media(&self, origin: Option<ElementId>, media: MediaType) -> bool {
-        self.track_of(origin, media).is_some_and(|track| self.forwarder.track_flows(track))
-    }
-
-    fn track_of(&self, endpoint: Option<ElementId>, media: MediaType) -> Option<TrackId> {
+    pub(super) fn track_of(&self, endpoint: Option<ElementId>, media: MediaType) -> Option<TrackId> {
         self.endpoints.get(&endpoint?)?.track(media.rtp()?)
-    }
-
-    /// Whether two endpoints have a codec in common, as far as both are negotiated.
-    fn may_agree(&self, source: ElementId, sink: ElementId, kind: MediaKind) -> bool {
-        let parameters = |id| self.endpoints.get(&id)?.parameters(kind);
-        let Some((source, sink)) = parameters(source).zip(parameters(sink)) else { return true };
-        !sdp::common_formats(&source.formats, &sink.formats).is_empty()
     }
 
     fn unroute(&mut self, sink: ElementId, kind: MediaKind) {

@@ -22,6 +22,7 @@ impl State {
         }
         endpoint.settings = settings;
         self.apply_limits(id);
+        self.report_abilities(id);
     }
 
     /// Hands the limits on video to the forwarder, as far as there are streams yet.

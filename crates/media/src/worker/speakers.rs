@@ -1,9 +1,12 @@
-//! Who speaks in the pipelines whose owners ask.
+//! Who speaks in the pipelines whose owners ask. A pipeline's home watches; the workers of its endpoints tell
+//! it how loud they were, when it asks, in time for its next look.
 
 use super::State;
-use crate::forward::{SpeakerChange, SpeakerWatch};
+use super::relay::Message;
+use crate::forward::{Loudness, SpeakerChange, SpeakerWatch};
 use crate::id::{ElementId, PipelineId, TrackId};
 use crate::pipeline::{EndpointEvent, MediaKind};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 impl State {
@@ -12,8 +15,12 @@ impl State {
         if loudest > 0 && self.pipelines.contains_key(&pipeline) {
             self.speakers.insert(pipeline, SpeakerWatch::new(loudest, now));
         } else if self.speakers.remove(&pipeline).is_some() {
-            for (_, track) in self.audio_of(pipeline) {
-                self.forwarder.stop_levels(track);
+            for (worker, endpoints) in self.members_by_worker(pipeline) {
+                if self.relays.is_elsewhere(worker) {
+                    self.relays.tell(worker, Message::StopLevels { endpoints });
+                } else {
+                    self.stop_levels(&endpoints);
+                }
             }
         }
     }
@@ -22,14 +29,17 @@ impl State {
     pub(super) fn look_at_speakers(&mut self, now: Instant) {
         let due = |(id, watch): (&PipelineId, &SpeakerWatch)| (watch.poll_timeout() <= now).then_some(*id);
         for pipeline in self.speakers.iter().filter_map(due).collect::<Vec<_>>() {
-            let audio = self.audio_of(pipeline);
-            let Some(watch) = self.speakers.get_mut(&pipeline) else { continue };
-            watch.retain(|id| audio.binary_search_by_key(&id, |(element, _)| *element).is_ok());
-            for (element, track) in audio {
-                if let Some(loudness) = self.forwarder.take_level(track) {
-                    watch.note(element, loudness);
+            for (worker, endpoints) in self.members_by_worker(pipeline) {
+                if self.relays.is_elsewhere(worker) {
+                    let home = self.index;
+                    self.relays.tell(worker, Message::TakeLevels { pipeline, home, endpoints });
+                } else {
+                    let levels = self.take_levels(&endpoints);
+                    self.note_levels(pipeline, levels);
                 }
             }
+            let Some(watch) = self.speakers.get_mut(&pipeline) else { continue };
+            watch.retain(|id| self.members.contains_key(&id));
             for change in watch.look(now) {
                 let (endpoint, event) = match change {
                     SpeakerChange::Dominant(id) => (id, EndpointEvent::DominantSpeaker { speaking: true }),
@@ -37,17 +47,53 @@ impl State {
                     SpeakerChange::Joined(id) => (id, EndpointEvent::Loudest { joined: true }),
                     SpeakerChange::Left(id) => (id, EndpointEvent::Loudest { joined: false }),
                 };
-                self.emit(endpoint, event);
+                match self.members.get(&endpoint).map(|member| member.worker) {
+                    Some(worker) if self.relays.is_elsewhere(worker) => {
+                        self.relays.tell(worker, Message::Emit { endpoint, event });
+                    }
+                    _ => self.emit(endpoint, event),
+                }
             }
         }
     }
 
-    /// The endpoints of a pipeline that send audio, in ascending order.
-    fn audio_of(&self, pipeline: PipelineId) -> Vec<(ElementId, TrackId)> {
-        let elements = self.graph.elements(pipeline).into_iter().flatten();
-        let audio = |id: ElementId| Some((id, self.endpoints.get(&id)?.track(MediaKind::Audio)?));
-        let mut found: Vec<_> = elements.filter_map(audio).collect();
-        found.sort_unstable();
+    /// How loud these endpoints were since this was asked last; those that sent no audio are left out.
+    pub(super) fn take_levels(&mut self, endpoints: &[ElementId]) -> Vec<(ElementId, Loudness)> {
+        let mut levels = Vec::new();
+        for id in endpoints {
+            if let Some(track) = self.audio_of(*id) {
+                levels.extend(self.forwarder.take_level(track).map(|loudness| (*id, loudness)));
+            }
+        }
+        levels
+    }
+
+    pub(super) fn note_levels(&mut self, pipeline: PipelineId, levels: Vec<(ElementId, Loudness)>) {
+        // It may have ended since it asked.
+        let Some(watch) = self.speakers.get_mut(&pipeline) else { return };
+        for (endpoint, loudness) in levels {
+            watch.note(endpoint, loudness);
+        }
+    }
+
+    pub(super) fn stop_levels(&mut self, endpoints: &[ElementId]) {
+        for track in endpoints.iter().filter_map(|id| self.audio_of(*id)).collect::<Vec<_>>() {
+            self.forwarder.stop_levels(track);
+        }
+    }
+
+    /// The endpoints of a pipeline whose home is here, by where they live.
+    fn members_by_worker(&self, pipeline: PipelineId) -> BTreeMap<usize, Vec<ElementId>> {
+        let mut found: BTreeMap<usize, Vec<ElementId>> = BTreeMap::new();
+        for element in self.graph.elements(pipeline).into_iter().flatten() {
+            if let Some(member) = self.members.get(&element) {
+                found.entry(member.worker).or_default().push(element);
+            }
+        }
         found
+    }
+
+    fn audio_of(&self, endpoint: ElementId) -> Option<TrackId> {
+        self.endpoints.get(&endpoint)?.track(MediaKind::Audio)
     }
 }

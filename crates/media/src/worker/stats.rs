@@ -2,10 +2,9 @@
 
 use super::State;
 use super::latency::LatencyMeter;
-use crate::id::{ElementId, PipelineId};
-use crate::pipeline::{
-    ElementSurvey, EndpointStats, GraphElement, MediaSnapshot, PipelineGraph, PipelineSurvey, StreamStats,
-};
+use crate::id::{ElementId, PipelineId, TrackId};
+use crate::pipeline::survey::{Brought, EndpointSurvey, OutlineElement, PipelineOutline};
+use crate::pipeline::{EndpointStats, MediaKind, MediaSnapshot, StreamStats};
 use std::ops::Bound;
 
 impl State {
@@ -39,22 +38,49 @@ impl State {
         })
     }
 
-    /// The first `limit` pipelines behind `after`, in the order of their identifiers.
-    pub(super) fn survey(&self, after: Option<PipelineId>, limit: usize) -> Vec<PipelineSurvey> {
+    /// The first `limit` pipelines behind `after` whose home is here, in the order of their identifiers.
+    pub(super) fn survey(&self, after: Option<PipelineId>, limit: usize) -> Vec<PipelineOutline> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let pipelines = self.pipelines.range((start, Bound::Unbounded)).take(limit);
-        pipelines.filter_map(|(pipeline, _)| self.survey_of(*pipeline)).collect()
+        pipelines.filter_map(|(pipeline, _)| self.outline(*pipeline)).collect()
     }
 
-    fn survey_of(&self, pipeline: PipelineId) -> Option<PipelineSurvey> {
-        let PipelineGraph { elements, edges } = self.pipeline_graph(pipeline)?;
-        let elements = elements.into_iter().map(|GraphElement { element, kind }| ElementSurvey {
-            element,
-            kind,
-            label: self.endpoints.get(&element).map(|known| known.options.label.clone()).unwrap_or_default(),
-            stats: self.endpoint_stats(element),
-        });
-        Some(PipelineSurvey { pipeline, worker: self.index, elements: elements.collect(), edges })
+    /// A pipeline whose home is here.
+    pub(super) fn outline(&self, pipeline: PipelineId) -> Option<PipelineOutline> {
+        let mut outline =
+            PipelineOutline { pipeline, home: self.index, elements: Vec::new(), edges: Vec::new() };
+        for element in self.graph.elements(pipeline)? {
+            let worker = self.members.get(&element).map_or(self.index, |member| member.worker);
+            let kind = self.graph.kind(element)?;
+            outline.elements.push(OutlineElement { element, kind, worker });
+            outline.edges.extend(
+                self.graph.edges_from(element).map(|edge| (edge, self.graph.origin(element, edge.media))),
+            );
+        }
+        Some(outline)
+    }
+
+    /// Those of the endpoints that live here.
+    pub(super) fn survey_endpoints(&self, endpoints: Vec<ElementId>) -> Vec<EndpointSurvey> {
+        let known = endpoints.into_iter().filter_map(|id| Some((id, self.endpoints.get(&id)?)));
+        known
+            .map(|(element, endpoint)| EndpointSurvey {
+                element,
+                label: endpoint.options.label.clone(),
+                stats: self.endpoint_stats(element),
+                brought: MediaKind::ALL.map(|kind| self.brought(endpoint.track(kind))),
+            })
+            .collect()
+    }
+
+    fn brought(&self, track: Option<TrackId>) -> Brought {
+        let Some(track) = track else { return Brought::default() };
+        let sum = Brought { flowing: self.forwarder.track_flows(track), ..Brought::default() };
+        self.forwarder.track_stats(track).fold(sum, |sum, StreamStats { packets, bytes, .. }| Brought {
+            packets: sum.packets + packets,
+            bytes: sum.bytes + bytes,
+            ..sum
+        })
     }
 
     pub(super) fn snapshot(&self) -> MediaSnapshot {
@@ -71,6 +97,8 @@ impl State {
             bytes_in: counters.bytes_in,
             bytes_out: counters.bytes_out,
             forwarded: counters.forwarded,
+            relays: self.relays.len() as u64,
+            relayed: self.relays.relayed(),
             incoming: totals.incoming,
             outgoing: totals.outgoing,
             events_dropped: counters.events_dropped,

@@ -11,7 +11,7 @@ use std::time::Instant;
 /// Shared sockets that one worker can wait for: each is one bit of [`Ready`].
 pub(super) const SOCKETS_MAX: usize = 64;
 
-/// What the inbox's wake-up is known by; it needs no bit, since commands are looked for in every tick.
+/// What the inbox's wake-up is known by.
 const WAKE: u64 = SOCKETS_MAX as u64;
 
 /// From here on, a session's own socket is known by its place.
@@ -32,9 +32,15 @@ pub(super) struct Waiter {
 #[derive(Debug)]
 pub(super) struct Registrar(Arc<OwnedFd>);
 
-/// The shared sockets that have something to read.
+/// What a wait was ended by.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct Ready(u64);
+pub(super) struct Ready {
+    /// The shared sockets that have something to read, a bit for each.
+    sockets: u64,
+    /// The inbox was written to. Commands are looked for in every tick; only then there is a wake-up to take
+    /// back, which is a system call.
+    pub(super) woken: bool,
+}
 
 impl Waiter {
     /// Waits for the wake-up of the inbox and for at most [`SOCKETS_MAX`] sockets.
@@ -63,15 +69,17 @@ impl Waiter {
         let ready =
             epoll::wait(&self.epoll, &mut events, timeout.as_ref()).map(|(ready, _)| &*ready).unwrap_or(&[]);
         self.own_ready.clear();
-        let mut bits = 0;
+        let mut told = Ready::default();
         for index in ready.iter().map(|event| event.data.u64()) {
             if index < WAKE {
-                bits |= 1 << index;
+                told.sockets |= 1 << index;
+            } else if index == WAKE {
+                told.woken = true;
             } else if let Some(place) = index.checked_sub(OWN) {
                 self.own_ready.push(place as usize);
             }
         }
-        Ready(bits)
+        told
     }
 
     /// Takes the place of one of the sessions' own sockets that had something to read at the last wait.
@@ -91,7 +99,7 @@ impl Registrar {
 impl Ready {
     /// Whether the socket with this index has something to read.
     pub(super) fn contains(self, index: usize) -> bool {
-        index < SOCKETS_MAX && self.0 & (1 << index) != 0
+        index < SOCKETS_MAX && self.sockets & (1 << index) != 0
     }
 }
 
@@ -107,7 +115,7 @@ mod tests {
         let wake = eventfd(0, EventfdFlags::NONBLOCK).expect("an eventfd");
         let mut waiter = Waiter::new(&wake, sockets.iter()).expect("descriptors that can be waited for");
         let now = Instant::now(); // clock: a time that has passed when it is waited for
-        assert_eq!(waiter.wait(Some(now)), Ready(0));
+        assert_eq!(waiter.wait(Some(now)), Ready::default());
 
         let to = sockets[2].local_addr().expect("it is bound");
         sockets[0].send_to(b"datagram", to).expect("loopback");
@@ -116,8 +124,9 @@ mod tests {
 
         sockets[2].recv(&mut [0; 16]).expect("it is there");
         rustix::io::write(&wake, &1u64.to_ne_bytes()).expect("a counter with room");
-        assert_eq!(waiter.wait(None), Ready(0));
+        assert_eq!(waiter.wait(None), Ready { sockets: 0, woken: true });
     }
+
     #[test]
     fn a_socket_that_is_added_later_is_told_by_its_place_until_it_is_closed() {
         let [shared, own, stranger] =
@@ -128,13 +137,13 @@ mod tests {
 
         let to = own.local_addr().expect("it is bound");
         stranger.send_to(b"datagram", to).expect("loopback");
-        assert_eq!(waiter.wait(None), Ready(0));
+        assert_eq!(waiter.wait(None), Ready::default());
         assert_eq!(waiter.take_own_ready(), Some(7));
         assert_eq!(waiter.take_own_ready(), None);
 
         drop(own);
         let now = Instant::now(); // clock: a time that has passed when it is waited for
-        assert_eq!(waiter.wait(Some(now)), Ready(0));
+        assert_eq!(waiter.wait(Some(now)), Ready::default());
         assert_eq!(waiter.take_own_ready(), None);
     }
 }

@@ -119,6 +119,12 @@ pub(crate) const FIELDS: &[Field] = &[
     field("media.port", "media-port", "PORT", "First worker's UDP port, the next has the next; 0: any free"),
     field("media.workers", "workers", "COUNT", "Media threads, each with its own UDP port; 0: one per core"),
     field(
+        "media.placement",
+        "placement",
+        "HOW",
+        "Which media thread serves a peer: together (that of its call while not much busier) or spread (the next)",
+    ),
+    field(
         "media.announce",
         "announce",
         "LIST",

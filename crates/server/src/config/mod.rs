@@ -11,7 +11,7 @@ pub(crate) use validate::worker_count;
 
 pub(crate) use settings::{
     AccessSetting, FilterSetting, IceServerSetting, KurentoSettings, LimitSettings, LogFormat, LogSettings,
-    Settings,
+    PlacementSetting, Settings,
 };
 
 use std::fmt;

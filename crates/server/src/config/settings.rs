@@ -96,9 +96,20 @@ pub(crate) struct MediaSettings {
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) port: u16,
     pub(crate) workers: u16,
+    pub(crate) placement: PlacementSetting,
     pub(crate) announce: Vec<String>,
     pub(crate) socket_buffer_kib: u32,
     pub(crate) trace_packets_every: u32,
+}
+
+/// Which media thread a peer of a call or pipeline is served by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PlacementSetting {
+    /// The one of the others, as long as it is not much busier than the least busy one.
+    Together,
+    /// The next one.
+    Spread,
 }
 
 /// `[limits]`
@@ -180,6 +191,7 @@ impl Default for MediaSettings {
             addresses: vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
             port: 10_000,
             workers: 0,
+            placement: PlacementSetting::Together,
             announce: Vec::new(),
             socket_buffer_kib: 4096,
             trace_packets_every: 0,

@@ -39,6 +39,7 @@ struct PipelineView {
 struct ElementView {
     id: u64,
     kind: &'static str,
+    worker: usize,
     /// The application's name for it; empty for elements without a peer.
     label: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,6 +126,7 @@ impl From<ElementSurvey> for ElementView {
                 ElementKind::Endpoint => "endpoint",
                 ElementKind::PassThrough => "pass_through",
             },
+            worker: element.worker,
             label: element.label,
             endpoint: element.stats.as_ref().map(EndpointView::from),
         }

@@ -28,7 +28,15 @@ fn check(received: &[SenderReport], sent: &[SenderReport], shift: u32, clock: u3
 #[tokio::test]
 async fn received_sender_reports_lie_on_the_publishers_line() -> Result<()> {
     // covers: RFC 3550 §6.4.1
-    let stage = Stage::new().await?;
+    reports_lie_on_the_line(&Stage::new().await?).await
+}
+
+#[tokio::test]
+async fn sender_reports_are_exact_across_two_workers_too() -> Result<()> {
+    reports_lie_on_the_line(&Stage::apart(2).await?).await
+}
+
+async fn reports_lie_on_the_line(stage: &Stage) -> Result<()> {
     let [alice, bob] = stage.call([seeded(1), seeded(2)], [None, None]).await?;
     let several = |reports: &[SenderReport], ssrc: Option<u32>| {
         ssrc.is_some_and(|ssrc| PeerReport::of_stream(reports, ssrc).count() >= 4)

@@ -16,10 +16,10 @@ fn lossy(seed: u64) -> ProxyConfig {
 
 /// Runs a call until alice has sent a hundred frames, and checks that all of them arrived at bob, whole.
 async fn every_frame_arrives(
+    stage: &Stage,
     repair: Repair,
     networks: [Option<&ProxyConfig>; 2],
-) -> Result<(Stage, [Guest; 2])> {
-    let stage = Stage::new().await?;
+) -> Result<[Guest; 2]> {
     let options = |seed| PeerOptions { repair, ..seeded(seed) };
     let [mut alice, bob] = stage.call([options(1), options(2)], networks).await?;
     alice.peer.until("a hundred frames sent", |r| r.frames_sent >= 100).await?;
@@ -36,7 +36,7 @@ async fn every_frame_arrives(
     // On the way in Keel asked, and alice repeated.
     let said = alice.peer.report();
     assert!(said.nacks_received > 0 && said.retransmissions_sent > 0, "{said}");
-    Ok((stage, [alice, bob]))
+    Ok([alice, bob])
 }
 
 fn lost(guest: &Guest) -> (u64, u64) {
@@ -46,8 +46,21 @@ fn lost(guest: &Guest) -> (u64, u64) {
 
 #[tokio::test]
 async fn five_percent_loss_each_way_is_repaired_by_rtx() -> Result<()> {
-    let (_stage, [alice, bob]) =
-        every_frame_arrives(Repair::Rtx, [Some(&lossy(21)), Some(&lossy(22))]).await?;
+    repaired_by_rtx(Stage::new().await?).await
+}
+
+#[tokio::test]
+async fn five_percent_loss_each_way_is_repaired_across_two_workers_too() -> Result<()> {
+    let stage = Stage::apart(2).await?;
+    let server = stage.server.clone();
+    repaired_by_rtx(stage).await?;
+    assert!(server.snapshot().await.relayed >= 300, "the sides were apart");
+    Ok(())
+}
+
+async fn repaired_by_rtx(stage: Stage) -> Result<()> {
+    let (up, down) = (lossy(21), lossy(22));
+    let [alice, bob] = every_frame_arrives(&stage, Repair::Rtx, [Some(&up), Some(&down)]).await?;
     assert!(lost(&alice).0 > 5 && lost(&bob).1 > 5, "the networks did lose packets");
     // On the way out bob asked, and Keel repeated.
     let report = bob.peer.report();
@@ -65,7 +78,8 @@ async fn five_percent_loss_each_way_is_repaired_by_rtx() -> Result<()> {
 /// the key away. What the publisher repeats is another matter.
 #[tokio::test]
 async fn five_percent_loss_on_the_way_in_is_repaired_without_rtx_too() -> Result<()> {
-    let (_stage, [alice, bob]) = every_frame_arrives(Repair::Nack, [Some(&lossy(23)), None]).await?;
+    let stage = Stage::new().await?;
+    let [alice, bob] = every_frame_arrives(&stage, Repair::Nack, [Some(&lossy(23)), None]).await?;
     assert!(lost(&alice).0 > 5, "the network did lose packets");
     assert_eq!(bob.peer.report().rtx_received, 0);
     Ok(())

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use keel_media::forward::DropReason;
 use keel_media::{
     EndpointEvent, EndpointOptions, MediaConfig, MediaKind, MediaServer, MediaSnapshot, Pipeline,
-    PipelineEvent, WebRtcEndpoint,
+    PipelineEvent, Placement, WebRtcEndpoint,
 };
 use keel_testkit::peer::{PATIENCE, Peer, PeerOptions};
 use keel_testkit::proxy::{Proxy, ProxyConfig};
@@ -50,6 +50,11 @@ pub(crate) fn seeded(seed: u64) -> PeerOptions {
 impl Stage {
     pub(crate) async fn new() -> Result<Self> {
         Self::on(MediaServer::start(config(1))?).await
+    }
+
+    /// A server whose pipelines have each next guest on the next of its workers.
+    pub(crate) async fn apart(workers: usize) -> Result<Self> {
+        Self::on(MediaServer::start(MediaConfig { placement: Placement::Spread, ..config(workers) })?).await
     }
 
     /// One more pipeline on a running server.

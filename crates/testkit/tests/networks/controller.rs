@@ -1,5 +1,6 @@
 //! Who decides how fast a sender sends: Keel, or rtc-interceptor for comparison.
 
+use crate::table::WANTED;
 use keel_media::forward::congestion::{BandwidthEstimator, Probe, ProbeId};
 use keel_media::rtp::rtcp::TransportFeedback;
 use keel_media::rtp::{Bitrate, ExtSeq};
@@ -22,9 +23,9 @@ pub(crate) struct Interceptor {
 }
 
 impl Controller {
-    pub(crate) fn keel(wanted: Bitrate, now: Instant) -> Self {
+    pub(crate) fn keel(now: Instant) -> Self {
         let mut estimator = BandwidthEstimator::new(START, now);
-        estimator.set_wanted_rate(wanted);
+        estimator.set_wanted_rate(WANTED);
         Self::Keel(Box::new(estimator))
     }
 

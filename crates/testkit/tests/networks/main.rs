@@ -1,110 +1,62 @@
-//! Bandwidth estimation on networks that misbehave, in virtual time.
+//! Bandwidth estimation, and what watchers notice, on networks that misbehave, in virtual time: the same seed gives the same figures.
 
+mod camera;
 mod controller;
+mod room;
 mod scenario;
 mod sender;
+mod stories;
+mod table;
 mod viewer;
+mod watcher;
 
 use controller::Controller;
-use keel_media::rtp::Bitrate;
-use keel_testkit::net::*;
-use scenario::{Run, run};
-use std::time::Duration;
+use std::path::Path;
+
+const BEGIN: &str = "<!-- The rest is made by running them: KEEL_WRITE_DOCS=1 cargo test -p keel-testkit --test networks docs_tables -->\n";
+const SEED: u64 = 4;
 
 #[test]
-fn explore() {
-    let s = Duration::from_secs;
-    let ms = Duration::from_millis;
-    let wanted = Bitrate::bps(5_000_000);
-    let base = LinkConfig {
-        delay: ms(25),
-        queue: QueueLimit::Time(ms(1_000)),
-        rate: Some(3_000_000),
-        ..LinkConfig::default()
-    };
-    for (name, config) in [
-        (
-            "step",
-            LinkConfig { schedule: vec![(s(20), Some(500_000)), (s(40), Some(3_000_000))], ..base.clone() },
-        ),
-        ("rtt200", LinkConfig { delay: ms(100), ..base.clone() }),
-        ("jitter50", LinkConfig { jitter: ms(50), ..base.clone() }),
-        ("loss1", LinkConfig { loss: Loss::Random(0.01), ..base.clone() }),
-        ("loss5", LinkConfig { loss: Loss::Random(0.05), ..base.clone() }),
-        ("loss10", LinkConfig { loss: Loss::Random(0.10), ..base.clone() }),
-        (
-            "burst5",
-            LinkConfig {
-                loss: Loss::Bursts { begin: 0.0132, end: 0.25, loss_while_bad: 1.0 },
-                ..base.clone()
-            },
-        ),
-        (
-            "burst10",
-            LinkConfig {
-                loss: Loss::Bursts { begin: 0.0278, end: 0.25, loss_while_bad: 1.0 },
-                ..base.clone()
-            },
-        ),
-        ("shortqueue", LinkConfig { queue: QueueLimit::Time(ms(30)), ..base.clone() }),
-        (
-            "cbr",
-            LinkConfig {
-                competing: Competing::Constant { rate: 1_500_000, from: s(20), until: s(40) },
-                ..base.clone()
-            },
-        ),
-        (
-            "greedy",
-            LinkConfig {
-                competing: Competing::Greedy { from: s(20), until: s(40) },
-                queue: QueueLimit::Time(ms(200)),
-                ..base.clone()
-            },
-        ),
-        ("300k", LinkConfig { rate: Some(300_000), ..base.clone() }),
-        ("10M", LinkConfig { rate: Some(10_000_000), ..base.clone() }),
-    ] {
-        for (who, controller) in [
-            ("keel", (|now| Controller::keel(Bitrate::bps(5_000_000), now)) as fn(_) -> _),
-            ("other", |_| Controller::interceptor()),
-        ] {
-            let o = &run(1, &config, s(60), vec![Run { controller, wanted, begins: Duration::ZERO }])[0];
-            println!(
-                "{name:10} {who:6} 10-20 {:4.0}k 30-40 {:4.0}k 50-60 {:4.0}k wait {:?} long {:?} loss {:.3} reach1.5M@40 {:?}",
-                o.rate(s(10), s(20)) / 1e3,
-                o.rate(s(30), s(40)) / 1e3,
-                o.rate(s(50), s(60)) / 1e3,
-                o.wait_max,
-                o.long_wait,
-                1.0 - o.arrived as f64 / o.sent as f64,
-                o.reaches(0.85 * 3e6, s(40))
-            );
-            if std::env::var("V").is_ok_and(|v| name == v) && who == "keel" {
-                for (i, (e, m)) in o.estimates.iter().zip(&o.media).enumerate() {
-                    println!("{:.1} {} {}", i as f64 / 10.0, e / 1000, m * 80 / 1000);
-                }
-            }
-        }
-    }
-    let config = LinkConfig { rate: Some(3_000_000), ..base.clone() };
-    let two = run(
-        1,
-        &config,
-        s(90),
-        vec![
-            Run { controller: |now| Controller::keel(Bitrate::bps(5_000_000), now), wanted, begins: s(0) },
-            Run { controller: |now| Controller::keel(Bitrate::bps(5_000_000), now), wanted, begins: s(20) },
-        ],
+fn the_docs_tables_are_what_the_networks_give() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/networks.md");
+    let text = std::fs::read_to_string(&file).expect("docs/networks.md is there");
+    let (prose, tables) =
+        text.split_once(BEGIN).expect("docs/networks.md has the mark where its tables begin");
+    let (sender, watcher) = (table::table(SEED), stories::table(SEED));
+    let wanted = format!(
+        "\n## A sender that always has more to send\n{sender}\n## A watcher behind the whole core\n{watcher}"
     );
-    for o in &two {
-        println!(
-            "two {:.0}k {:.0}k {:.0}k {:?} {:?}",
-            o.rate(s(20), s(30)) / 1e3,
-            o.rate(s(30), s(60)) / 1e3,
-            o.rate(s(60), s(90)) / 1e3,
-            o.wait_max,
-            o.long_wait
-        );
+    if std::env::var_os("KEEL_WRITE_DOCS").is_some() {
+        std::fs::write(&file, format!("{prose}{BEGIN}{wanted}")).expect("docs/networks.md can be written");
+        return;
     }
+    assert!(
+        tables == wanted,
+        "docs/networks.md differs from what the networks give:\n{wanted}\nwrite it anew with\n  \
+         KEEL_WRITE_DOCS=1 cargo test -p keel-testkit --test networks docs_tables"
+    );
+}
+
+#[test]
+fn a_fall_of_capacity_is_followed_and_its_return_too_whatever_the_seed() {
+    let step = table::step();
+    for seed in 0..8 {
+        let outcomes = step.run(seed, Controller::keel);
+        step.check(&outcomes[0], &format!("seed {seed}"));
+    }
+}
+
+/// Why the estimator is our own (ARCHITECTURE.md, "Decisions").
+#[test]
+fn rtc_interceptor_uses_less_queues_longer_and_recovers_later() {
+    let step = table::step();
+    let ours = &step.run(SEED, Controller::keel)[0];
+    let theirs = &step.run(SEED, |_| Controller::interceptor())[0];
+    assert!(step.used(theirs) < 0.6 * step.used(ours), "{} of {}", step.used(theirs), step.used(ours));
+    assert!(theirs.long_wait > 5 * ours.long_wait, "{:?} against {:?}", theirs.long_wait, ours.long_wait);
+    let recovery = |outcome| step.recovery(outcome);
+    assert!(
+        recovery(theirs).is_none_or(|after| after > 2 * recovery(ours).expect("ours recovers")),
+        "it recovers as fast"
+    );
 }

@@ -71,8 +71,8 @@ mod tests {
     fn the_long_window_is_steady_and_the_short_one_quick() {
         let mut acknowledged = AcknowledgedRate::default();
         assert_eq!(acknowledged.rate(), None);
-        for packet in 0..100 {
-            acknowledged.note(packet * 10_000, 1_250);
+        for packet in 0..200 {
+            acknowledged.note(packet * 5_000, 625);
         }
         assert_eq!(acknowledged.rate().map(f64::round), Some(1_000_000.0));
         for packet in 0..10 {

@@ -14,9 +14,9 @@ const HOLD_US: i64 = 300_000;
 /// Rise a second.
 const GROWTH: f64 = 0.08;
 /// A rate lowered to this share that still loses this share of what it lost has no part in it...
-const TRIED: f64 = 0.75;
+const TRIED: f64 = 0.8;
 const UNCHANGED: f64 = 0.7;
-/// ...for this long, and up to this loss; beyond, less is better whatever the cause.
+/// ...for this long after it was last seen, and up to this loss; beyond, less is better whatever the cause.
 const BLAMELESS_US: i64 = 30_000_000;
 const BLAMELESS_MAX: f64 = 0.3;
 /// Above what is known to be blameless, by this factor, loss counts again.
@@ -45,15 +45,16 @@ impl LossBound {
         self.lost = (self.lost + lost).saturating_sub(late);
     }
 
-    /// Looks at what was counted, if that is enough. `rate` is what is sent at present.
-    pub(super) fn update(&mut self, rate: f64, round_trip_us: i64, now_us: i64) {
+    /// Looks at what was counted, if that is enough. `rate` is what is sent at present. Tells the rate that was
+    /// lowered for nothing, when that is found out.
+    pub(super) fn update(&mut self, rate: f64, round_trip_us: i64, now_us: i64) -> Option<f64> {
         let began_us = *self.look_began_us.get_or_insert(now_us);
         if self.seen < PACKETS_MIN || now_us - began_us < LOOK_US {
-            return;
+            return None;
         }
         let loss = self.lost as f64 / self.seen as f64;
         self.skip(now_us);
-        self.note(loss, rate, round_trip_us, now_us);
+        self.note(loss, rate, round_trip_us, now_us)
     }
 
     /// Begins a new look: what was lost so far has another cause.
@@ -61,23 +62,29 @@ impl LossBound {
         (self.lost, self.seen, self.look_began_us) = (0, 0, Some(now_us));
     }
 
-    /// Takes the share (0 to 1) that a receiver measured itself.
-    pub(super) fn note(&mut self, loss: f64, rate: f64, round_trip_us: i64, now_us: i64) {
+    /// The same for a share (0 to 1) that the receiver measured itself.
+    pub(super) fn note(&mut self, loss: f64, rate: f64, round_trip_us: i64, now_us: i64) -> Option<f64> {
         let smoothed = self.loss.map_or(loss, |before| before + WEIGHT * (loss - before));
         self.loss = Some(smoothed);
         let passed_us = self.last_us.replace(now_us).map_or(0, |last| now_us - last);
         self.blameless = self.blameless.filter(|(_, until_us)| now_us < *until_us);
+        if let Some((known, until_us)) = &mut self.blameless
+            && smoothed >= UNCHANGED * *known
+        {
+            *until_us = now_us + BLAMELESS_US;
+        }
         let high = self.blameless.map_or(HIGH, |(known, _)| HIGH.max(known * ABOVE_BLAMELESS));
         if smoothed > high {
             if self.decreased_us.is_none_or(|at| now_us - at >= HOLD_US + round_trip_us) {
                 self.decreased_us = Some(now_us);
-                self.decrease(smoothed, rate, now_us);
+                return self.decrease(smoothed, rate, now_us);
             }
         } else if smoothed < LOW.max(high * LOW / HIGH) || self.blameless.is_some() {
             self.trial = None;
             self.bound =
                 self.bound.map(|bound| bound * (1.0 + GROWTH * (passed_us.clamp(0, 1_000_000) as f64 / 1e6)));
         }
+        None
     }
 
     /// Bits per second; `None` where loss sets no bound.
@@ -101,18 +108,21 @@ impl LossBound {
         self.bound = self.bound.map(|bound| bound.max(rate)).filter(|bound| *bound < 2.0 * rate);
     }
 
-    fn decrease(&mut self, loss: f64, rate: f64, now_us: i64) {
-        let (rate_before, loss_before) = *self.trial.get_or_insert((rate, loss));
+    fn decrease(&mut self, loss: f64, rate: f64, now_us: i64) -> Option<f64> {
+        let trial = self.trial.filter(|(rate_before, _)| rate <= *rate_before);
+        let (rate_before, loss_before) = trial.unwrap_or((rate, loss));
+        self.trial = Some((rate_before, loss_before));
         if rate <= TRIED * rate_before {
             if loss >= UNCHANGED * loss_before && loss <= BLAMELESS_MAX {
                 self.blameless = Some((loss, now_us + BLAMELESS_US));
                 (self.trial, self.bound) = (None, None);
-                return;
+                return Some(rate_before);
             }
             self.trial = Some((rate, loss));
         }
         // draft-ietf-rmcat-gcc-02 §6: by half of what is lost.
         self.bound = Some(rate * (1.0 - 0.5 * loss));
+        None
     }
 }
 

@@ -33,6 +33,9 @@ mod rate_control;
 mod sent;
 mod trend;
 
+#[cfg(test)]
+mod tests;
+
 pub use probe::{Probe, ProbeId};
 
 use crate::rtp::rtcp::TransportFeedback;
@@ -125,7 +128,7 @@ impl BandwidthEstimator {
     pub fn note_sent(&mut self, number: ExtSeq, bytes: usize, now: Instant, probe: Option<ProbeId>) {
         let now_us = self.micros(now);
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.history.note(number, bytes, probe, now_us);
+        self.history.note(number, bytes, probe, self.control.rate(), now_us);
         if self.silence_us.is_none() {
             self.silence_us = Some(now_us + self.patience_us());
         }
@@ -149,7 +152,7 @@ impl BandwidthEstimator {
             late += u64::from(result.was_missing);
             newest_sent_us = newest_sent_us.max(Some(result.sent_us));
             self.acknowledged.note(arrival_us, result.bytes);
-            self.queue.note(result.sent_us, arrival_us, now_us);
+            self.queue.note(arrival_us - result.sent_us, result.own_wait_us.into(), now_us);
             if let Some(step) = self.grouping.note(result.sent_us, arrival_us) {
                 self.trend.note(step);
             }
@@ -167,7 +170,8 @@ impl BandwidthEstimator {
             self.loss.skip(now_us);
         } else {
             self.loss.count(arrived, lost, late);
-            self.loss.update(self.rate(), self.round_trip_us(), now_us);
+            let lowered = self.loss.update(self.rate(), self.round_trip_us(), now_us);
+            self.take_back(lowered);
         }
         self.follow_delay(now_us);
         self.follow_probe(now_us);
@@ -187,7 +191,8 @@ impl BandwidthEstimator {
         }
         self.silence_us = Some(now_us + SILENCE_OF_REPORTS_US);
         let loss = f64::from(fraction_lost) / 256.0;
-        self.loss.note(loss, self.rate(), self.round_trip_us(), now_us);
+        let lowered = self.loss.note(loss, self.rate(), self.round_trip_us(), now_us);
+        self.take_back(lowered);
         // Without arrival times the rate itself is the only question that the path answers.
         let sends = self.application.filter(|_| !self.loss.is_high());
         let view = PathView {
@@ -195,6 +200,7 @@ impl BandwidthEstimator {
             acknowledged: sends,
             recent: sends,
             wait_us: 0,
+            last_wait_us: 0,
             round_trip_us: self.round_trip_us(),
             in_flight_bits: 0.0,
         };
@@ -282,6 +288,7 @@ impl BandwidthEstimator {
             acknowledged: self.acknowledged.rate(),
             recent: self.acknowledged.recent(),
             wait_us: self.queue.wait_us(),
+            last_wait_us: self.queue.last_wait_us(),
             round_trip_us: self.round_trip_us(),
             in_flight_bits: 8.0 * self.history.in_flight_bytes() as f64,
         };
@@ -307,6 +314,13 @@ impl BandwidthEstimator {
     fn keep_loss_bound(&mut self) {
         if let Some(bound) = self.loss.bound() {
             self.control.lower_to(bound);
+        }
+    }
+
+    /// Goes back to a rate that was lowered for nothing.
+    fn take_back(&mut self, lowered: Option<f64>) {
+        if let Some(lowered) = lowered {
+            self.control.set(self.clamped(lowered).max(self.rate()));
         }
     }
 

@@ -24,10 +24,12 @@ const DRAIN_FROM_US: i64 = 120_000;
 const DRAIN_UNTIL_US: i64 = 50_000;
 /// A wait of this length is to be gone in about as much time.
 const DRAIN_TIME_US: f64 = 600_000.0;
+/// What arrived longer ago than this after a decrease proves nothing any more.
+const PROVED_US: i64 = 1_000_000;
 /// A wait below this is no queue.
 const EMPTY_US: i64 = 15_000;
 /// A wait that has become so long, so much at once, is a fall of capacity that the slope has yet to show.
-const LEAP_US: (i64, i64) = (80_000, 30_000);
+const LEAP_US: (i64, i64) = (70_000, 30_000);
 /// Never less than this share of what passes, and never for longer than this: a wait that does not end so is
 /// not our queue.
 const DRAIN_SHARE_MIN: f64 = 0.1;
@@ -71,7 +73,9 @@ pub(super) struct PathView {
     /// Bits per second that arrived: over half a second, and lately.
     pub(super) acknowledged: Option<f64>,
     pub(super) recent: Option<f64>,
+    /// What packets wait: the least of this feedback's, and of the last few.
     pub(super) wait_us: i64,
+    pub(super) last_wait_us: i64,
     pub(super) round_trip_us: i64,
     /// What no feedback has spoken of yet.
     pub(super) in_flight_bits: f64,
@@ -81,7 +85,7 @@ impl PathView {
     /// What a packet that leaves now is going to wait, where `passes` passes: feedback tells of the past.
     fn wait_ahead_us(&self, passes: f64) -> i64 {
         let under_way_us = (self.in_flight_bits * 1e6 / passes.max(1.0)) as i64;
-        self.wait_us.max(under_way_us - self.round_trip_us)
+        self.wait_us.max(self.last_wait_us).max(under_way_us - self.round_trip_us)
     }
 }
 
@@ -136,8 +140,9 @@ impl RateControl {
     pub(super) fn update(&mut self, view: PathView, now_us: i64) -> Verdict {
         let passed_us = (now_us - self.last_us).clamp(0, 1_000_000);
         self.last_us = now_us;
-        let wait_before_us = std::mem::replace(&mut self.wait_before_us, view.wait_us);
-        let leaps = view.wait_us >= LEAP_US.0 && view.wait_us - wait_before_us >= LEAP_US.1;
+        let has_fallen = self.decreased_us.is_some_and(|at| now_us - at < PROVED_US);
+        let wait_before_us = std::mem::replace(&mut self.wait_before_us, view.last_wait_us);
+        let leaps = view.last_wait_us >= LEAP_US.0 && view.last_wait_us - wait_before_us >= LEAP_US.1;
         if self.drain.is_some() {
             return self.go_on_draining(view, now_us);
         }
@@ -147,14 +152,14 @@ impl RateControl {
             // draft-ietf-rmcat-gcc-02 §5.5: hold while the queue empties.
             Usage::Under if view.wait_us >= EMPTY_US => Verdict::Steady,
             Usage::Normal | Usage::Under => {
-                self.increase(view, passed_us);
+                self.increase(view, has_fallen, passed_us);
                 Verdict::Steady
             }
         }
     }
 
     fn decrease(&mut self, view: PathView, now_us: i64) -> Verdict {
-        let is_early = view.wait_us < EARLY_US;
+        let is_early = view.last_wait_us < EARLY_US;
         let recent = view.recent.filter(|_| !is_early);
         let passes = [view.acknowledged, recent].into_iter().flatten().fold(f64::INFINITY, f64::min);
         if !passes.is_finite() {
@@ -175,7 +180,7 @@ impl RateControl {
         self.rate = rate;
         self.decreased_us = Some(now_us);
         let is_again = self.drained_us.is_some_and(|at| now_us - at < AGAIN_US);
-        if view.wait_us >= if is_again { AGAIN_FROM_US } else { LEAP_US.0 } {
+        if view.last_wait_us >= if is_again { AGAIN_FROM_US } else { LEAP_US.0 } {
             self.drain = Some(Drain {
                 measures_us: now_us + RECENT_US,
                 ends_us: now_us + DRAIN_MAX_US,
@@ -208,7 +213,7 @@ impl RateControl {
         if is_over { Verdict::OtherPath } else { Verdict::Steady }
     }
 
-    fn increase(&mut self, view: PathView, passed_us: i64) {
+    fn increase(&mut self, view: PathView, has_fallen: bool, passed_us: i64) {
         let Some(arrives) = view.acknowledged else { return };
         if self.limit.is_some_and(|(mean, variance)| arrives > upper(mean, variance)) {
             self.limit = None;
@@ -222,6 +227,10 @@ impl RateControl {
         };
         let led = grown.min(LEAD * arrives + LEAD_BPS);
         self.rate = self.rate.max(led);
+        if view.wait_us < EMPTY_US && !has_fallen {
+            // What passes without a queue may be sent, whoever decided to send it.
+            self.rate = self.rate.max(arrives);
+        }
     }
 
     fn note_limit(&mut self, passes: f64) {
@@ -262,6 +271,7 @@ mod tests {
             acknowledged: passes,
             recent: passes,
             wait_us,
+            last_wait_us: wait_us,
             round_trip_us: 50_000,
             in_flight_bits: 0.0,
         }
@@ -270,9 +280,13 @@ mod tests {
     #[test]
     fn it_falls_below_what_passes_and_rises_carefully_from_there() {
         let mut control = RateControl::new(2_000_000.0, 0);
-        assert_eq!(control.update(view(Usage::Over, 1_000_000.0, 0), 0), Verdict::Fell);
+        assert_eq!(control.update(view(Usage::Over, 1_000_000.0, 60_000), 0), Verdict::Fell);
         assert_eq!(control.rate(), 850_000.0);
-        assert_eq!(control.update(view(Usage::Over, 1_000_000.0, 0), 50_000), Verdict::Steady, "too soon");
+        assert_eq!(
+            control.update(view(Usage::Over, 1_000_000.0, 60_000), 50_000),
+            Verdict::Steady,
+            "too soon"
+        );
         for tenth in 1..=10 {
             control.update(view(Usage::Normal, 850_000.0, 0), tenth * SECOND_US / 10);
         }

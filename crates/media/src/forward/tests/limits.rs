@@ -2,8 +2,10 @@
 
 use super::parameters::{format, parameters, pt};
 use super::publisher::{Publisher, RTX, VP8, video};
+use super::relay::{TO, joined};
 use super::stage::{ALICE, BOB, CAROL, Stage};
 use crate::codec::Codec;
+use crate::forward::{Demand, Output};
 use crate::id::TrackId;
 use crate::rtp::rtcp::{Feedback, Report};
 use crate::rtp::{Bitrate, BitrateLimits, Extension, Format, RtpParameters};
@@ -129,4 +131,25 @@ fn the_floor_lifts_keels_own_estimate() {
     let track = stage.publish_with(ALICE, Arc::new(parameters("0", vec![vp8], &[])));
     stage.forwarder.limit_track(track, at_least(3_000));
     assert_eq!(told(&mut stage, track, &mut Publisher::new(0x1000, 500, 0)), [3_000]);
+}
+
+#[test]
+fn the_only_subscriber_s_limit_holds_for_the_publisher_also_from_another_forwarder() {
+    let (mut near, mut far) = (Stage::new(1), Stage::new(2));
+    let track = near.publish_with(ALICE, chromium());
+    let there = joined(&mut near, &mut far, track);
+    let bob = far.subscribe(there, BOB, 0x2000);
+    far.forwarder.limit_sink(bob, at_most(400));
+    far.settle();
+    let demands = far.outputs.iter().filter_map(|output| match output {
+        Output::RelayedDemand { demand, .. } => Some(*demand),
+        _ => None,
+    });
+    let demand = demands.last().expect("it has changed");
+    assert_eq!(demand, Demand { sinks: 1, ceiling: Some(Bitrate::bps(400_000)) });
+    near.forwarder.handle_demand(track, TO, demand);
+    let mut publisher = Publisher::new(0x1000, 500, 0);
+    assert_eq!(told(&mut near, track, &mut publisher), [400]);
+    near.subscribe(track, CAROL, 0x3000);
+    assert_eq!(told(&mut near, track, &mut publisher), [1_000_000], "the weakest does not decide for two");
 }

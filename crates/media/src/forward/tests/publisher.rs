@@ -29,6 +29,8 @@ pub(super) struct Publisher {
     pub(super) timestamp: RtpTime,
     /// The number of the next payload.
     pub(super) number: u32,
+    /// Bytes at the end of each video payload.
+    pub(super) ballast: usize,
     payload_type: u8,
     rtx_next: u16,
     transport_next: u16,
@@ -70,6 +72,7 @@ impl Publisher {
             next: ExtSeq::new(first),
             timestamp: RtpTime::new(timestamp),
             number: 0,
+            ballast: 0,
             payload_type: VP8,
             rtx_next: 9,
             transport_next: 0xfff0,
@@ -91,15 +94,36 @@ impl Publisher {
         self.packet(false, &payload, 0)
     }
 
+    /// Lets the time of one frame pass.
+    pub(super) fn begin_frame(&mut self) {
+        self.timestamp = self.timestamp.plus(FRAME_TICKS);
+    }
+
     /// The packets of one frame.
     pub(super) fn frame(&mut self, packets: usize, key: bool) -> Vec<Packet> {
-        self.timestamp = self.timestamp.plus(FRAME_TICKS);
+        self.begin_frame();
         (0..packets)
             .map(|place| {
                 let mut payload = vec![if place == 0 { 0x10 } else { 0 }, u8::from(!key)];
                 payload.extend(self.number.to_be_bytes());
+                payload.resize(payload.len() + self.ballast, 0x5a);
                 self.number += 1;
                 self.packet(place + 1 == packets, &payload, 0)
+            })
+            .collect()
+    }
+
+    /// A frame whose packets have payloads of these lengths, at least six bytes.
+    pub(super) fn frame_of(&mut self, lengths: &[usize]) -> Vec<Packet> {
+        self.timestamp = self.timestamp.plus(FRAME_TICKS);
+        (1..=lengths.len())
+            .zip(lengths)
+            .map(|(place, length)| {
+                let mut payload = vec![if place == 1 { 0x10 } else { 0 }, 0];
+                payload.extend(self.number.to_be_bytes());
+                payload.resize(*length, 7);
+                self.number += 1;
+                self.packet(place == lengths.len(), &payload, 0)
             })
             .collect()
     }
@@ -120,7 +144,7 @@ impl Publisher {
         Some(Packet { index: ExtSeq::new(u64::from(self.rtx_next)), bytes })
     }
 
-    fn packet(&mut self, marker: bool, payload: &[u8], padding: u8) -> Packet {
+    pub(super) fn packet(&mut self, marker: bool, payload: &[u8], padding: u8) -> Packet {
         let index = self.next;
         self.next = index.next();
         let mut bytes =

@@ -7,9 +7,7 @@ use crate::forward::{DropReason, Forwarder, Output, SinkConfig, TrackConfig};
 use crate::id::{SessionId, SinkId, SourceId, TrackId};
 use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{Feedback, Report};
-use crate::rtp::{
-    AbsSendTime, ExtSeq, Extension, ExtensionId, Format, RtpHeader, RtpParameters, SeqNo, Ssrc,
-};
+use crate::rtp::{AbsSendTime, ExtSeq, Extension, ExtensionId, Format, RtpHeader, RtpParameters, Ssrc};
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -95,6 +93,12 @@ impl Stage {
         self.forwarder.add_track(TrackConfig { session, kind, parameters, encodings: 1 })
     }
 
+    /// A video track of several encodings.
+    pub(super) fn publish_encodings(&mut self, session: SessionId, encodings: usize) -> TrackId {
+        let (kind, parameters) = (MediaKind::Video, video());
+        self.forwarder.add_track(TrackConfig { session, kind, parameters, encodings })
+    }
+
     /// The only source of a track.
     pub(super) fn source(&self, track: TrackId) -> SourceId {
         self.forwarder.source_of(track, 0).expect("a track that has not been removed")
@@ -164,8 +168,12 @@ impl Stage {
     }
 
     pub(super) fn send_in_batch(&mut self, track: TrackId, packet: &Packet) -> Result<(), DropReason> {
+        self.send_to(self.source(track), packet)
+    }
+
+    /// Hands in one packet of one encoding.
+    pub(super) fn send_to(&mut self, source: SourceId, packet: &Packet) -> Result<(), DropReason> {
         let header = packet.header();
-        let source = self.source(track);
         if packet.is_rtx() {
             self.forwarder.handle_rtx(source, &header, &packet.bytes, self.now)
         } else {
@@ -189,12 +197,16 @@ impl Stage {
         self.settle();
     }
 
-    /// What a worker does at the end of a batch, and what must hold after each.
-    pub(super) fn settle(&mut self) {
+    /// Takes what leaves now, and checks each packet.
+    fn hand_out(&mut self) {
         let send_time = AbsSendTime::since_origin(self.now - self.start);
         let (sealed, subscribed, received) = (&mut self.sealed, &self.subscribed, &mut self.received);
         let hash = &mut self.hash;
         let mut sinks_seen: Vec<(SinkId, Ssrc)> = Vec::new();
+        let mut seen_again: Vec<SinkId> = Vec::new();
+        let forwarder = &self.forwarder;
+        let source_of = |forwarder: &Forwarder, sink: SinkId| forwarder.sinks.get(sink.number())?.source();
+        let before: Vec<_> = subscribed.iter().map(|sink| (*sink, source_of(forwarder, *sink))).collect();
         self.forwarder.fan_out(self.now, send_time, |departure| {
             let mut bytes = vec![0; departure.packet_len()];
             assert_eq!(departure.write(&mut bytes), bytes.len());
@@ -208,20 +220,76 @@ impl Stage {
             assert!(sealed.insert((session, departure.ssrc, index)), "{index:?} sealed twice");
             assert!(subscribed.contains(&sink), "{sink:?} is not subscribed");
             if sinks_seen.last() != Some(&(sink, departure.ssrc)) {
-                assert!(!sinks_seen.contains(&(sink, departure.ssrc)), "one run for each stream");
+                if sinks_seen.contains(&(sink, departure.ssrc)) {
+                    seen_again.push(sink);
+                }
                 sinks_seen.push((sink, departure.ssrc));
             }
             received.push(Received { session, sink, index, header, bytes });
         });
+        for sink in seen_again {
+            let switched = before.iter().any(|(id, source)| {
+                *id == sink && source.is_some() && *source != source_of(&self.forwarder, sink)
+            });
+            assert!(switched, "one run for each stream, but at a switch");
+        }
+        self.check_lists();
+    }
+
+    /// What a worker does at the end of a batch, and what must hold after each.
+    pub(super) fn settle(&mut self) {
+        self.hand_out();
         self.forwarder.handle_timeout(self.now);
+        // A stream that is resumed by timer begins with the next fan-out, which a worker runs at once.
+        if self.forwarder.poll_timeout().is_some_and(|due| due <= self.now) {
+            self.hand_out();
+            self.forwarder.handle_timeout(self.now);
+        }
         assert!(
             self.forwarder.poll_timeout().is_none_or(|due| due > self.now),
             "everything due has been done"
         );
         while let Some(output) = self.forwarder.poll_output() {
-            format!("{output:?}").hash(hash);
+            format!("{output:?}").hash(&mut self.hash);
             self.outputs.push(output);
         }
+    }
+
+    /// A sink is on the lists of its track and of the sources that it takes or awaits, and on no other.
+    fn check_lists(&self) {
+        let Forwarder { tracks, sources, sinks, .. } = &self.forwarder;
+        for id in &self.subscribed {
+            let Some(sink) = sinks.get(id.number()) else { continue };
+            let wants = [sink.source(), sink.awaited.map(|awaited| awaited.source)];
+            for source in wants.into_iter().flatten().filter_map(|id| sources.get(id.number())) {
+                assert_eq!(source.sinks.iter().filter(|sink| *sink == id).count(), 1, "{id:?} is listed");
+            }
+            if let Some(track) = sink.track().and_then(|track| tracks.get(track.number())) {
+                assert_eq!(track.sinks.iter().filter(|sink| *sink == id).count(), 1, "{id:?} is listed");
+                for listed in track.sources.iter().filter(|source| !wants.contains(&Some(**source))) {
+                    let source = sources.get(listed.number()).expect("a track's sources exist");
+                    assert!(!source.sinks.contains(id), "{id:?} has left {listed:?}");
+                }
+            }
+        }
+    }
+
+    /// Ends a batch that another forwarder has part in: what arrived here is a track there.
+    pub(super) fn settle_with(&mut self, far: &mut Self, track: TrackId) {
+        self.forwarder.relay(|way, packet, bytes| {
+            let source = far.forwarder.source_of(track, way.encoding).expect("as many encodings");
+            let taken = far.forwarder.handle_relayed(source, &packet, bytes, far.now);
+            assert!(matches!(taken, Ok(()) | Err(DropReason::PaddingOnly)), "{taken:?}");
+        });
+        let before = self.outputs.len();
+        self.settle();
+        for output in self.outputs.get(before..).unwrap_or_default() {
+            if let Output::Relay { way, news } = output {
+                let source = far.forwarder.source_of(track, way.encoding).expect("as many encodings");
+                far.forwarder.handle_relay_news(source, *news, far.now);
+            }
+        }
+        far.settle();
     }
 
     /// Reports to one session since the last call, all else forgotten.
@@ -243,14 +311,14 @@ impl Stage {
 
 impl Received {
     pub(super) fn payload(&self) -> &[u8] {
-        self.header.payload(&self.bytes).expect("Keel sends no padding")
+        self.header.payload(&self.bytes).expect("Keel pads correctly")
     }
 
     /// The transport-wide number, where it has one.
-    pub(super) fn transport_number(&self) -> Option<SeqNo> {
+    pub(super) fn transport_number(&self) -> Option<u16> {
         let id = ExtensionId::new(OUT_TRANSPORT_NUMBER).expect("a valid id");
         let value = self.header.extension(&self.bytes, id)?;
-        Some(SeqNo::new(u16::from_be_bytes(value.try_into().expect("two bytes"))))
+        Some(u16::from_be_bytes(value.try_into().expect("two bytes")))
     }
 
     /// The publisher's number in the payload, behind `skip` bytes; `None` for an empty packet.

@@ -205,8 +205,11 @@ fn a_subscriber_that_changes_its_source_sees_one_stream() {
     let before = stage.received.last().expect("media flowed").clone();
     stage.advance(FRAME_TIME);
     stage.connect(carol, sink);
-    let shown = stage.received.last().expect("media flowed");
-    assert_eq!(shown.index, before.index, "the old picture stays until there is a new one");
+    stage.send_all(alice, &first.frame(1, false));
+    let kept = stage.received.last().expect("media flowed").clone();
+    assert_goes_on(&before, &kept);
+    assert_eq!(kept.number(0), Some(3), "the old picture goes on until the new one's keyframe");
+    let before = kept;
     assert!(
         stage.take_reports(CAROL).iter().any(|report| matches!(report, Report::Pli { .. })),
         "the new source is asked for a keyframe"
