@@ -269,6 +269,8 @@ impl Stage {
             if repeats {
                 let (original, payload) = payload.split_first_chunk::<2>().expect("a repaired number");
                 let original = SeqNo::new(u16::from_be_bytes(*original));
+                let (track, index) = origin(payload).expect("a payload that somebody made");
+                assert_eq!(tracks[track].made(index).map(|made| made.payload.as_slice()), Some(payload));
                 subscriber.viewer.repaired(original, payload, timestamp);
                 return;
             }

@@ -158,10 +158,10 @@ impl Forwarder {
     /// keyframe, from the ring or asked for; one whose transport was up before needs one that it has not seen.
     /// Others and unknown ones are ignored.
     pub fn begin(&mut self, sink: SinkId, now: Instant) {
-        let Some(outgoing) = self.sinks.get(sink.number()) else { return };
-        let Some(id) = outgoing.source().filter(|_| outgoing.config.kind == MediaKind::Video) else { return };
+        let known = self.sinks.get(sink.number());
+        let Some(outgoing) = known.filter(|sink| sink.config.kind == MediaKind::Video) else { return };
         if outgoing.counters.reported.is_some() {
-            return self.wish_keyframe(id, now);
+            return self.request_keyframe(sink, now);
         }
         self.leave_awaited(sink);
         self.leave_current(sink);

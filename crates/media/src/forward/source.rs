@@ -271,6 +271,12 @@ impl Source {
         self.keyframes.start(&self.ring, &self.window, now)
     }
 
+    /// The number of the newest packet of all, if it is fresh: where to begin without a keyframe.
+    pub(super) fn newest_fresh(&self) -> Option<ExtSeq> {
+        let mut numbers = self.fresh.iter().map(|fresh| fresh.index);
+        numbers.find(|index| index.next() == self.next_index())
+    }
+
     /// What the fan-out had of a number that has arrived; `None` for one that has not, whose repair still fits,
     /// or that has left the ring.
     pub(super) fn again(&self, index: ExtSeq) -> Option<Fresh> {

@@ -151,13 +151,9 @@ impl Sink {
                 Phase::Waiting { earliest, since } => {
                     let keyframe = source.keyframes.begin(now).filter(|begin| *begin >= *earliest);
                     let waited = now.saturating_duration_since(*since.get_or_insert(now));
-                    let next_index = source.next_index();
-                    let newest = source.fresh.iter().find(|fresh| fresh.index.next() == next_index);
-                    let next = match (keyframe, newest) {
+                    let next = match (keyframe, source.newest_fresh()) {
                         (Some(begin), _) => begin,
-                        (None, Some(newest)) if waited >= WAIT_MAX && newest.index >= *earliest => {
-                            newest.index
-                        }
+                        (None, Some(newest)) if waited >= WAIT_MAX && newest >= *earliest => newest,
                         _ => return None,
                     };
                     self.phase = Phase::CatchingUp { next, still: None, since: now, due: now };

@@ -79,8 +79,9 @@ impl Sink {
     pub(super) fn switching_point(&self, source: &Source, now: Instant) -> Option<ExtSeq> {
         let awaited = self.awaited?;
         let keyframe = source.keyframes.begin(now).filter(|begin| *begin >= awaited.earliest);
-        let anything = source.fresh.first().filter(|_| awaited.is_due(now));
-        keyframe.or_else(|| anything.map(|fresh| fresh.index.max(awaited.earliest)))
+        let anything =
+            source.newest_fresh().filter(|newest| awaited.is_due(now) && *newest >= awaited.earliest);
+        keyframe.or(anything)
     }
 
     /// Begins with a source, anew where it has begun already. Returns the one that it leaves.
