@@ -57,7 +57,10 @@ fn every_layer_of_every_recording_decodes_alone() -> Result<()> {
                     assert!(pictures.len() > 20, "{story}: {} pictures", pictures.len());
                     for Picture { size: (width, height), .. } in &pictures {
                         // H.264 crops by pairs of lines: 135 become 134.
-                        assert!(*width == size.0 && height.abs_diff(size.1) <= 1, "{story}: {width}x{height}");
+                        assert!(
+                            *width == size.0 && height.abs_diff(size.1) <= 1,
+                            "{story}: {width}x{height}"
+                        );
                     }
                     match &best {
                         Some(best) => {
