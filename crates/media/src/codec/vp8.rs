@@ -127,17 +127,20 @@ mod tests {
     // covers: RFC 7741 §4.2
     #[test]
     fn reads_layer_and_numbers() {
-        let numbers = |picture, bits, base| Some(PictureNumbers { picture, bits, base, contiguous: true });
-        let table: [(&[u8], u8, bool, Option<PictureNumbers>, &str); 6] = [
-            (&[0x10, 0x01], 0, true, None, "nothing but the first byte"),
-            (&[0x90, 0x80, 0x12, 0x01], 0, true, numbers(0x12, 7, None), "a short picture id"),
-            (&[0x90, 0xe0, 0x92, 0x34, 7, 0x20, 1], 0, true, numbers(0x1234, 15, Some(7)), "the base layer"),
-            (&[0x90, 0xe0, 0x92, 0x34, 7, 0x60, 1], 1, true, numbers(0x1234, 15, Some(7)), "a layer sync"),
-            (&[0x90, 0xe0, 0x92, 0x34, 7, 0x80, 1], 2, false, numbers(0x1234, 15, Some(7)), "no layer sync"),
-            (&[0x80, 0x50, 0x09, 0xc5, 1], 0, true, None, "TL0PICIDX and KEYIDX without picture id or TID"),
+        // Payload; temporal layer and whether it may be entered; picture id, its bits and TL0PICIDX.
+        type Row = (&'static [u8], (u8, bool), Option<(u16, u8, Option<u8>)>, &'static str);
+        let table: [Row; 6] = [
+            (&[0x10, 0x01], (0, true), None, "nothing but the first byte"),
+            (&[0x90, 0x80, 0x12, 0x01], (0, true), Some((0x12, 7, None)), "a short picture id"),
+            (&[0x90, 0xe0, 0x92, 0x34, 7, 0x20, 1], (0, true), Some((0x1234, 15, Some(7))), "the base layer"),
+            (&[0x90, 0xe0, 0x92, 0x34, 7, 0x60, 1], (1, true), Some((0x1234, 15, Some(7))), "a layer sync"),
+            (&[0x90, 0xe0, 0x92, 0x34, 7, 0x80, 1], (2, false), Some((0x1234, 15, Some(7))), "no layer sync"),
+            (&[0x80, 0x50, 0x09, 0xc5, 1], (0, true), None, "TL0PICIDX and KEYIDX without picture id or TID"),
         ];
-        for (payload, temporal, switches, numbers, story) in table {
+        for (payload, (temporal, switches), numbers, story) in table {
             let frame = describe(payload, false).expect(story);
+            let numbers =
+                numbers.map(|(picture, bits, base)| PictureNumbers { picture, bits, base, contiguous: true });
             assert_eq!(frame.layer, Layer { spatial: 0, temporal }, "{story}");
             assert_eq!(frame.switches_temporal, switches, "{story}");
             assert_eq!(frame.numbers, numbers, "{story}");

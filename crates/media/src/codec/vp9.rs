@@ -125,7 +125,7 @@ mod tests {
     // covers: RFC 9628 §4.2
     #[test]
     fn reads_layers_and_numbers_in_both_modes() {
-        let flexible = describe(&[0xbd, 0x92, 0x34, 0b010_1_001_1]).expect("I, L, F, B, E, Z");
+        let flexible = describe(&[0xbd, 0x92, 0x34, 0x53]).expect("TID 2, U, SID 1, D; I, L, F, B, E, Z");
         assert_eq!(flexible.layer, Layer { spatial: 1, temporal: 2 });
         assert!(flexible.begins_frame && flexible.ends_frame && flexible.switches_temporal);
         assert!(flexible.switches_spatial, "P is clear");
@@ -133,7 +133,7 @@ mod tests {
         let numbers = PictureNumbers { picture: 0x1234, bits: 15, base: None, contiguous: false };
         assert_eq!(flexible.numbers, Some(numbers));
 
-        let other = describe(&[0xe0, 0x12, 0b001_0_000_0, 0x77]).expect("I, P, L: the middle of a frame");
+        let other = describe(&[0xe0, 0x12, 0x20, 0x77]).expect("I, P, L: the middle of a frame");
         assert_eq!(other.layer, Layer { spatial: 0, temporal: 1 });
         assert!(!other.begins_frame && !other.ends_frame && !other.switches_temporal);
         assert!(!other.switches_spatial && other.serves_upper);
