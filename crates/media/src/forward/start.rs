@@ -148,7 +148,13 @@ impl Sink {
                             let format = source.parameters.format(stored.header.payload_type);
                             let clock = format.map_or(ClockRate::VIDEO, |format| format.clock_rate);
                             let frame = stored.frame;
-                            return Some(Fresh { index, clock, frame, padding: 0, payload: FreshPayload::Media });
+                            return Some(Fresh {
+                                index,
+                                clock,
+                                frame,
+                                padding: 0,
+                                payload: FreshPayload::Media,
+                            });
                         }
                     }
                     self.phase = match still {

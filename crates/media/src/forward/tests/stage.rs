@@ -7,9 +7,7 @@ use crate::forward::{DropReason, Forwarder, Output, SinkConfig, TrackConfig};
 use crate::id::{SessionId, SinkId, SourceId, TrackId};
 use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{Feedback, Report};
-use crate::rtp::{
-    AbsSendTime, ExtSeq, Extension, ExtensionId, Format, RtpHeader, RtpParameters, Ssrc,
-};
+use crate::rtp::{AbsSendTime, ExtSeq, Extension, ExtensionId, Format, RtpHeader, RtpParameters, Ssrc};
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
