@@ -58,7 +58,9 @@ impl State {
         self.members.insert(id, Member { worker, abilities: Abilities::default() });
         let new = NewEndpoint { pipeline, endpoint: id, home: self.index, options, share, events };
         if self.relays.is_elsewhere(worker) {
-            return self.relays.tell(worker, Message::OpenEndpoint(Box::new(new), reply));
+            // To a worker that has stopped: the caller hears as much when its reply is dropped.
+            self.relays.tell(worker, Message::OpenEndpoint(Box::new(new), reply));
+            return;
         }
         let opened = self.open_endpoint(new);
         if opened.is_err() {

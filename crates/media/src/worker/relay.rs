@@ -105,11 +105,13 @@ impl Relays {
     /// Leaves a message for another worker, which is woken at the end of this round. To one that has stopped
     /// nothing is told. The messages that wait are bounded by what causes them: a caller that waits for its
     /// end, a subscription, a stream's throttled requests, or data within its budget.
-    pub(super) fn tell(&mut self, worker: usize, message: Message) {
+    /// Says whether the worker still takes any.
+    pub(super) fn tell(&mut self, worker: usize, message: Message) -> bool {
         debug_assert!(self.is_elsewhere(worker), "a worker does not write to itself");
-        if let Some(neighbour) = self.workers.get_mut(worker) {
-            neighbour.unaware |= neighbour.handle.leave(Command::Message(message));
-        }
+        let Some(neighbour) = self.workers.get_mut(worker) else { return false };
+        let taken = neighbour.handle.leave(Command::Message(message));
+        neighbour.unaware |= taken;
+        taken
     }
 
     /// Wakes the workers that were told or handed something in this round, each once.

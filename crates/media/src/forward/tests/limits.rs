@@ -145,7 +145,7 @@ fn the_only_subscriber_s_limit_holds_for_the_publisher_also_from_another_forward
         Output::RelayedDemand { demand, .. } => Some(*demand),
         _ => None,
     });
-    let demand = demands.last().expect("it has changed");
+    let demand = demands.collect::<Vec<_>>().pop().expect("it has changed");
     assert_eq!(demand, Demand { sinks: 1, ceiling: Some(Bitrate::bps(400_000)) });
     near.forwarder.handle_demand(track, TO, demand);
     let mut publisher = Publisher::new(0x1000, 500, 0);

@@ -34,10 +34,10 @@ fn a_relayed_stream_keeps_its_holes_for_late_repairs_and_skips_probes() {
     for packet in [first, last] {
         near.send_in_batch(track, packet).expect("a fresh packet is taken");
     }
-    near.send_in_batch(track, &publisher.probe()).expect_err("a probe is swallowed");
     near.settle_with(&mut far, there);
     let repair = publisher.retransmit(lost.header().seq).expect("it was sent");
     near.send_in_batch(track, &repair).expect("a repair is taken");
+    near.send_in_batch(track, &publisher.probe()).expect_err("a probe is swallowed");
     near.send_in_batch(track, &publisher.frame(1, false)[0]).expect("a fresh packet is taken");
     near.settle_with(&mut far, there);
 

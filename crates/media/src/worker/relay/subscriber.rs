@@ -55,7 +55,11 @@ impl Relays {
             let (outgoing, incoming) = ring::ring();
             (sender, neighbour.incoming) = (Some(Box::new(outgoing)), Some(incoming));
         }
-        self.tell(source.worker, Message::Subscribe { source: source.element, media, to, ring: sender });
+        let asked =
+            self.tell(source.worker, Message::Subscribe { source: source.element, media, to, ring: sender });
+        if !asked && let Some(known) = self.subscriptions.get_mut(&relay) {
+            known.state = SubscriptionState::Idle;
+        }
     }
 
     /// Ends a subscription and returns the track that it had.
