@@ -48,7 +48,11 @@ impl Forwarder {
     /// Others and unknown ones are ignored.
     pub fn begin(&mut self, sink: SinkId, now: Instant) {
         let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
-        let Some(id) = outgoing.source().filter(|_| outgoing.config.kind == MediaKind::Video) else { return };
+        if let Some(peer) = self.peers.get_mut(outgoing.peer) {
+            peer.transport.begin();
+        }
+        let takes_video = outgoing.config.kind == MediaKind::Video && !outgoing.grant.paused;
+        let Some(id) = outgoing.source().filter(|_| takes_video) else { return };
         if outgoing.counters.reported.is_some() {
             return self.wish_keyframe(id, now);
         }
