@@ -96,6 +96,7 @@ pub use relay::{
 };
 pub use source::Relation;
 pub use speaker::{Loudness, SpeakerChange, SpeakerWatch};
+pub use stats::Totals;
 pub use track::{ENCODINGS_MAX, TrackConfig};
 
 use crate::id::{SessionId, SinkId, SourceId, TrackId};
@@ -110,7 +111,6 @@ use route::Route;
 use seed::Seed;
 use sink::Sink;
 use source::Source;
-use stats::Totals;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;

@@ -165,6 +165,9 @@ impl Sink {
             Numbers::Unused { first } => self.numbers = Numbers::Used(Rewriter::new(first_in, *first)),
             Numbers::Used(rewriter) => rewriter.switch(first_in),
         }
+        if let Some(retransmitter) = &mut self.retransmitter {
+            retransmitter.clear();
+        }
         self.timeline.switch();
         if let Some(live) = live {
             self.timeline.replay_until(live);
