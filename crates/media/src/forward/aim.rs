@@ -158,8 +158,13 @@ impl Forwarder {
     /// keyframe, from the ring or asked for; one whose transport was up before needs one that it has not seen.
     /// Others and unknown ones are ignored.
     pub fn begin(&mut self, sink: SinkId, now: Instant) {
-        let known = self.sinks.get(sink.number());
-        let Some(outgoing) = known.filter(|sink| sink.config.kind == MediaKind::Video) else { return };
+        let Some(outgoing) = self.sinks.get(sink.number()) else { return };
+        if let Some(peer) = self.peers.get_mut(outgoing.peer) {
+            peer.transport.begin();
+        }
+        if outgoing.config.kind != MediaKind::Video {
+            return;
+        }
         if outgoing.counters.reported.is_some() {
             return self.request_keyframe(sink, now);
         }

@@ -53,12 +53,12 @@ pub(super) fn allocate(
     histories: &mut [History],
     now: Instant,
 ) -> Vec<Option<usize>> {
-    let ideal = share(budget, demands, |_, _| true);
+    let ideal = share(budget, demands, |_| true);
     for ((demand, history), ideal) in demands.iter().zip(histories.iter_mut()).zip(&ideal) {
         history.note(demand.present, *ideal, now);
     }
     let may_rise = |place: usize| histories.get(place).is_some_and(|history| history.may_rise(now));
-    let mut chosen = share(budget, demands, |place, _| may_rise(place));
+    let mut chosen = share(budget, demands, may_rise);
     for ((demand, history), chosen) in demands.iter().zip(histories.iter_mut()).zip(&mut chosen) {
         if chosen.is_none() && demand.present.is_some() && !history.is_short(now) {
             *chosen = Some(0);
@@ -75,11 +75,7 @@ pub(super) fn poll_timeout(histories: &[History], now: Instant) -> Option<Instan
 
 /// Shares the budget. Above what a stream has at present it gets a choice only where `may_rise` says so and
 /// the margin is left.
-fn share(
-    budget: Bitrate,
-    demands: &[Demand<'_>],
-    may_rise: impl Fn(usize, usize) -> bool,
-) -> Vec<Option<usize>> {
+fn share(budget: Bitrate, demands: &[Demand<'_>], may_rise: impl Fn(usize) -> bool) -> Vec<Option<usize>> {
     let mut chosen: Vec<Option<usize>> = vec![None; demands.len()];
     let mut used = Bitrate::default();
     let fits = |used: Bitrate, stream: usize, place: usize| {
@@ -89,7 +85,7 @@ fn share(
         let is_rise = demand.present.is_none_or(|present| place > present);
         let is_granted = demand.limits.min.is_some_and(|min| cost <= min);
         let needed = used.plus(cost).percent(if is_rise { MARGIN_PERCENT } else { 100 });
-        let is_affordable = needed <= budget && (!is_rise || may_rise(stream, place));
+        let is_affordable = needed <= budget && (!is_rise || may_rise(stream));
         (is_allowed && (is_affordable || is_granted)).then_some(cost)
     };
     let mut order: Vec<usize> = (0..demands.len()).collect();
@@ -240,7 +236,7 @@ mod tests {
             ),
         ];
         for (what, budget, demands, expected) in table {
-            assert_eq!(share(kbps(budget), &demands, |_, _| true), expected, "{what}");
+            assert_eq!(share(kbps(budget), &demands, |_| true), expected, "{what}");
         }
     }
 
@@ -257,7 +253,7 @@ mod tests {
         ];
         for (what, budget, limits, expected) in table {
             let demand = Demand { costs: &camera, weight: 1, limits, present: Some(2) };
-            assert_eq!(share(kbps(budget), &[demand], |_, _| true), [expected], "{what}");
+            assert_eq!(share(kbps(budget), &[demand], |_| true), [expected], "{what}");
         }
     }
 

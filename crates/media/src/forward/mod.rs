@@ -8,7 +8,8 @@
 //! The life of a packet: `source.rs` gives it its place in one continuous numbering and keeps it in the
 //! ring (`repair.rs`); `fan_out.rs` walks the sinks, where `route.rs` translates formats and extension ids,
 //! `rewrite.rs` the sequence number and `timeline.rs` the timestamp; `departure.rs` writes the header.
-//! RTCP runs the other way: `feedback.rs` in, `timeout.rs` out.
+//! A peer whose path is nearly full has its video wait in `pace.rs` before that, and `budget.rs` shares the path
+//! over its streams. RTCP runs the other way: `feedback.rs` in, `timeout.rs` out.
 //!
 //! ```
 //! # use keel_media::{MediaKind, forward::*, id::SessionId, rtp::*, codec::*};

@@ -61,6 +61,13 @@ impl Default for Transport {
 }
 
 impl Transport {
+    /// The way to the peer has come up: what left before went nowhere.
+    pub(super) fn begin(&mut self) {
+        if !self.heard {
+            (self.estimator, self.probed, self.watched) = (None, false, false);
+        }
+    }
+
     /// The number of the next packet that carries one; numbers are in the order of departure.
     pub(super) fn next_number(&mut self) -> SeqNo {
         self.numbered = true;
