@@ -1,5 +1,5 @@
 import { drawDevices } from './drawn-devices.mjs';
-import { connectionStates, offeredHosts, pictureBitrate, srtpCipher, watchPeers } from '../shared/peer-watch.mjs';
+import { connectionStates, offeredHosts, pictureBitrate, srtpCipher, videoReception, watchPeers } from '../shared/peer-watch.mjs';
 import { Viewer } from '../shared/viewer.mjs';
 import { until } from '../shared/waiting.mjs';
 
@@ -17,10 +17,10 @@ export class Seat extends Viewer {
    * @param {import('puppeteer-core').Browser} browser
    * @param {string} url
    * @param {string} name the name to give later
-   * @param {{drawn?: boolean, accessToken?: string, video?: string}} options `drawn`: see drawn-devices.mjs; `video`:
-   *   see `web/options.js`
+   * @param {{drawn?: boolean, accessToken?: string, video?: string, network?: BadNetwork}} options `drawn`: see
+   *   drawn-devices.mjs; `video`: see `web/options.js`; `network`: see ../shared/bad-network.mjs
    */
-  static async open(browser, url, name, { drawn = false, accessToken, video = SMALL } = {}) {
+  static async open(browser, url, name, { drawn = false, accessToken, video = SMALL, network } = {}) {
     const seat = new Seat();
     seat.name = name;
     seat.#context = await browser.createBrowserContext();
@@ -32,6 +32,7 @@ export class Seat extends Viewer {
     });
     await seat.page.setViewport({ width: 800, height: 600 });
     await seat.page.evaluateOnNewDocument(watchPeers);
+    await network?.surround(seat.page);
     if (drawn) await seat.page.evaluateOnNewDocument(drawDevices);
     const address = new URL(url);
     address.searchParams.set('video', video);
@@ -111,6 +112,11 @@ export class Seat extends Viewer {
   /** The text of an element as it is now. */
   text(id) {
     return this.#text(`#${id}`);
+  }
+
+  /** What the browser's statistics say of the video that it receives; empty before there is any. */
+  videoReception() {
+    return this.page.evaluate(videoReception);
   }
 
   /** The SRTP cipher in use, once the statistics have it. */

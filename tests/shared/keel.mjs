@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { until } from './waiting.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const BINARY = process.env.KEEL_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug/keel');
+/** The server's binary. */
+export const BINARY = process.env.KEEL_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug/keel');
 
 /** What must be zero when no call and no pipeline is left. */
 const GAUGES = ['keel_sessions', 'keel_endpoints', 'keel_pipelines', 'keel_relays'];

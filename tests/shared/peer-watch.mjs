@@ -51,6 +51,13 @@ export async function observe(id) {
   return seen;
 }
 
+/** @returns {Promise<object>} the newest connection's statistics of the video that it receives; empty before there are any */
+export async function videoReception() {
+  const report = await window.keelPeers.at(-1)?.getStats();
+  const received = [...(report?.values() ?? [])].find((entry) => entry.type === 'inbound-rtp' && entry.kind === 'video');
+  return received ? { ...received } : {};
+}
+
 /** @returns {Promise<string | undefined>} the SRTP cipher that the newest connection's transport reports */
 export async function srtpCipher() {
   const report = await window.keelPeers.at(-1).getStats();

@@ -6,6 +6,8 @@ use super::trend::Usage;
 // short: that empties such a queue too, and what jitter feigns costs less.
 const DECREASE: f64 = 0.85;
 const DECREASE_EARLY: f64 = 0.92;
+/// Below this share of the rate the application is what limits it.
+const LIMITED: f64 = 0.85;
 /// A wait up to this is short.
 const EARLY_US: i64 = 50_000;
 /// Growth a second while no limit is near.
@@ -172,8 +174,13 @@ impl RateControl {
             return Verdict::Steady;
         }
         self.note_limit(passes);
-        let share = if is_early { DECREASE_EARLY } else { DECREASE };
-        self.fall_to((share * passes).min(self.rate), view, now_us)
+        let fallen = match is_early {
+            // An application that sends less than it may did not fill a queue: less is taken off what it may.
+            true if passes < LIMITED * self.rate => DECREASE_EARLY * self.rate,
+            true => DECREASE_EARLY * passes,
+            false => DECREASE * passes,
+        };
+        self.fall_to(fallen.min(self.rate), view, now_us)
     }
 
     fn fall_to(&mut self, rate: f64, view: PathView, now_us: i64) -> Verdict {

@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 /// Packets without an answer that are remembered: 20 Mbit/s over a second's round trip. Past it the oldest
 /// are forgotten, as if their feedback had been lost. The memory grows to what a path needs, not to this.
 const UNANSWERED_MAX: usize = 2_048;
+/// The same until the first feedback: of a peer that will never send any, little is worth remembering.
+const UNANSWERED_AT_FIRST_MAX: usize = 512;
 /// How long after a packet its elder neighbours may still be reported: no path reorders further.
 const REORDERED_MAX_US: i64 = 500_000;
 /// How much faster than the estimate a burst is taken to pass: what is sent at the estimate all the time is no
@@ -82,7 +84,8 @@ impl SentHistory {
             self.in_flight_bytes = 0;
             self.first = number.value();
         }
-        if self.entries.len() == UNANSWERED_MAX {
+        let max = if self.reference.is_some() { UNANSWERED_MAX } else { UNANSWERED_AT_FIRST_MAX };
+        if self.entries.len() >= max {
             self.pop();
         }
         self.in_flight_bytes += u64::from(bytes);
@@ -236,10 +239,14 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_nonsense_changes_nothing() {
-        let mut history = history(0, UNANSWERED_MAX as u64 + 100);
+        let mut history = history(0, UNANSWERED_AT_FIRST_MAX as u64 + 100);
+        assert_eq!(history.entries.len(), UNANSWERED_AT_FIRST_MAX);
+        assert!(history.resolve(&feedback(0, 0, &[Some(0); 100])).is_empty(), "forgotten ones");
+        for place in 0..UNANSWERED_MAX as u64 {
+            history.note(ExtSeq::new(history.next()), 1_000, None, 8e6, place as i64);
+        }
         assert_eq!(history.entries.len(), UNANSWERED_MAX);
         assert_eq!(history.in_flight_bytes(), 1_000 * UNANSWERED_MAX as u64);
-        assert!(history.resolve(&feedback(0, 0, &[Some(0); 100])).is_empty(), "forgotten ones");
         assert!(history.resolve(&feedback(40_000, 0, &[Some(1); 1_000])).is_empty(), "never sent");
         history.note(ExtSeq::new(1 << 20), 500, None, 8e6, 0);
         assert_eq!(history.in_flight_bytes(), 500, "a new count begins");
