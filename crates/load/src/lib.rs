@@ -10,6 +10,7 @@
 
 mod engine;
 mod feedback;
+mod file_limit;
 mod member;
 mod packet;
 mod plan;

@@ -130,6 +130,12 @@ impl Plan {
         self.scenario.seats(self.traffic.has_video(), self.traffic.has_audio(), self.feedback)
     }
 
+    /// Sockets for all of it: each peer's, and those of the signaling, which calls have one each of.
+    pub(crate) fn sockets(&self) -> usize {
+        let signaling = if self.server.protocol == Protocol::Call { self.peers() } else { 1 };
+        self.peers() + signaling
+    }
+
     /// Connections in all.
     #[must_use]
     pub fn peers(&self) -> usize {

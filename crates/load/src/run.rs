@@ -1,6 +1,7 @@
 //! A run from the first connection to the report.
 
 use crate::engine::Engine;
+use crate::file_limit;
 use crate::measure::{Histogram, Process};
 use crate::plan::Plan;
 use crate::report::Report;
@@ -62,6 +63,7 @@ pub fn with_load<T>(
     measure: impl FnOnce(&mut Load<'_>, &mut dyn FnMut(&str)) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     plan.check()?;
+    file_limit::raise(plan.sockets())?;
     let server = plan.server_pid.map(Process::new);
     let resident_before_kib =
         server.as_ref().map(Process::usage).transpose()?.map(|usage| usage.resident_kib);

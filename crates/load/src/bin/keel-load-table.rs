@@ -45,7 +45,14 @@ fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
         None => std::env::current_exe()?.parent().context("a program is in a folder")?.join("keel"),
     };
     let settings = Settings { keel, server_core, load_core, folder, quick };
-    let page = measure(&settings, &mut tell)?;
+    let mut told = String::new();
+    let page = measure(&settings, &mut |text| {
+        // While peers join, the same is told again and again.
+        if told != text {
+            tell(text);
+            text.clone_into(&mut told);
+        }
+    })?;
     say(&page);
     Ok(())
 }
