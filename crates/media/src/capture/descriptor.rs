@@ -85,7 +85,7 @@ mod tests {
             (Codec::Vp8, &[0x90, 0x80], 0, "cut in the descriptor"),
             (Codec::Vp9, &[0x0c, 9, 9], 1, "the shortest"),
             (Codec::Vp9, &[0xa0, 0x80, 1, 2, 3, 9], 5, "picture id and layers"),
-            (Codec::Vp9, &[0xf0, 1, 2, 3, 5, 4, 9], 5, "flexible, two references"),
+            (Codec::Vp9, &[0xf0, 1, 2, 3, 5, 4, 9], 6, "flexible, three references"),
             (Codec::Vp9, &[0x02, 0x18, 0, 9, 0, 9, 1, 0x04, 7, 8, 9], 9, "a scalability structure"),
             (Codec::H264, &[0x65, 9], 1, "one picture part"),
             (Codec::H264, &[0x7c, 0x85, 9], 2, "a fragment"),

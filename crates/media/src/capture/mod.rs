@@ -1,7 +1,7 @@
 //! What one peer sends and is sent, for an operator to look at: packets in plaintext, without their media.
 //!
 //! A capture has RTP's headers, header extensions and codec descriptors, and whole RTCP packets, as a file
-//! that Wireshark reads (`pcap.rs`). The worker puts records into a bounded queue ([`Tap`]); who asked takes
+//! that Wireshark reads (`pcap.rs`). The worker puts records into a bounded queue (`tap.rs`); who asked takes
 //! them out ([`Capture`]). While nobody asks, a packet pays one comparison.
 
 mod descriptor;
