@@ -1,6 +1,7 @@
 //! Inputs to begin from: what peers and browsers really send.
 
 use keel_testkit::forged;
+use keel_testkit::recording::{RecordedPacket, Recording};
 use keel_testkit::source::{AudioSource, VideoConfig, VideoSource};
 
 /// Offers of Chromium 156 and Firefox 153, audio and video.
@@ -40,6 +41,38 @@ pub fn rtp() -> Vec<Vec<u8>> {
         [&extended(with_source.to_vec(), &two_byte), &video.payloads[1][..]].concat(),
         padded,
     ]
+}
+
+/// Packets of each recording to begin from: keyframes with their structures, and some of every layer.
+const RECORDED: usize = 12;
+
+/// The beginnings of payloads as Chromium sends them, of every codec with every kind of layers.
+#[must_use]
+pub fn payloads() -> Vec<Vec<u8>> {
+    let start = |packet: &RecordedPacket| packet.payload().iter().copied().take(40).collect();
+    recordings().iter().flat_map(|recording| recording.packets.iter().take(RECORDED).map(start)).collect()
+}
+
+/// The same with four bytes of numbers before them.
+#[must_use]
+pub fn numbered_payloads() -> Vec<Vec<u8>> {
+    payloads().into_iter().map(|payload| [vec![0x7f, 0xff, 9, 1], payload].concat()).collect()
+}
+
+/// The dependency descriptors at the start of each recording, each behind its length.
+#[must_use]
+pub fn descriptors() -> Vec<Vec<u8>> {
+    let all = |recording: &Recording| {
+        let values =
+            recording.packets.iter().filter_map(|packet| packet.dependency_descriptor(&recording.parameters));
+        values.take(RECORDED).flat_map(|value| [&[value.len() as u8], value].concat()).collect()
+    };
+    recordings().iter().map(all).filter(|values: &Vec<u8>| !values.is_empty()).collect()
+}
+
+fn recordings() -> Vec<Recording> {
+    let load = |name| Recording::load(name).expect("the recordings are part of the sources");
+    Recording::NAMES.into_iter().map(load).collect()
 }
 
 /// Candidate lines: host, server-reflexive, relayed, mDNS and TCP ones.

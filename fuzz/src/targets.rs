@@ -10,7 +10,7 @@ mod stun;
 
 pub use dtls::dtls;
 pub use forwarder::forwarder;
-pub use media::{codec, rtcp, rtp, srtp};
+pub use media::{codec, descriptor, patch, rtcp, rtp, srtp};
 pub use sctp::sctp;
 pub use sdp::{candidate, sdp};
 pub use signaling::{kurento, signaling};
@@ -21,10 +21,12 @@ use crate::{Target, seeds};
 /// Every target.
 pub const TARGETS: &[Target] = &[
     Target { name: "candidate", seeds: seeds::candidates, run: candidate },
-    Target { name: "codec", seeds: seeds::rtp, run: codec },
+    Target { name: "codec", seeds: seeds::payloads, run: codec },
+    Target { name: "descriptor", seeds: seeds::descriptors, run: descriptor },
     Target { name: "dtls", seeds: seeds::dtls, run: dtls },
     Target { name: "forwarder", seeds: seeds::forwarding, run: forwarder },
     Target { name: "kurento", seeds: seeds::kurento, run: kurento },
+    Target { name: "patch", seeds: seeds::numbered_payloads, run: patch },
     Target { name: "rtcp", seeds: seeds::rtcp, run: rtcp },
     Target { name: "rtp", seeds: seeds::rtp, run: rtp },
     Target { name: "sctp", seeds: seeds::chunks, run: sctp },

@@ -62,7 +62,8 @@ export class Stage {
 }
 
 /**
- * Tells the same stories with one worker, and with two that have the two sides of each call apart. After each of them the server must hold nothing.
+ * Tells the same stories with one worker, and with two that have the two sides of each call apart. After each of them
+ * the server must hold nothing.
  *
  * @param {string} title
  * @param {{server?: object, browser?: object, seating?: object}} options of `Keel.start`, `launchChromium` and

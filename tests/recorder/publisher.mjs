@@ -78,7 +78,10 @@ export async function publish(recipe) {
   const steps = 6;
   for (let step = 0; step < steps; step += 1) {
     await pause(length / steps);
-    if (step < steps - 1) await keyframes((place) => place === step % recipe.encodings.length);
+    // One encoding after the other, the best one last.
+    const turn = (step - (steps - 2)) % recipe.encodings.length;
+    const last = recipe.encodings.length - 1;
+    if (step < steps - 1) await keyframes((place) => (place - last - turn) % recipe.encodings.length === 0);
   }
 
   const parameters = transceiver.sender.getParameters();

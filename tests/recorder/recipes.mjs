@@ -40,8 +40,8 @@ export const RECIPES = {
   },
   'av1-svc': {
     codec: 'video/AV1',
-    size: [640, 360],
-    encodings: [{ scalabilityMode: 'L3T3', maxBitrate: 400_000 }],
+    size: [960, 540],
+    encodings: [{ scalabilityMode: 'L3T3', maxBitrate: 700_000 }],
   },
   'av1-svc-key': {
     codec: 'video/AV1',

@@ -5,7 +5,7 @@
 //! sends to the proxy gets a socket of its own towards the target, so that the target can tell them
 //! apart, and a [`Link`] for each direction.
 
-use crate::net::{Link, LinkConfig, LinkCounters};
+use crate::net::{Link, LinkConfig, LinkCounters, Loss};
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -55,6 +55,21 @@ enum Input {
     Datagram(Bytes),
     /// Send this to the target as if the peer had, past the link.
     Inject(Bytes),
+    /// Make the link from the target to the peer another one.
+    Change(Change),
+}
+
+/// What may change while a proxy runs, on the way from the target to the peers.
+#[derive(Clone, Copy, Debug)]
+pub enum Change {
+    /// The bottleneck's rate in bits per second, also for what waits before it; `None` for no bottleneck.
+    Rate(Option<u64>),
+    /// Which datagrams are lost.
+    Loss(Loss),
+    /// Nothing passes any more.
+    Cut,
+    /// The end of a cut.
+    Mend,
 }
 
 impl Proxy {
@@ -91,6 +106,15 @@ impl Proxy {
         for sender in senders {
             // The task has ended only if its socket failed; then there is no address to forge.
             let _ = sender.send(Input::Inject(Bytes::copy_from_slice(datagram))).await;
+        }
+    }
+
+    /// Changes the way to all peers that have sent something so far.
+    pub async fn change(&self, change: Change) {
+        let senders = self.shared.injections.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for sender in senders {
+            // The task has ended only if its socket failed; then nothing passes to it anyway.
+            let _ = sender.send(Input::Change(change)).await;
         }
     }
 
@@ -180,6 +204,7 @@ impl Peer {
                     Some(Input::Inject(datagram)) => {
                         let _ = self.back.send(&datagram).await;
                     }
+                    Some(Input::Change(change)) => self.change(change),
                     None => return,
                 },
                 // An error here is the target's port being closed; it may open again.
@@ -190,6 +215,15 @@ impl Peer {
                 () = sleep_until(wake_at) => {}
             }
             self.deliver().await;
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Rate(rate) => self.down.set_rate(Instant::now(), rate),
+            Change::Loss(loss) => self.down.set_loss(loss),
+            Change::Cut => self.down.cut(),
+            Change::Mend => self.down.mend(),
         }
     }
 
@@ -244,6 +278,30 @@ mod tests {
         }
         let (up, down) = proxy.counters();
         assert_eq!((up.delivered, down.sent, down.delivered), (2, 2, 4));
+    }
+
+    #[tokio::test]
+    async fn the_way_down_changes_while_it_is_used() {
+        let target = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a loopback port is free");
+        let address = target.local_addr().expect("a bound socket has an address");
+        let proxy = Proxy::start(address, ProxyConfig::default()).await.expect("the proxy starts");
+        let peer = connect(proxy.address()).await.expect("a loopback port is free");
+        peer.send(b"hello").await.expect("loopback accepts datagrams");
+        let mut buffer = [0; 64];
+        let (_, from) = target.recv_from(&mut buffer).await.expect("the datagram arrives");
+        proxy.change(Change::Cut).await;
+        peer.send(b"again").await.expect("loopback accepts datagrams");
+        target.recv_from(&mut buffer).await.expect("the way up is as it was, and behind the change");
+        target.send_to(b"lost", from).await.expect("loopback accepts datagrams");
+        while proxy.counters().1.cut == 0 {
+            tokio::task::yield_now().await;
+        }
+        proxy.change(Change::Mend).await;
+        peer.send(b"again").await.expect("loopback accepts datagrams");
+        target.recv_from(&mut buffer).await.expect("the way up is as it was, and behind the change");
+        target.send_to(b"kept", from).await.expect("loopback accepts datagrams");
+        let length = peer.recv(&mut buffer).await.expect("the answer arrives");
+        assert_eq!(&buffer[..length], b"kept");
     }
 
     #[tokio::test]

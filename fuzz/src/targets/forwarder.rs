@@ -203,7 +203,7 @@ impl Stage {
 
     fn connect(&mut self, who: usize, publisher: Option<usize>) {
         let subscriber = &mut self.subscribers[who];
-        subscriber.viewer.want(publisher, self.now);
+        subscriber.viewer.want(&self.tracks, publisher, self.now);
         match publisher {
             Some(publisher) => {
                 let track = self.publishers[publisher].track;

@@ -1,7 +1,7 @@
 //! RTP, what is in it, and what protects it.
 
 use crate::seeds;
-use keel_media::codec::Codec;
+use keel_media::codec::{Codec, Describer, FrameInfo, PictureNumbers, patch_descriptor, patch_payload};
 use keel_media::forward::congestion::BandwidthEstimator;
 use keel_media::rtp::rtcp::Feedback;
 use keel_media::rtp::{Bitrate, ExtSeq, RtpHeader};
@@ -77,12 +77,70 @@ fn estimate(messages: &[Feedback]) {
     }
 }
 
-/// Looking for keyframes bears any payload; an empty one begins none.
+/// Looking for frames and layers bears any payload; an empty one begins none.
 pub fn codec(payload: &[u8]) {
     for codec in Codec::ALL {
         let begins = codec.begins_keyframe(payload);
         assert!(!begins || (codec.is_video() && !payload.is_empty()), "{codec:?}");
+        if codec.is_video() {
+            let frame = Describer::default().describe(codec, &header(), payload, None);
+            assert!(!frame.begins_frame || !payload.is_empty(), "{codec:?}");
+            assert!(frame.layer.spatial <= 7 && frame.layer.temporal <= 7, "{codec:?}: {frame:?}");
+        }
     }
+}
+
+/// Descriptors one after the other, each behind its length in one byte, as one source's: layers stay within what
+/// the fields hold, and a keyframe begins its frame.
+pub fn descriptor(mut values: &[u8]) {
+    let mut describer = Describer::default();
+    while let Some((&length, rest)) = values.split_first() {
+        let (value, rest) = rest.split_at(rest.len().min(length.into()));
+        values = rest;
+        let frame = describer.describe(Codec::Av1, &header(), &[0x10, 0x30], Some(value));
+        assert!(frame.layer.spatial <= 3 && frame.layer.temporal <= 7, "{frame:?}");
+        assert!(frame.begins_frame || !frame.begins_keyframe, "{frame:?}");
+        assert_eq!(frame.frame_number.is_some(), value.len() >= 3);
+        let mut patched = value.to_vec();
+        assert_eq!(patch_descriptor(&mut patched, 0xabcd), value.len() >= 3);
+        if let (Some(number), [first, _, _, others @ ..]) = (frame.frame_number, patched.as_slice()) {
+            assert_eq!([&[*first], &number.to_be_bytes()[..], others].concat(), value);
+        }
+    }
+}
+
+/// Patched payloads say the patched numbers, and nothing else of them has changed. The first four bytes are the
+/// numbers.
+pub fn patch(input: &[u8]) {
+    let Some((&[high, low, base, has_base], payload)) = input.split_first_chunk() else { return };
+    let numbers = PictureNumbers {
+        picture: u16::from_be_bytes([high, low]),
+        base: (has_base & 1 == 1).then_some(base),
+        ..PictureNumbers::default()
+    };
+    for codec in [Codec::Vp8, Codec::Vp9] {
+        let describe = |payload: &[u8]| Describer::default().describe(codec, &header(), payload, None);
+        let before = describe(payload);
+        let mut patched = payload.to_vec();
+        let done = patch_payload(codec, &mut patched, numbers);
+        assert_eq!(done, before.numbers.is_some(), "{codec:?}: {before:?}");
+        let Some(old) = before.numbers else {
+            assert_eq!(patched, payload);
+            continue;
+        };
+        let after = describe(&patched);
+        let picture = numbers.picture & ((1 << old.bits) - 1);
+        let written = old.base.map(|old| numbers.base.unwrap_or(old));
+        assert_eq!(after.numbers, Some(PictureNumbers { picture, base: written, ..old }), "{codec:?}");
+        assert_eq!(FrameInfo { numbers: before.numbers, ..after }, before, "{codec:?}");
+        // What was there goes back to where it was.
+        assert!(patch_payload(codec, &mut patched, old));
+        assert_eq!(patched, payload, "{codec:?}");
+    }
+}
+
+fn header() -> RtpHeader {
+    RtpHeader::parse(&[0x80, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]).expect("a header")
 }
 
 /// Nothing that was not sealed with the key is opened, and a refusal changes nothing: the sealed packets

@@ -26,7 +26,9 @@ pub(super) fn has_parameter_set(payload: &[u8]) -> bool {
 fn begins_unit(payload: &[u8], is_one: impl Fn(u8) -> bool) -> bool {
     let Some((header, rest)) = payload.split_first_chunk::<2>() else { return false };
     match unit_type(header[0]) {
-        AGGREGATION => aggregated(rest).any(|unit| unit.first().is_some_and(|header| is_one(unit_type(*header)))),
+        AGGREGATION => {
+            aggregated(rest).any(|unit| unit.first().is_some_and(|header| is_one(unit_type(*header))))
+        }
         // RFC 7798 §4.4.3: the S bit marks the first fragment, the low six bits are the type.
         FRAGMENTATION => rest.first().is_some_and(|fu| fu & 0x80 != 0 && is_one(fu & 0x3f)),
         kind => is_one(kind),

@@ -215,12 +215,8 @@ mod tests {
     fn the_budget_is_shared_by_weight() {
         let camera = costs(&[150, 500, 1_500]);
         let single = costs(&[800]);
-        let demand = |costs, weight, present| Demand {
-            costs,
-            weight,
-            limits: BitrateLimits::default(),
-            present,
-        };
+        let demand =
+            |costs, weight, present| Demand { costs, weight, limits: BitrateLimits::default(), present };
         let cameras = |present| vec![demand(&camera, 1, Some(present)), demand(&camera, 1, Some(present))];
         // Everything counts as had before, so that no margin is asked for.
         let table: [(&str, u64, Vec<Demand<'_>>, &[Option<usize>]); 8] = [
@@ -251,10 +247,8 @@ mod tests {
     #[test]
     fn limits_bound_the_choice_and_never_pause() {
         let camera = costs(&[150, 500, 1_500]);
-        let limits = |min: Option<u64>, max: Option<u64>| BitrateLimits {
-            min: min.map(kbps),
-            max: max.map(kbps),
-        };
+        let limits =
+            |min: Option<u64>, max: Option<u64>| BitrateLimits { min: min.map(kbps), max: max.map(kbps) };
         let table = [
             ("the maximum is not passed", 3_000, limits(None, Some(600)), Some(1)),
             ("a maximum below the least", 3_000, limits(None, Some(100)), Some(0)),

@@ -1,6 +1,7 @@
 //! Where a new subscriber can begin: what a source still has of its newest keyframe and all since.
 
 use super::repair::RepairRing;
+use super::timeline::REPLAY_TICKS_MAX;
 use super::window::ReceiveWindow;
 use crate::rtp::{ExtSeq, RtpTime};
 use std::time::{Duration, Instant};
@@ -17,6 +18,8 @@ const STILL_MAX: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub(super) struct KeyframeCache {
     newest: Option<Keyframe>,
+    /// The newest timestamp of any packet.
+    live: Option<RtpTime>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +64,9 @@ impl KeyframeCache {
         window: &ReceiveWindow,
         now: Instant,
     ) -> Option<(ExtSeq, ExtSeq, Instant)> {
+        if self.live.is_none_or(|live| timestamp.is_after(live)) {
+            self.live = Some(timestamp);
+        }
         if begins_keyframe {
             match &mut self.newest {
                 // One picture may say so in several packets: parameter sets, slices, spatial layers.
@@ -82,7 +88,7 @@ impl KeyframeCache {
 
     /// Forgets it: what comes now is another stream, which does not go on from it.
     pub(super) const fn clear(&mut self) {
-        self.newest = None;
+        (self.newest, self.live) = (None, None);
     }
 
     /// Where the newest keyframe begins, if it is young enough to go on from.
@@ -104,12 +110,18 @@ impl KeyframeCache {
         let still = picture.filter(|(_, _, at)| now.saturating_duration_since(*at) <= STILL_MAX);
         Start::Wait {
             still: still.map(|(from, end, _)| (from, end)),
-            earliest: arriving.unwrap_or_else(|| window.next()),
+            // A later one, even if its first packet is the last to come.
+            earliest: arriving.or(self.newest.map(|newest| newest.begin.next())).unwrap_or(ExtSeq::new(0)),
             ask: arriving.is_none(),
         }
     }
 
+    /// The newest keyframe, if that is young by its arrival and by its publisher's clock: it may have come
+    /// late.
     fn young(&self, now: Instant) -> Option<Keyframe> {
-        self.newest.filter(|newest| now.saturating_duration_since(newest.at) <= REPLAY_MAX)
+        let behind = |keyframe: Keyframe| self.live.map_or(0, |live| live.wrapping_since(keyframe.timestamp));
+        self.newest.filter(|newest| {
+            now.saturating_duration_since(newest.at) <= REPLAY_MAX && behind(*newest) <= REPLAY_TICKS_MAX
+        })
     }
 }

@@ -77,6 +77,10 @@ impl Forwarder {
 
     /// The most that a track's only subscriber is to be sent, be it on this forwarder or another.
     pub(super) fn only_ceiling(&self, track: &Track) -> Option<Bitrate> {
+        // Of several encodings it is given one that fits; the publisher sends all of them.
+        if track.sources.len() > 1 {
+            return None;
+        }
         let elsewhere = || track.relays.iter().filter(|relay| relay.demand.sinks > 0);
         match (track.sinks.as_slice(), elsewhere().next(), elsewhere().nth(1)) {
             ([only], None, None) => self.sinks.get(only.number()).and_then(Sink::ceiling),
@@ -100,7 +104,8 @@ impl Sink {
     /// The most that this subscriber is to be sent.
     fn ceiling(&self) -> Option<Bitrate> {
         let BitrateLimits { min, max } = self.limits;
-        let estimate = self.remb.map(|estimate| estimate.max(min.unwrap_or(ESTIMATE_FLOOR)));
+        let estimate = self.grant.share.or(self.remb);
+        let estimate = estimate.map(|estimate| estimate.max(min.unwrap_or(ESTIMATE_FLOOR)));
         [estimate, max].into_iter().flatten().min()
     }
 }

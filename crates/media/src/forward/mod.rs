@@ -42,8 +42,10 @@
 //! # Ok::<(), HeaderError>(())
 //! ```
 
+mod allocate;
 mod arena;
 mod arrival;
+mod budget;
 pub mod congestion;
 mod deadline;
 mod departure;
@@ -85,6 +87,7 @@ mod track;
 mod transport;
 mod window;
 
+pub use budget::Priority;
 pub use departure::Departure;
 pub use drop::{DropCounters, DropReason};
 pub use output::Output;
@@ -93,6 +96,7 @@ pub use relay::{
 };
 pub use source::Relation;
 pub use speaker::{Loudness, SpeakerChange, SpeakerWatch};
+pub use stats::Totals;
 pub use track::{ENCODINGS_MAX, TrackConfig};
 
 use crate::id::{SessionId, SinkId, SourceId, TrackId};
@@ -107,7 +111,6 @@ use route::Route;
 use seed::Seed;
 use sink::Sink;
 use source::Source;
-use stats::Totals;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -264,9 +267,7 @@ impl Forwarder {
     fn detach(&mut self, sink: SinkId) {
         let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
         let Some(connection) = outgoing.disconnect() else { return };
-        if let Some(peer) = self.peers.get_mut(outgoing.peer) {
-            peer.pacer.clear(sink);
-        }
+        self.drop_waiting(sink);
         if let Some(source) = self.sources.get_mut(connection.source.number()) {
             source.sinks.retain(|kept| *kept != sink);
             if !source.is_wanted() {

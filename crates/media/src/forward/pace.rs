@@ -244,9 +244,15 @@ impl Pacer {
         });
     }
 
-    /// Takes out all of one sink: it has another source now, or none.
-    pub(super) fn clear(&mut self, sink: SinkId) {
-        self.waiting.retain(|waiting| waiting.sink != sink);
+    /// Takes out all of one sink: it has another source now, or none. `drop` is told each one in order.
+    pub(super) fn clear(&mut self, sink: SinkId, mut drop: impl FnMut(&Waiting)) {
+        self.waiting.retain(|waiting| {
+            let is_other = waiting.sink != sink;
+            if !is_other {
+                drop(waiting);
+            }
+            is_other
+        });
     }
 }
 
@@ -257,5 +263,165 @@ impl FramePart {
             begins: frame.begins_frame,
             ends: frame.ends_frame,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forward::tests::parameters::pt;
+    use crate::rtp::{ExtSeq, RtpTime};
+    use proptest::prelude::*;
+
+    const SINK: SinkId = SinkId::new(1);
+    const BYTES: u64 = 1_000;
+
+    fn held(estimate: u64) -> Pacer {
+        let mut pacer = Pacer::default();
+        let estimate = Bitrate::bps(estimate);
+        pacer.follow(estimate, estimate);
+        pacer
+    }
+
+    /// The packet with this number, of a frame of three of which every tenth is a keyframe.
+    fn packet(number: u64, since: Instant) -> Waiting {
+        let (frame, place) = (number / 3, number % 3);
+        let planned = Planned {
+            out: ExtSeq::new(number),
+            payload_type: pt(96),
+            timestamp: RtpTime::new(frame as u32 * 3_000),
+            stored: Some(ExtSeq::new(number)),
+            padding: 0,
+        };
+        let begins = place == 0;
+        let part = FramePart { begins_keyframe: begins && frame % 10 == 0, begins, ends: place == 2 };
+        Waiting { sink: SINK, source: SourceId::new(1), planned, part, since }
+    }
+
+    fn numbers(pacer: &Pacer) -> Vec<u64> {
+        pacer.waiting.iter().map(|waiting| waiting.planned.out.value()).collect()
+    }
+
+    fn shed(pacer: &mut Pacer, in_frame: bool, now: Instant) -> Vec<u64> {
+        let mut dropped = Vec::new();
+        if let Some(overdue) = pacer.overdue(now) {
+            pacer.shed(overdue, in_frame, |waiting| dropped.push(waiting.planned.out.value()));
+        }
+        dropped
+    }
+
+    #[test]
+    fn only_a_path_that_is_nearly_full_holds_back() {
+        let mut pacer = Pacer::default();
+        assert!(!pacer.holds_back());
+        let sent = Bitrate::bps(1_000_000);
+        for (estimate, holds) in
+            [(1_500, false), (1_300, false), (1_200, true), (1_300, true), (1_450, false)]
+        {
+            pacer.follow(Bitrate::bps(estimate * 1_000), sent);
+            assert_eq!(pacer.holds_back(), holds, "{estimate} kbit/s");
+        }
+        pacer.follow(Bitrate::bps(500_000), sent);
+        let now = Instant::now(); // clock: an origin, never compared with the present
+        pacer.push(packet(0, now));
+        pacer.follow(Bitrate::bps(9_000_000), sent);
+        assert!(pacer.holds_back(), "nothing overtakes what waits");
+        pacer.take();
+        assert!(!pacer.holds_back());
+    }
+
+    #[test]
+    fn what_is_late_gives_way_to_a_keyframe_in_whole_frames() {
+        let start = Instant::now(); // clock: an origin, never compared with the present
+        let mut pacer = held(500_000);
+        for number in 16..38 {
+            pacer.push(packet(number, start));
+        }
+        assert_eq!(shed(&mut pacer, true, start + AGE_SKIP), [0; 0], "not late yet");
+        let dropped = shed(&mut pacer, true, start + AGE_SKIP + BURST);
+        assert_eq!(dropped, (18..30).collect::<Vec<_>>(), "the frame that has begun to leave ends");
+        assert_eq!(numbers(&pacer), [16, 17, 30, 31, 32, 33, 34, 35, 36, 37]);
+    }
+
+    #[test]
+    fn what_is_too_late_goes_when_no_keyframe_waits() {
+        let start = Instant::now(); // clock: an origin, never compared with the present
+        let mut pacer = held(500_000);
+        for number in 3..12 {
+            pacer.push(packet(number, start));
+        }
+        assert_eq!(shed(&mut pacer, false, start + AGE_MAX), [0; 0]);
+        let other = Waiting { sink: SinkId::new(2), ..packet(0, start + AGE_MAX) };
+        pacer.push(other);
+        assert_eq!(shed(&mut pacer, false, start + AGE_MAX + BURST).len(), 9);
+        assert_eq!(numbers(&pacer), [0], "another stream's stays");
+    }
+
+    #[test]
+    fn a_late_keyframe_is_kept_until_the_queue_is_full() {
+        let start = Instant::now(); // clock: an origin, never compared with the present
+        let mut pacer = held(500_000);
+        for number in 0..9 {
+            pacer.push(packet(number, start));
+        }
+        let later = start + 2 * AGE_MAX;
+        assert_eq!(pacer.overdue(later), None);
+        for number in 9..WAITING_MAX as u64 {
+            pacer.push(packet(if number % 3 == 0 { 9 } else { 10 + number % 2 }, start));
+        }
+        assert_eq!(shed(&mut pacer, false, later).len(), WAITING_MAX);
+    }
+
+    proptest! {
+        /// Packets come in bursts; the queue is served at its own times and whenever a burst comes.
+        #[test]
+        fn what_leaves_is_in_order_at_the_rate_and_woken_for_seldom(
+            estimate in 200_000u64..8_000_000,
+            bursts in proptest::collection::vec((1u64..12, 0u64..60), 1..60),
+        ) {
+            let start = Instant::now(); // clock: an origin, never compared with the present
+            let mut pacer = held(estimate);
+            let rate = pacer.rate;
+            let (mut now, mut number) = (start, 0);
+            let mut left: Vec<(Instant, u64)> = Vec::new();
+            let mut turns = Vec::new();
+            let mut serve = |pacer: &mut Pacer, now: Instant| {
+                if !pacer.is_due(now) {
+                    return;
+                }
+                while pacer.admits(now) && let Some(waiting) = pacer.take() {
+                    pacer.charge(BYTES, now);
+                    left.push((now, waiting.planned.out.value()));
+                }
+                pacer.rest(pacer.is_busy(), now);
+            };
+            for (packets, pause) in bursts {
+                for _ in 0..packets {
+                    pacer.push(packet(number, now));
+                    number += 1;
+                }
+                serve(&mut pacer, now);
+                let until = now + Duration::from_millis(pause);
+                while let Some(due) = pacer.poll_timeout().filter(|due| *due <= until) {
+                    turns.push(due);
+                    serve(&mut pacer, due);
+                }
+                now = until;
+            }
+            while let Some(due) = pacer.poll_timeout() {
+                turns.push(due);
+                serve(&mut pacer, due);
+            }
+            let order: Vec<u64> = left.iter().map(|(_, number)| *number).collect();
+            prop_assert_eq!(order, (0..number).collect::<Vec<_>>());
+            prop_assert!(turns.windows(2).all(|pair| pair[1] >= pair[0] + BURST));
+            // In any span no more leaves than the rate carries in it, a burst and the packet that ends it.
+            for (first, (from, _)) in left.iter().enumerate() {
+                for (last, (to, _)) in left.iter().enumerate().skip(first) {
+                    let bytes = (last - first) as u64 * BYTES;
+                    prop_assert!(rate.time_for(bytes) <= *to - *from + BURST + rate.time_for(BYTES));
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What concerns all streams of one session together: who they are, and the feedback on its transport.
 
 use super::arrival::ArrivalLog;
+use super::budget::Budget;
 use super::pace::Pacer;
 use super::receive_cap::ReceiveCap;
 use super::round_trip;
@@ -22,6 +23,8 @@ pub(super) struct Peer {
     pub(super) round_trip: Option<Duration>,
     /// What is sent to it.
     pub(super) transport: Transport,
+    /// How its path was shared out.
+    pub(super) budget: Budget,
     /// What waits to be sent to it.
     pub(super) pacer: Pacer,
     arrivals: Option<ArrivalLog>,
@@ -39,6 +42,7 @@ impl Peer {
             sinks: Vec::new(),
             round_trip: None,
             transport: Transport::default(),
+            budget: Budget::default(),
             pacer: Pacer::default(),
             arrivals: None,
             cap: ReceiveCap::default(),
@@ -88,8 +92,13 @@ impl Peer {
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let arrivals = self.arrivals.as_ref().and_then(ArrivalLog::poll_timeout);
-        let due =
-            [arrivals, self.cap.poll_timeout(), self.transport.poll_timeout(), self.pacer.poll_timeout()];
+        let due = [
+            arrivals,
+            self.cap.poll_timeout(),
+            self.transport.poll_timeout(),
+            self.budget.poll_timeout(),
+            self.pacer.poll_timeout(),
+        ];
         due.into_iter().flatten().min()
     }
 

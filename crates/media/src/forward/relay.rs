@@ -152,7 +152,7 @@ impl Forwarder {
         let known = self.tracks.get_mut(track.number())?;
         known.relays.push(Relay { to, demand: Demand::default() });
         let mut encodings = Vec::new();
-        for (encoding, id) in known.sources.iter().enumerate() {
+        for (encoding, id) in known.listed.iter().enumerate() {
             let Some(source) = self.sources.get_mut(id.number()) else { continue };
             let (next, relation) = (source.next_index(), source.relation);
             source.relays.push(Outlet { way: RelayWay { to, encoding }, begin: next });

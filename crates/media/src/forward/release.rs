@@ -143,10 +143,12 @@ impl Forwarder {
     /// Follows what is known of a peer's path: after its feedback, and by timer.
     pub(super) fn follow_path(&mut self, key: u64, now: Instant) {
         let Some(peer) = self.peers.get_mut(key) else { return };
-        peer.transport.look(None, now);
+        peer.transport.look(now);
         if let Some(estimate) = peer.transport.estimate() {
             peer.pacer.follow(estimate, peer.transport.sent_rate());
         }
+        self.share_out(key, now);
+        let Some(peer) = self.peers.get_mut(key) else { return };
         if let Some(probe) = peer.transport.poll_probe(now) {
             peer.pacer.begin(probe, now);
             peer.pacer.enlist(key, &mut self.pacing);

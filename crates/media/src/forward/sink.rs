@@ -1,5 +1,6 @@
 //! One outgoing stream: what one subscriber receives of one kind.
 
+use super::budget::Grant;
 use super::departure::{Departure, Extensions, Fields, HeaderBuffer};
 use super::freeze::FreezeMeter;
 use super::rate::RateMeter;
@@ -24,13 +25,6 @@ use std::time::{Duration, Instant};
 
 /// How many of the last packets take turns as fillers of probes.
 const FILL_FROM_MAX: u64 = 16;
-/// RFC 3550 §5.1: the last byte counts them all.
-static PADDING: [u8; 255] = {
-    let mut padding = [0; 255];
-    padding[254] = 255;
-    padding
-};
-
 /// One outgoing stream.
 #[derive(Debug)]
 pub(super) struct Sink {
@@ -51,6 +45,7 @@ pub(super) struct Sink {
     pub(super) phase: Phase,
     /// When a keyframe began to leave last.
     pub(super) newest_keyframe: Option<Instant>,
+    pub(super) grant: Grant,
     /// Packets were dropped that its decoder needs: nothing is of use to it before a keyframe.
     pub(super) awaits_keyframe: bool,
     /// The packets that were dropped last after they had their numbers: from the first to the last.
@@ -145,6 +140,7 @@ impl Sink {
             remb: None,
             phase: Phase::Live,
             newest_keyframe: None,
+            grant: Grant::default(),
             awaits_keyframe: false,
             dropped: None,
             in_frame: false,
@@ -169,6 +165,9 @@ impl Sink {
             Numbers::Unused { first } => self.numbers = Numbers::Used(Rewriter::new(first_in, *first)),
             Numbers::Used(rewriter) => rewriter.switch(first_in),
         }
+        if let Some(retransmitter) = &mut self.retransmitter {
+            retransmitter.clear();
+        }
         self.timeline.switch();
         if let Some(live) = live {
             self.timeline.replay_until(live);
@@ -177,7 +176,7 @@ impl Sink {
             connection.report_pending = true;
         }
         self.phase = phase;
-        (self.awaits_keyframe, self.in_frame) = (false, false);
+        (self.awaits_keyframe, self.in_frame, self.grant.paused) = (false, false, false);
     }
 
     /// Leaves out what lies before the number `first_in` of the source.
@@ -204,6 +203,7 @@ impl Sink {
         if let Some(retransmitter) = &mut self.retransmitter {
             retransmitter.clear();
         }
+        self.grant.paused = false;
         self.connection.take()
     }
 
@@ -389,8 +389,8 @@ impl Sink {
             index,
             original: None,
             header: release.buffer.write(fields, &extensions),
-            payload: &PADDING,
-            padding: 0,
+            payload: &[],
+            padding: u8::MAX,
         };
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);

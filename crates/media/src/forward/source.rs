@@ -266,6 +266,33 @@ impl Source {
         self.keyframes.start(&self.ring, &self.window, now)
     }
 
+    /// What the fan-out had of a number that has arrived; `None` for one that has not, whose repair still fits,
+    /// or that has left the ring.
+    pub(super) fn again(&self, index: ExtSeq) -> Option<Fresh> {
+        if let Some(stored) = self.ring.find(index) {
+            let clock = self.format(stored.header.payload_type).map_or(ClockRate::VIDEO, |f| f.clock_rate);
+            return Some(Fresh {
+                index,
+                clock,
+                frame: stored.frame,
+                padding: 0,
+                payload: FreshPayload::Media,
+            });
+        }
+        // Padding has left no trace but its number.
+        let format = self.parameters.formats.first()?;
+        let (payload_type, clock) = (format.payload_type, format.clock_rate);
+        let timestamp = self.newest_timestamp()?;
+        let payload = FreshPayload::Padding { payload_type, timestamp };
+        self.window.has_all(index, index.next()).then_some(Fresh {
+            index,
+            clock,
+            frame: None,
+            padding: 0,
+            payload,
+        })
+    }
+
     /// The newest timestamp on the source's own clock.
     pub(super) fn newest_timestamp(&self) -> Option<RtpTime> {
         self.timeline.newest()

@@ -7,9 +7,9 @@
 
 use super::keyframe_cache::Start;
 use super::sink::Sink;
-use super::source::{Fresh, FreshPayload, Source};
+use super::source::{Fresh, Source};
 use crate::pipeline::MediaKind;
-use crate::rtp::{ClockRate, ExtSeq, RtpTime};
+use crate::rtp::{ExtSeq, RtpTime};
 use std::time::{Duration, Instant};
 
 /// Packets of one sink's replay that leave at once, and the pause between two such bursts: 50 Mbit/s, which a
@@ -124,9 +124,13 @@ impl Sink {
                 Phase::Waiting { earliest, since } => {
                     let keyframe = source.keyframes.begin(now).filter(|begin| *begin >= *earliest);
                     let waited = now.saturating_duration_since(*since.get_or_insert(now));
-                    let next = match (keyframe, source.fresh.first()) {
+                    let next_index = source.next_index();
+                    let newest = source.fresh.iter().find(|fresh| fresh.index.next() == next_index);
+                    let next = match (keyframe, newest) {
                         (Some(begin), _) => begin,
-                        (None, Some(fresh)) if waited >= WAIT_MAX => fresh.index.max(*earliest),
+                        (None, Some(newest)) if waited >= WAIT_MAX && newest.index >= *earliest => {
+                            newest.index
+                        }
                         _ => return None,
                     };
                     self.phase = Phase::CatchingUp { next, still: None, since: now, due: now };
@@ -143,12 +147,8 @@ impl Sink {
                             return None;
                         }
                         *next = index.next();
-                        // A hole is a loss, whose repair still fits, or padding.
-                        if let Some(stored) = source.ring.find(index) {
-                            let format = source.parameters.format(stored.header.payload_type);
-                            let clock = format.map_or(ClockRate::VIDEO, |format| format.clock_rate);
-                            let frame = stored.frame;
-                            return Some(Fresh { index, clock, frame, padding: 0, payload: FreshPayload::Media });
+                        if let Some(fresh) = source.again(index) {
+                            return Some(fresh);
                         }
                     }
                     self.phase = match still {

@@ -7,10 +7,12 @@ use std::time::Instant;
 /// stay half a millisecond apart. Its receiver holds them for a live stream that starts with a burst, and
 /// decodes them as fast as it can.
 const REPLAY_SPEED: u32 = 64;
-/// A replay's packets are not older than this against live, a second of video; a still picture counts as that.
-const REPLAY_TICKS_MAX: u32 = 90_000;
-/// So far behind live nothing of a replay is sent any more.
-const REPLAY_OVER: u32 = 30 * 90_000;
+/// No packet of a replay is further behind live than this, a second of video; a still picture counts as just
+/// before that.
+pub(super) const REPLAY_TICKS_MAX: u32 = 90_000;
+/// So far behind live nothing of a replay is asked for any more: hours, and half of what tells before from
+/// after.
+const REPLAY_OVER: u32 = 1 << 30;
 
 /// Carries timestamps of successive origins (a source's SSRCs, a sink's sources) over to one clock that
 /// only goes forward. Within one origin the difference is constant, so sender reports carry over exactly.
@@ -76,7 +78,7 @@ impl Timeline {
 
     fn caught_up(&self, timestamp: RtpTime) -> RtpTime {
         let Some(live) = self.live.filter(|live| live.is_after(timestamp)) else { return timestamp };
-        let behind = live.wrapping_since(timestamp).min(REPLAY_TICKS_MAX);
+        let behind = live.wrapping_since(timestamp).min(REPLAY_TICKS_MAX + REPLAY_SPEED);
         live.plus((behind / REPLAY_SPEED).wrapping_neg())
     }
 
@@ -141,7 +143,7 @@ mod tests {
         assert_eq!(timeline.mapped_again(frames[3]), Some(mapped[3]));
         let relation = timeline.mapped(live.plus(0u32.wrapping_sub(900)));
         assert_eq!(relation, Some(last.plus(0u32.wrapping_sub(900))), "reports know no replay");
-        timeline.map(live.plus(3_000_000), clock, now);
+        timeline.map(live.plus(REPLAY_OVER + 1), clock, now);
         assert_eq!(timeline.mapped_again(live.plus(1 << 31)), Some(last.plus(1 << 31)), "after half a wrap");
     }
 }

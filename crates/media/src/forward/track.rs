@@ -23,7 +23,8 @@ pub struct TrackConfig {
     pub kind: MediaKind,
     /// What the publisher may send.
     pub parameters: Arc<RtpParameters>,
-    /// How many encodings it may have, from the least to the best: 1 to [`ENCODINGS_MAX`].
+    /// How many encodings it may have, from the least to the best as far as that is known: 1 to
+    /// [`ENCODINGS_MAX`]. What they cost puts them in order later.
     pub encodings: usize,
 }
 
@@ -36,6 +37,8 @@ pub(super) struct Track {
     pub(super) parameters: Arc<RtpParameters>,
     /// From the least to the best encoding; never empty.
     pub(super) sources: Vec<SourceId>,
+    /// The same in the order in which they were added, which other forwarders know.
+    pub(super) listed: Vec<SourceId>,
     /// In the order of connection.
     pub(super) sinks: Vec<SinkId>,
     /// The other forwarders that have its packets too, in the order of their subscription.
@@ -56,6 +59,7 @@ impl Track {
             kind,
             peer,
             parameters,
+            listed: sources.clone(),
             sources,
             sinks: Vec::new(),
             relays: Vec::new(),
@@ -109,10 +113,10 @@ impl Forwarder {
         }
     }
 
-    /// The source of a track's encoding, counted from the least.
+    /// The source of a track's encoding, counted as it was added.
     #[must_use]
     pub fn source_of(&self, track: TrackId, encoding: usize) -> Option<SourceId> {
-        self.tracks.get(track.number())?.sources.get(encoding).copied()
+        self.tracks.get(track.number())?.listed.get(encoding).copied()
     }
 
     /// Asks the publisher of a video track for a keyframe; `false` where there is no such track, or nobody

@@ -110,20 +110,27 @@ impl Transport {
         }
     }
 
-    /// Looks how much is sent; `wanted` is what would be if the path carried everything.
-    pub(super) fn look(&mut self, wanted: Option<Bitrate>, now: Instant) {
+    /// Looks how much is sent.
+    pub(super) fn look(&mut self, now: Instant) {
         if self.looked.is_none_or(|looked| now >= looked + LOOK_INTERVAL) {
             self.looked = Some(now);
             self.rate.look(self.bytes - self.filler, now);
         }
-        if let Some(estimator) = &mut self.estimator {
-            if let Some(rate) = self.rate.rate() {
-                estimator.set_application_rate(rate);
-            }
-            if let Some(wanted) = wanted {
-                estimator.set_wanted_rate(wanted);
-            }
+        if let (Some(estimator), Some(rate)) = (&mut self.estimator, self.rate.rate()) {
+            estimator.set_application_rate(rate);
         }
+    }
+
+    /// Tells what is worth probing for: what would be sent if the path carried it.
+    pub(super) fn set_wanted(&mut self, wanted: Bitrate) {
+        if let Some(estimator) = &mut self.estimator {
+            estimator.set_wanted_rate(wanted);
+        }
+    }
+
+    /// Whether its packets have numbers for feedback to come back.
+    pub(super) const fn is_numbered(&self) -> bool {
+        self.numbered
     }
 
     /// The probe to send now.

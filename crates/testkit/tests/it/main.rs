@@ -11,7 +11,6 @@ mod graph;
 mod kurento_soak;
 mod loss;
 mod negotiation;
-mod recordings;
 mod settings;
 mod soak;
 mod spread;

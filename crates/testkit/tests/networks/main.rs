@@ -1,32 +1,39 @@
-//! Bandwidth estimation on networks that misbehave, in virtual time: the same seed gives the same figures.
+//! Bandwidth estimation, and what watchers notice, on networks that misbehave, in virtual time: the same seed gives the same figures.
 
+mod camera;
 mod controller;
+mod room;
 mod scenario;
 mod sender;
+mod stories;
 mod table;
 mod viewer;
+mod watcher;
 
 use controller::Controller;
 use std::path::Path;
 
-const BEGIN: &str = "<!-- The rest is made by running them: KEEL_WRITE_DOCS=1 cargo test -p keel-testkit --test networks docs_table -->\n";
+const BEGIN: &str = "<!-- The rest is made by running them: KEEL_WRITE_DOCS=1 cargo test -p keel-testkit --test networks docs_tables -->\n";
 const SEED: u64 = 4;
 
 #[test]
-fn the_docs_table_is_what_the_networks_give() {
+fn the_docs_tables_are_what_the_networks_give() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/networks.md");
     let text = std::fs::read_to_string(&file).expect("docs/networks.md is there");
-    let (prose, table) =
-        text.split_once(BEGIN).expect("docs/networks.md has the mark where its table begins");
-    let wanted = table::table(SEED);
+    let (prose, tables) =
+        text.split_once(BEGIN).expect("docs/networks.md has the mark where its tables begin");
+    let (sender, watcher) = (table::table(SEED), stories::table(SEED));
+    let wanted = format!(
+        "\n## A sender that always has more to send\n{sender}\n## A watcher behind the whole core\n{watcher}"
+    );
     if std::env::var_os("KEEL_WRITE_DOCS").is_some() {
         std::fs::write(&file, format!("{prose}{BEGIN}{wanted}")).expect("docs/networks.md can be written");
         return;
     }
     assert!(
-        table == wanted,
+        tables == wanted,
         "docs/networks.md differs from what the networks give:\n{wanted}\nwrite it anew with\n  \
-         KEEL_WRITE_DOCS=1 cargo test -p keel-testkit --test networks docs_table"
+         KEEL_WRITE_DOCS=1 cargo test -p keel-testkit --test networks docs_tables"
     );
 }
 

@@ -11,6 +11,7 @@ const TICK_US: u128 = 250;
 const REFERENCE_TICKS: i64 = 256;
 
 /// Notes arrivals and makes feedback of them.
+#[derive(Debug)]
 pub(crate) struct Viewer {
     begun: Instant,
     /// By number, what has not been told yet: ticks of 250 us since the beginning.

@@ -24,6 +24,8 @@ pub(super) struct Made {
 pub(super) struct TrackModel {
     made: BTreeMap<u64, Made>,
     taken: BTreeSet<u64>,
+    /// Keyframes that began before anything newer had come.
+    prompt: BTreeSet<u64>,
     requests: Vec<Instant>,
 }
 
@@ -35,6 +37,8 @@ pub(super) struct Viewer {
     /// The viewer's transport came up: its run may begin anew.
     restarted: bool,
     run: Option<Run>,
+    /// Numbers that what was lost at the end of the last run may have taken, once that has ended.
+    lost_before: u64,
     newest_out: Option<u64>,
     newest_departure: Option<Instant>,
     newest_timestamp: Option<u32>,
@@ -67,6 +71,12 @@ impl TrackModel {
 
     /// Notes what the forwarder made of a packet that came.
     pub(super) fn arrived(&mut self, index: u64, was_taken: bool, is_duplicate: bool) {
+        if was_taken
+            && self.made[&index].begins_keyframe
+            && self.taken.last().is_none_or(|newest| *newest < index)
+        {
+            self.prompt.insert(index);
+        }
         assert!(!was_taken || self.taken.insert(index), "{index} was taken twice");
         assert!(!is_duplicate || self.taken.contains(&index), "{index} never came before");
     }
@@ -92,11 +102,13 @@ impl TrackModel {
 
 impl Viewer {
     /// The viewer is to have this track from now on, or none.
-    pub(super) fn want(&mut self, track: Option<usize>, now: Instant) {
-        (self.wanted, self.wanted_since) = (track, Some(now));
+    pub(super) fn want(&mut self, tracks: &[TrackModel], track: Option<usize>, now: Instant) {
+        self.wanted = track;
         self.restart(now);
-        if track.is_none() {
-            self.run = None;
+        if track.is_none()
+            && let Some(run) = self.run.take()
+        {
+            self.lost_before = run.lost_at_end(&tracks[run.track]);
         }
     }
 
@@ -127,10 +139,10 @@ impl Viewer {
     ) {
         let made = tracks[track].made(index).expect("a payload that its publisher made");
         assert!(tracks[track].taken.contains(&index), "{index} was not taken");
-        let goes_on = self.run.as_ref().is_some_and(|run| run.track == track)
-            && !(self.restarted && made.begins_keyframe);
+        let begins_anew = self.restarted && (made.begins_keyframe || self.has_waited(now));
+        let goes_on = self.run.as_ref().is_some_and(|run| run.track == track) && !begins_anew;
         if !goes_on {
-            self.begin_run(track, made, out, now);
+            self.begin_run(tracks, track, made, out, now);
         }
         let patience_is_over =
             self.newest_departure.is_none_or(|departure| now.duration_since(departure) >= PATIENCE);
@@ -148,14 +160,20 @@ impl Viewer {
         self.sent.insert(out as u16, (made.payload.clone(), timestamp));
     }
 
-    fn begin_run(&mut self, track: usize, first: &Made, out: u64, now: Instant) {
+    fn begin_run(&mut self, tracks: &[TrackModel], track: usize, first: &Made, out: u64, now: Instant) {
         assert_eq!(self.wanted, Some(track), "a packet for someone who is not subscribed");
-        let waited = self.wanted_since.map(|since| now.duration_since(since));
         let blind = !first.begins_keyframe;
-        assert!(!blind || waited >= Some(PATIENCE), "a stream that begins without a keyframe");
-        assert!(self.newest_out.is_none_or(|newest| out == newest + 1), "a hole where runs meet");
+        assert!(!blind || self.has_waited(now), "a stream that begins without a keyframe");
+        // What was lost at the end of the run before, with padding behind it, keeps its numbers.
+        let lost = self.run.as_ref().map_or(self.lost_before, |run| run.lost_at_end(&tracks[run.track]));
+        let meets = |newest| (newest + 1..=newest + 1 + lost).contains(&out);
+        assert!(self.newest_out.is_none_or(meets), "{out} goes on from {:?}", self.newest_out);
         self.restarted = false;
         self.run = Some(Run { track, outs: BTreeMap::new(), timestamps: BTreeMap::new(), blind });
+    }
+
+    fn has_waited(&self, now: Instant) -> bool {
+        self.wanted_since.is_some_and(|since| now.duration_since(since) >= PATIENCE)
     }
 
     /// A retransmission left: of what it was sent, as it was sent, no more often than it asked.
@@ -189,9 +207,14 @@ impl Run {
         let padding = track.padding_between(*before, index);
         let is_exact = (places - padding..=places).contains(&numbers);
         // Over the gap behind a picture that stands alone no numbers are left.
-        let jumps = numbers == 0 && (patience_is_over || track.made[&index].begins_keyframe);
+        let jumps = patience_is_over || numbers == 0 && track.made[&index].begins_keyframe;
         assert!(is_exact || jumps, "{numbers} numbers for {places} places, {padding} of padding");
         self.blind |= jumps && !is_exact && !track.made[&index].begins_keyframe;
+    }
+
+    fn lost_at_end(&self, track: &TrackModel) -> u64 {
+        let last = self.outs.last_key_value().map_or(0, |(last, _)| *last);
+        track.made.range(last + 1..).filter(|(_, made)| !made.payload.is_empty()).count() as u64
     }
 
     fn note_time(&mut self, source: u32, out: u32) {
@@ -217,11 +240,8 @@ impl Run {
             }
             None => {
                 let (last, _) = self.outs.last_key_value().expect("it has a first");
-                let next = track.media_from(last + 1).find(|(index, made)| {
-                    // The picture itself may have been taken again, late, in the parts that it lacked.
-                    made.begins_keyframe && made.timestamp != picture && *index > missing
-                });
-                assert_eq!(next.map(|(index, _)| index), None, "a keyframe that was not taken");
+                let next = track.prompt.range(last.max(&missing) + 1..).next();
+                assert_eq!(next, None, "a keyframe that was not taken");
             }
         }
     }

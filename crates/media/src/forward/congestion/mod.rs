@@ -33,6 +33,9 @@ mod rate_control;
 mod sent;
 mod trend;
 
+#[cfg(test)]
+mod tests;
+
 pub use probe::{Probe, ProbeId};
 
 use crate::rtp::rtcp::TransportFeedback;
@@ -125,7 +128,7 @@ impl BandwidthEstimator {
     pub fn note_sent(&mut self, number: ExtSeq, bytes: usize, now: Instant, probe: Option<ProbeId>) {
         let now_us = self.micros(now);
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.history.note(number, bytes, probe, now_us);
+        self.history.note(number, bytes, probe, self.control.rate(), now_us);
         if self.silence_us.is_none() {
             self.silence_us = Some(now_us + self.patience_us());
         }
@@ -149,7 +152,7 @@ impl BandwidthEstimator {
             late += u64::from(result.was_missing);
             newest_sent_us = newest_sent_us.max(Some(result.sent_us));
             self.acknowledged.note(arrival_us, result.bytes);
-            self.queue.note(result.sent_us, arrival_us, now_us);
+            self.queue.note(arrival_us - result.sent_us, result.own_wait_us.into(), now_us);
             if let Some(step) = self.grouping.note(result.sent_us, arrival_us) {
                 self.trend.note(step);
             }

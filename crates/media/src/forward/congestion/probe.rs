@@ -269,6 +269,7 @@ mod tests {
                 arrival_us: Some(free_us),
                 bytes: 500,
                 probe: Some(probe.id),
+                own_wait_us: 0,
                 was_missing: false,
             });
         }
@@ -331,6 +332,7 @@ mod tests {
                 arrival_us: Some(200_000 + packet * 100),
                 bytes: 500,
                 probe: Some(probe.id),
+                own_wait_us: 0,
                 was_missing: false,
             });
         }

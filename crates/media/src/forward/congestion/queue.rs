@@ -26,12 +26,12 @@ impl PathQueue {
         self.present_us = None;
     }
 
-    /// Takes one packet's arrival. The shortest of a feedback is what counts: jitter only adds.
-    pub(super) fn note(&mut self, sent_us: i64, arrival_us: i64, now_us: i64) {
-        let delay_us = arrival_us - sent_us;
+    /// Takes one packet's delay, of which it spends `own_wait_us` behind its own burst. The shortest of a
+    /// feedback is what counts: jitter and bursts only add.
+    pub(super) fn note(&mut self, delay_us: i64, own_wait_us: i64, now_us: i64) {
         self.last_us.rotate_left(1);
         if let Some(last) = self.last_us.last_mut() {
-            *last = delay_us;
+            *last = delay_us - own_wait_us;
         }
         self.present_us = Some(self.present_us.map_or(delay_us, |present| present.min(delay_us)));
         let (mut this, mut before) = self.shortest_us.unwrap_or((delay_us, delay_us));
@@ -47,7 +47,7 @@ impl PathQueue {
         self.present_us.map_or(0, |present| self.above_shortest(present))
     }
 
-    /// What the very last packets waited: sooner known, and easier shaken.
+    /// What the very last packets waited, but for their own bursts: sooner known, and easier shaken.
     pub(super) fn last_wait_us(&self) -> i64 {
         self.last_us.iter().min().map_or(0, |last| self.above_shortest(*last))
     }
@@ -72,7 +72,7 @@ mod tests {
         let mut after = |delay_ms: [i64; 3], at_s: i64| {
             queue.begin();
             for delay in delay_ms {
-                queue.note(at_s * 1_000_000, at_s * 1_000_000 + delay * 1_000, at_s * 1_000_000);
+                queue.note(delay * 1_000 + 7_000, 7_000, at_s * 1_000_000);
             }
             queue.wait_us() / 1_000
         };

@@ -24,6 +24,8 @@ const DRAIN_FROM_US: i64 = 120_000;
 const DRAIN_UNTIL_US: i64 = 50_000;
 /// A wait of this length is to be gone in about as much time.
 const DRAIN_TIME_US: f64 = 600_000.0;
+/// What arrived longer ago than this after a decrease proves nothing any more.
+const PROVED_US: i64 = 1_000_000;
 /// A wait below this is no queue.
 const EMPTY_US: i64 = 15_000;
 /// A wait that has become so long, so much at once, is a fall of capacity that the slope has yet to show.
@@ -138,6 +140,7 @@ impl RateControl {
     pub(super) fn update(&mut self, view: PathView, now_us: i64) -> Verdict {
         let passed_us = (now_us - self.last_us).clamp(0, 1_000_000);
         self.last_us = now_us;
+        let has_fallen = self.decreased_us.is_some_and(|at| now_us - at < PROVED_US);
         let wait_before_us = std::mem::replace(&mut self.wait_before_us, view.last_wait_us);
         let leaps = view.last_wait_us >= LEAP_US.0 && view.last_wait_us - wait_before_us >= LEAP_US.1;
         if self.drain.is_some() {
@@ -149,7 +152,7 @@ impl RateControl {
             // draft-ietf-rmcat-gcc-02 §5.5: hold while the queue empties.
             Usage::Under if view.wait_us >= EMPTY_US => Verdict::Steady,
             Usage::Normal | Usage::Under => {
-                self.increase(view, passed_us);
+                self.increase(view, has_fallen, passed_us);
                 Verdict::Steady
             }
         }
@@ -210,7 +213,7 @@ impl RateControl {
         if is_over { Verdict::OtherPath } else { Verdict::Steady }
     }
 
-    fn increase(&mut self, view: PathView, passed_us: i64) {
+    fn increase(&mut self, view: PathView, has_fallen: bool, passed_us: i64) {
         let Some(arrives) = view.acknowledged else { return };
         if self.limit.is_some_and(|(mean, variance)| arrives > upper(mean, variance)) {
             self.limit = None;
@@ -224,6 +227,10 @@ impl RateControl {
         };
         let led = grown.min(LEAD * arrives + LEAD_BPS);
         self.rate = self.rate.max(led);
+        if view.wait_us < EMPTY_US && !has_fallen {
+            // What passes without a queue may be sent, whoever decided to send it.
+            self.rate = self.rate.max(arrives);
+        }
     }
 
     fn note_limit(&mut self, passes: f64) {

@@ -10,9 +10,16 @@ use std::collections::VecDeque;
 const UNANSWERED_MAX: usize = 2_048;
 /// How long after a packet its elder neighbours may still be reported: no path reorders further.
 const REORDERED_MAX_US: i64 = 500_000;
+/// How much faster than the estimate a burst is taken to pass: what is sent at the estimate all the time is no
+/// burst.
+const EASE: f64 = 1.25;
+/// A longer burst than this fills a queue whatever the estimate says.
+const OWN_WAIT_MAX_US: i64 = 100_000;
 /// The feedback's reference time counts 64 ms, its deltas 250 us (draft-holmer §3.1).
 const REFERENCE_US: i64 = 64_000;
 const DELTA_US: i64 = 250;
+/// Two thousand years of it: a peer whose clock runs on beyond them begins anew.
+const REFERENCE_MAX: i64 = 1 << 40;
 
 /// The packets under way on one transport.
 #[derive(Debug, Default)]
@@ -24,12 +31,15 @@ pub(super) struct SentHistory {
     reference: Option<i64>,
     /// Of the entries that feedback has neither found nor given up.
     in_flight_bytes: u64,
+    /// When a path that carries the estimate has passed on all that left.
+    clear_us: i64,
     results: Vec<PacketResult>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     sent_us: i64,
+    own_wait_us: u32,
     bytes: u32,
     probe: Option<ProbeId>,
     fate: Fate,
@@ -47,6 +57,8 @@ enum Fate {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct PacketResult {
     pub(super) sent_us: i64,
+    /// What it waits for those that left just before it, on a path that carries the estimate.
+    pub(super) own_wait_us: u32,
     /// `None` for a packet that is missing so far.
     pub(super) arrival_us: Option<i64>,
     pub(super) bytes: u32,
@@ -56,8 +68,15 @@ pub(super) struct PacketResult {
 }
 
 impl SentHistory {
-    /// Notes a departure. Numbers rise by one; after any other step what was noted before is forgotten.
-    pub(super) fn note(&mut self, number: ExtSeq, bytes: u32, probe: Option<ProbeId>, sent_us: i64) {
+    /// Notes a departure, on a path that is believed to carry `rate` bits per second. Numbers rise by one; after any other step what was noted before is forgotten.
+    pub(super) fn note(
+        &mut self,
+        number: ExtSeq,
+        bytes: u32,
+        probe: Option<ProbeId>,
+        rate: f64,
+        sent_us: i64,
+    ) {
         if number.value() != self.next() {
             self.entries.clear();
             self.in_flight_bytes = 0;
@@ -67,7 +86,10 @@ impl SentHistory {
             self.pop();
         }
         self.in_flight_bytes += u64::from(bytes);
-        self.entries.push_back(Entry { sent_us, bytes, probe, fate: Fate::UnderWay });
+        let own_wait_us = (self.clear_us - sent_us).clamp(0, OWN_WAIT_MAX_US);
+        self.clear_us = sent_us + own_wait_us + (f64::from(bytes) * 8e6 / (EASE * rate).max(1.0)) as i64;
+        let own_wait_us = own_wait_us as u32;
+        self.entries.push_back(Entry { sent_us, own_wait_us, bytes, probe, fate: Fate::UnderWay });
     }
 
     /// What the feedback says of packets that left here, in their order, each arrival told once. Numbers
@@ -95,6 +117,7 @@ impl SentHistory {
             newest_us = newest_us.max(Some(entry.sent_us));
             self.results.push(PacketResult {
                 sent_us: entry.sent_us,
+                own_wait_us: entry.own_wait_us,
                 arrival_us: delta.map(|_| arrival_us),
                 bytes: entry.bytes,
                 probe: entry.probe,
@@ -115,7 +138,7 @@ impl SentHistory {
     /// Counts the wraps of the 24-bit reference time.
     fn unwrap_reference(&mut self, wire: u32) -> i64 {
         let wire = i64::from(wire & 0x00ff_ffff);
-        let unwrapped = match self.reference {
+        let unwrapped = match self.reference.filter(|before| before.abs() < REFERENCE_MAX) {
             None => wire,
             Some(before) => {
                 let step = (wire - before) & 0x00ff_ffff;
@@ -161,7 +184,7 @@ mod tests {
     fn history(first: u64, count: u64) -> SentHistory {
         let mut history = SentHistory::default();
         for place in 0..count {
-            history.note(ExtSeq::new(first + place), 1_000, None, place as i64 * 1_000);
+            history.note(ExtSeq::new(first + place), 1_000, None, 8e6, place as i64 * 1_000);
         }
         history
     }
@@ -175,6 +198,17 @@ mod tests {
         assert_eq!(arrivals, [Some(193_000), Some(195_000), None, Some(194_500)]);
         assert_eq!(results.iter().map(|result| result.sent_us).collect::<Vec<_>>(), [0, 1_000, 2_000, 3_000]);
         assert_eq!(history.in_flight_bytes(), 0);
+    }
+
+    #[test]
+    fn a_burst_waits_for_itself() {
+        let mut history = SentHistory::default();
+        for place in 0..3 {
+            history.note(ExtSeq::new(place), 1_000, None, 3.2e6, 0);
+        }
+        history.note(ExtSeq::new(3), 1_000, None, 3.2e6, 4_000);
+        let waits = history.resolve(&feedback(0, 0, &[Some(0); 4])).iter().map(|result| result.own_wait_us);
+        assert_eq!(waits.collect::<Vec<_>>(), [0, 2_000, 4_000, 2_000]);
     }
 
     #[test]
@@ -207,7 +241,7 @@ mod tests {
         assert_eq!(history.in_flight_bytes(), 1_000 * UNANSWERED_MAX as u64);
         assert!(history.resolve(&feedback(0, 0, &[Some(0); 100])).is_empty(), "forgotten ones");
         assert!(history.resolve(&feedback(40_000, 0, &[Some(1); 1_000])).is_empty(), "never sent");
-        history.note(ExtSeq::new(1 << 20), 500, None, 0);
+        history.note(ExtSeq::new(1 << 20), 500, None, 8e6, 0);
         assert_eq!(history.in_flight_bytes(), 500, "a new count begins");
     }
 }

@@ -128,6 +128,7 @@ fn encodings_that_were_listed_best_first_are_put_in_order() {
         stage.settle();
         stage.advance(Duration::from_millis(33));
     }
-    let order: Vec<_> = (0..3).filter_map(|place| stage.forwarder.source_of(track, place)).collect();
-    assert_eq!(order, [third, second, first]);
+    let order = &stage.forwarder.tracks.get(track.number()).expect("it is there").sources;
+    assert_eq!(*order, [third, second, first]);
+    assert_eq!(stage.forwarder.source_of(track, 0), Some(first), "who knows it by its place finds it there");
 }

@@ -4,7 +4,7 @@ use super::publisher::Publisher;
 use super::stage::{ALICE, BOB, Stage, counted_video};
 use super::viewer::Viewer;
 use crate::forward::DropReason;
-use crate::id::{SessionId, TrackId};
+use crate::id::{SessionId, SinkId, TrackId};
 use crate::rtp::rtcp::Report;
 use crate::rtp::{Bitrate, Ssrc};
 use std::time::Duration;
@@ -38,12 +38,13 @@ impl Call {
         Self { stage, video, audio, camera, voice, viewers, millis: 0, answers: true, keyframe_asked: true }
     }
 
-    fn join(&mut self, session: SessionId, width: u64) {
+    fn join(&mut self, session: SessionId, width: u64) -> SinkId {
         let ssrc = VIDEO + 0x100 * (session.number() as u32 - BOB.number() as u32);
         let sink = self.stage.add_sink(session, ssrc, counted_video());
         self.stage.connect(self.video, sink);
         self.stage.subscribe_audio(self.audio, session, ssrc + 8);
         self.viewers.push(Viewer::new(session, Bitrate::bps(width)));
+        sink
     }
 
     /// 30 pictures/s of `packets` packets of 1,000 bytes (240 kbit/s for each), and voice.
@@ -121,6 +122,31 @@ fn one_slow_viewer_changes_nothing_for_nine_fast_ones() {
     let (alone, beside) = (nine(false), nine(true));
     assert!(alone.len() > 9 * 480, "{} packets", alone.len());
     assert!(alone == beside, "not a byte differs, and not the order");
+}
+
+#[test]
+fn a_viewer_whose_path_is_too_narrow_for_any_picture_keeps_its_sound_and_gets_the_picture_back() {
+    let mut call = Call::new();
+    let sink = call.join(BOB, 3_000_000);
+    call.join(viewer(1), 20_000_000);
+    call.run(Duration::from_secs(4), 4);
+    assert!(!call.stage.forwarder.is_starved(sink));
+    call.viewers[0].width = Bitrate::bps(200_000);
+    call.run(Duration::from_secs(6), 4);
+    assert!(call.stage.forwarder.is_starved(sink), "960 kbit/s do not fit into 200");
+    let (said, shown) = (call.voice.number, call.viewers[0].numbers(VIDEO).len());
+    call.run(Duration::from_secs(3), 4);
+    assert_eq!(call.viewers[0].numbers(VIDEO).len(), shown, "no picture");
+    let heard: Vec<u32> = call.viewers[0].numbers(AUDIO).into_iter().filter(|word| *word > said).collect();
+    assert_eq!(heard, (said + 1..).take(heard.len()).collect::<Vec<_>>(), "every word");
+    assert!(heard.len() > 140, "{} of 150", heard.len());
+    call.viewers[0].width = Bitrate::bps(3_000_000);
+    call.run(Duration::from_secs(8), 4);
+    assert!(!call.stage.forwarder.is_starved(sink), "its path is wide again");
+    let arrived = call.viewers[0].arrived.iter().filter(|(_, packet)| packet.header.ssrc == Ssrc::new(VIDEO));
+    let (_, first) = arrived.clone().nth(shown).expect("video came back");
+    assert_eq!(first.payload()[1] & 1, 0, "with a keyframe");
+    assert!(arrived.count() > shown + 100, "and goes on");
 }
 
 #[test]

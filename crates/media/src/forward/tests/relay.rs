@@ -30,7 +30,7 @@ fn a_relayed_stream_keeps_its_holes_for_late_repairs_and_skips_probes() {
     near.send_all(track, &publisher.frame(3, true));
     let there = joined(&mut near, &mut far, track);
     far.subscribe(there, BOB, 0x2000);
-    let [first, lost, last] = &publisher.frame(3, false)[..] else { panic!("three packets") };
+    let [first, lost, last] = &publisher.frame(3, true)[..] else { panic!("three packets") };
     for packet in [first, last] {
         near.send_in_batch(track, packet).expect("a fresh packet is taken");
     }
@@ -86,7 +86,7 @@ fn sender_reports_carry_the_publisher_s_clocks_over_exactly_also_to_whoever_come
     let there = joined(&mut near, &mut far, track);
     far.subscribe(there, BOB, 0x2000);
     let before = publisher.timestamp;
-    near.send_in_batch(track, &publisher.frame(1, false)[0]).expect("a fresh packet is taken");
+    near.send_in_batch(track, &publisher.frame(1, true)[0]).expect("a fresh packet is taken");
     near.settle_with(&mut far, there);
     let relation = |stage: &mut Stage, session| {
         let reports = stage.take_reports(session).into_iter();

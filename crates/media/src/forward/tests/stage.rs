@@ -7,9 +7,7 @@ use crate::forward::{DropReason, Forwarder, Output, SinkConfig, TrackConfig};
 use crate::id::{SessionId, SinkId, SourceId, TrackId};
 use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{Feedback, Report};
-use crate::rtp::{
-    AbsSendTime, ExtSeq, Extension, ExtensionId, Format, RtpHeader, RtpParameters, Ssrc,
-};
+use crate::rtp::{AbsSendTime, ExtSeq, Extension, ExtensionId, Format, RtpHeader, RtpParameters, Ssrc};
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -189,8 +187,8 @@ impl Stage {
         self.settle();
     }
 
-    /// What a worker does at the end of a batch, and what must hold after each.
-    pub(super) fn settle(&mut self) {
+    /// Takes what leaves now, and checks each packet.
+    fn hand_out(&mut self) {
         let send_time = AbsSendTime::since_origin(self.now - self.start);
         let (sealed, subscribed, received) = (&mut self.sealed, &self.subscribed, &mut self.received);
         let hash = &mut self.hash;
@@ -213,13 +211,23 @@ impl Stage {
             }
             received.push(Received { session, sink, index, header, bytes });
         });
+    }
+
+    /// What a worker does at the end of a batch, and what must hold after each.
+    pub(super) fn settle(&mut self) {
+        self.hand_out();
         self.forwarder.handle_timeout(self.now);
+        // A stream that is resumed by timer begins with the next fan-out, which a worker runs at once.
+        if self.forwarder.poll_timeout().is_some_and(|due| due <= self.now) {
+            self.hand_out();
+            self.forwarder.handle_timeout(self.now);
+        }
         assert!(
             self.forwarder.poll_timeout().is_none_or(|due| due > self.now),
             "everything due has been done"
         );
         while let Some(output) = self.forwarder.poll_output() {
-            format!("{output:?}").hash(hash);
+            format!("{output:?}").hash(&mut self.hash);
             self.outputs.push(output);
         }
     }

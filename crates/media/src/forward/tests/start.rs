@@ -4,7 +4,7 @@ use super::parameters::{format, parameters};
 use super::publisher::{FRAME_TICKS, Packet, Publisher};
 use super::stage::{ALICE, BOB, CAROL, Received, Stage};
 use crate::codec::Codec;
-use crate::forward::{Output, SinkConfig, TrackConfig};
+use crate::forward::{DropReason, Output, SinkConfig, TrackConfig};
 use crate::id::{SessionId, TrackId};
 use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::{Feedback, ReceptionReport, Report};
@@ -144,6 +144,21 @@ fn an_older_keyframe_is_shown_alone_until_the_one_that_is_asked_for_comes() {
     let expected: Vec<_> = (0..70).chain(key..key + 9).collect();
     assert_eq!(show.decoded_by(CAROL), expected, "of what came between nothing, late or not");
     assert_eq!(show.requests(), 0);
+}
+
+#[test]
+fn padding_leaves_no_hole_in_a_replay() {
+    let mut show = Show::new();
+    show.frame(2, true);
+    let probe = show.publisher.probe();
+    assert_eq!(show.stage.send(show.track, &probe), Err(DropReason::PaddingOnly));
+    show.frames(1, 1);
+    show.join(CAROL);
+    assert_eq!(show.decoded_by(CAROL), [0, 1, 2]);
+    let late = show.make(1, false);
+    show.frames(1, 1);
+    show.stage.send_all(show.track, &late);
+    assert_eq!(show.received_by(CAROL).len(), 5, "what is lost keeps its number");
 }
 
 #[test]

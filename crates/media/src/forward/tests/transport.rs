@@ -2,8 +2,8 @@
 
 use super::publisher::Publisher;
 use super::stage::{ALICE, BOB, CAROL, Stage, counted_video};
-use crate::rtp::rtcp::Feedback;
 use crate::rtp::Ssrc;
+use crate::rtp::rtcp::Feedback;
 
 // covers: DESIGN.md "Transport-cc numbers count per transport in send order"
 #[test]

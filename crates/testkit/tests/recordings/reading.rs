@@ -6,21 +6,23 @@ use keel_testkit::decoder::{Picture, Stream};
 use keel_testkit::recording::{RecordedPacket, Recording};
 use std::collections::BTreeSet;
 
-/// The packets of an encoding with what they say of their frames, by the dependency descriptor or without it.
+/// The packets of an encoding from its first keyframe on, with what they say of their frames, by the dependency
+/// descriptor or without it.
 fn described(
     recording: &Recording,
     encoding: usize,
     by_descriptor: bool,
 ) -> impl Iterator<Item = (&RecordedPacket, FrameInfo)> {
     let mut describer = Describer::default();
-    recording.packets_of(encoding).map(move |packet| {
+    let packets = recording.packets_of(encoding).map(move |packet| {
         let value = packet.dependency_descriptor(&recording.parameters).filter(|_| by_descriptor);
         (packet, describer.describe(recording.codec, &packet.header, packet.payload(), value))
-    })
+    });
+    packets.skip_while(|(_, frame)| !frame.begins_keyframe)
 }
 
 /// What is left of an encoding when the layers above `top` are taken out.
-fn up_to(recording: &Recording, encoding: usize, top: Layer) -> Stream {
+pub(crate) fn up_to(recording: &Recording, encoding: usize, top: Layer) -> Stream {
     let mut stream = Stream::default();
     for (packet, frame) in described(recording, encoding, true) {
         let spatial =
@@ -53,8 +55,13 @@ fn every_layer_of_every_recording_decodes_alone() -> Result<()> {
                     let pictures = stream.decode(recording.codec).context(story.clone())?;
                     assert_eq!(pictures.len(), stream.timestamps().count(), "{story}");
                     assert!(pictures.len() > 20, "{story}: {} pictures", pictures.len());
-                    let sizes: BTreeSet<_> = pictures.iter().map(|picture| picture.size).collect();
-                    assert_eq!(sizes, BTreeSet::from([size]), "{story}");
+                    for Picture { size: (width, height), .. } in &pictures {
+                        // H.264 crops by pairs of lines: 135 become 134.
+                        assert!(
+                            *width == size.0 && height.abs_diff(size.1) <= 1,
+                            "{story}: {width}x{height}"
+                        );
+                    }
                     match &best {
                         Some(best) => {
                             assert!(pictures.iter().all(|picture| best.contains(picture)), "{story}")

@@ -1,0 +1,3 @@
+//! What a real Chromium sent, read and forwarded by Keel and decoded by ffmpeg.
+
+mod reading;
