@@ -291,6 +291,7 @@ mod tests {
             payload_type: pt(96),
             timestamp: RtpTime::new(frame as u32 * 3_000),
             stored: Some(ExtSeq::new(number)),
+            shift: crate::forward::rewrite::PictureShift::default(),
             padding: 0,
         };
         let begins = place == 0;
