@@ -293,6 +293,7 @@ mod tests {
             timestamp: RtpTime::new(frame as u32 * 3_000),
             shift: PictureShift::default(),
             stored: Some(ExtSeq::new(number)),
+            shift: crate::forward::rewrite::PictureShift::default(),
             padding: 0,
         };
         let begins = place == 0;
