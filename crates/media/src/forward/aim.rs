@@ -197,9 +197,11 @@ impl Forwarder {
         let sources = &self.tracks.get(track.number())?.sources;
         let stays_on_track = sink.current.is_some_and(|current| sources.contains(&current));
         let has_picture = sink.has_picture();
+        let had_it = sink.stretches.newest().is_some_and(|stretch| stretch.source == wanted);
         self.leave_awaited(id);
         let source = self.sources.get_mut(wanted.number())?;
         let beginning = source.beginning(now);
+        let beginning = if had_it { beginning.without_still() } else { beginning };
         source.sinks.push(id);
         if !has_picture || (beginning.is_replay() && !stays_on_track) {
             self.leave_current(id);

@@ -35,7 +35,7 @@ const HELD_BELOW_PERCENT: u64 = 125;
 const FREE_ABOVE_PERCENT: u64 = 140;
 
 /// The queue and the rate of one peer.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Pacer {
     /// In the order of arrival. Each fan-out drops what [`Self::overdue`] names, so it holds [`WAITING_MAX`]
     /// packets and what one batch brings at most.
@@ -85,21 +85,6 @@ pub(super) struct Overdue {
     pub(super) sink: SinkId,
     /// The place of the keyframe that its decoder can go on with; `None` where none waits.
     pub(super) keyframe: Option<usize>,
-}
-
-impl Default for Pacer {
-    fn default() -> Self {
-        Self {
-            waiting: VecDeque::new(),
-            held: false,
-            rate: Bitrate::default(),
-            clear: None,
-            due: None,
-            ready: false,
-            burst: None,
-            listed: false,
-        }
-    }
 }
 
 impl Pacer {
@@ -293,7 +278,6 @@ mod tests {
             timestamp: RtpTime::new(frame as u32 * 3_000),
             shift: PictureShift::default(),
             stored: Some(ExtSeq::new(number)),
-            shift: crate::forward::rewrite::PictureShift::default(),
             padding: 0,
         };
         let begins = place == 0;
