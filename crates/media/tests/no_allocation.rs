@@ -75,7 +75,7 @@ fn receive(forwarder: &mut Forwarder, source: SourceId, frame: u64, now: Instant
         packet[4..8].copy_from_slice(&((frame * 3_000) as u32).to_be_bytes());
         packet[8..12].copy_from_slice(&9u32.to_be_bytes());
         // RFC 7741 §4: a keyframe begins every second, whose packets are kept for new subscribers.
-        let begins_keyframe = frame % 30 == 0 && place == 0;
+        let begins_keyframe = frame.is_multiple_of(30) && place == 0;
         packet[20..22].copy_from_slice(if begins_keyframe { &[0x10, 0] } else { &[0, 1] });
         packet[1] = if place == 7 { 0x80 | 96 } else { 96 };
         packet[12..20].copy_from_slice(&[0xbe, 0xde, 0, 1, 0x31, (index >> 8) as u8, index as u8, 0]);

@@ -215,7 +215,8 @@ mod tests {
             |costs, weight, present| Demand { costs, weight, limits: BitrateLimits::default(), present };
         let cameras = |present| vec![demand(&camera, 1, Some(present)), demand(&camera, 1, Some(present))];
         // Everything counts as had before, so that no margin is asked for.
-        let table: [(&str, u64, Vec<Demand<'_>>, &[Option<usize>]); 8] = [
+        type Row<'a> = (&'a str, u64, Vec<Demand<'a>>, &'a [Option<usize>]);
+        let table: [Row<'_>; 8] = [
             ("all of it", 3_000, cameras(2), &[Some(2), Some(2)]),
             ("equals are equal, the odd one goes to the first", 2_000, cameras(2), &[Some(2), Some(1)]),
             ("both in the middle", 1_400, cameras(2), &[Some(1), Some(1)]),

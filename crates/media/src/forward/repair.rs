@@ -1,6 +1,7 @@
 //! The recent packets of one source in plaintext: they serve every subscriber's fan-out and NACKs.
 
 use super::pinned::Pinned;
+use super::source::Body;
 use crate::codec::FrameInfo;
 use crate::pipeline::MediaKind;
 use crate::rtp::{ExtSeq, RtpHeader, RtpTime};
@@ -93,19 +94,11 @@ impl RepairRing {
         }
     }
 
-    /// Keeps `head` and `body`, which together are one packet without padding. Says whether it did: not
-    /// what is larger than a chunk, nor a late packet whose place a newer one has taken.
-    pub(super) fn store(
-        &mut self,
-        index: ExtSeq,
-        header: RtpHeader,
-        timestamp: RtpTime,
-        frame: Option<FrameInfo>,
-        head: &[u8],
-        body: &[u8],
-        now: Instant,
-    ) -> bool {
-        let length = head.len() + body.len();
+    /// Keeps a packet. Says whether it did: not what is larger than a chunk, nor a late packet whose place a
+    /// newer one has taken.
+    pub(super) fn store(&mut self, index: ExtSeq, timestamp: RtpTime, body: Body<'_>, now: Instant) -> bool {
+        let Body { header, frame, head, payload } = body;
+        let length = head.len() + payload.len();
         if length > self.chunk_bytes || self.occupant(index).is_some_and(|slot| slot.index > index) {
             return false;
         }
@@ -113,7 +106,7 @@ impl RepairRing {
         let Some(chunk) = self.chunks.back_mut() else { return false };
         let start = chunk.bytes.len() as u32;
         chunk.bytes.extend_from_slice(head);
-        chunk.bytes.extend_from_slice(body);
+        chunk.bytes.extend_from_slice(payload);
         chunk.newest = now;
         let chunk = self.front + self.chunks.len() as u64 - 1;
         let slot = Slot { index, header, timestamp, frame, chunk, start, length: length as u32, stored: now };
@@ -220,7 +213,8 @@ mod tests {
 
     fn store(ring: &mut RepairRing, index: u64, body: &[u8], now: Instant) -> bool {
         let header = RtpHeader::parse(&HEADER).expect("a well-formed header");
-        ring.store(ExtSeq::new(index), header, header.timestamp, None, &HEADER, body, now)
+        let body = Body { header, frame: None, head: &HEADER, payload: body };
+        ring.store(ExtSeq::new(index), header.timestamp, body, now)
     }
 
     fn payload(ring: &RepairRing, index: u64) -> Option<Vec<u8>> {

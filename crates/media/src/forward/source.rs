@@ -152,7 +152,8 @@ pub(super) struct Place {
     pub(super) clock: ClockRate,
 }
 
-/// What there is of a packet beyond its number and its padding.
+/// What there is of a packet beyond its number and its padding; `head` and `payload` follow one another in it.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Body<'a> {
     pub(super) header: RtpHeader,
     pub(super) frame: Option<FrameInfo>,
@@ -457,8 +458,8 @@ impl Source {
             Order::TooOld => return Err(DropReason::TooLate),
             Order::Newest { .. } | Order::Late => {}
         }
-        if let Some(Body { header, frame, head, payload }) = &body
-            && !self.ring.store(index, *header, timestamp, *frame, head, payload, now)
+        if let Some(body) = body
+            && !self.ring.store(index, timestamp, body, now)
         {
             return Err(DropReason::TooLate);
         }

@@ -133,11 +133,6 @@ impl Viewer {
         self.asks += numbers.len();
     }
 
-    /// How many packets of media it got.
-    pub(super) fn received(&self) -> usize {
-        self.sent.len()
-    }
-
     /// A packet left for it, whose payload is the one of `index` of `track`.
     pub(super) fn departed(
         &mut self,

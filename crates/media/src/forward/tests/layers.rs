@@ -340,7 +340,7 @@ fn bad_call(seed: u64) -> Call {
                 up.send(call.stage.now, (place, packet));
             }
         }
-        if frame < 200 && chance.number() % 12 == 0 {
+        if frame < 200 && chance.number().is_multiple_of(12) {
             call.aim((chance.number() % 3) as u8, (chance.number() % 3) as u8);
         }
         call.ask_again();

@@ -52,13 +52,13 @@ impl Call {
         for _ in 0..duration.as_millis() {
             self.millis += 1;
             self.stage.advance(STEP);
-            if self.millis % 33 == 0 {
-                let by_clock = !self.answers && self.millis % 990 == 0;
+            if self.millis.is_multiple_of(33) {
+                let by_clock = !self.answers && self.millis.is_multiple_of(990);
                 let key = std::mem::take(&mut self.keyframe_asked) || by_clock;
                 let frame = self.camera.frame(if key { 3 * packets } else { packets }, key);
                 self.stage.send_all(self.video, &frame);
             }
-            if self.millis % 20 == 0 {
+            if self.millis.is_multiple_of(20) {
                 let voice = self.voice.voice();
                 self.stage.send_all(self.audio, &[voice]);
             }
