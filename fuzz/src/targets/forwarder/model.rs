@@ -133,6 +133,12 @@ impl Viewer {
         self.asks += numbers.len();
     }
 
+    /// How many packets of media it got.
+    #[cfg(test)]
+    pub(super) fn received(&self) -> usize {
+        self.sent.len()
+    }
+
     /// A packet left for it, whose payload is the one of `index` of `track`.
     pub(super) fn departed(
         &mut self,
