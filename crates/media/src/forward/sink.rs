@@ -317,9 +317,7 @@ impl Sink {
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
         let Some(wanted) = self.retransmitter.as_mut().and_then(Retransmitter::take) else { return false };
-        if self.send_again(wanted, sources, release, emit) {
-            self.counters.retransmitted += 1;
-        }
+        self.send_again(wanted, sources, release, emit);
         true
     }
 
@@ -397,6 +395,7 @@ impl Sink {
             numbers: pictures.and_then(|pictures| Some((format.codec, pictures.numbers?))),
             padding: 0,
         };
+        self.counters.retransmitted += 1;
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);
         true
