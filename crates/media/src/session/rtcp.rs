@@ -121,13 +121,17 @@ fn parse_part(part: &[u8], feedback: &mut Vec<Feedback>) -> Option<()> {
 /// it for content.
 fn without_padding(part: &[u8]) -> Option<Vec<u8>> {
     const PADDING: u8 = 0x20;
+    const TRANSPORT_FEEDBACK: (u8, u8) = (205, 15);
     let mut bytes = part.to_vec();
     if bytes.first()? & PADDING == 0 {
         return Some(bytes);
     }
     let padding = usize::from(*bytes.last()?);
     let length = bytes.len().checked_sub(padding).filter(|length| *length >= 4)?;
-    if padding == 0 || padding % 4 != 0 {
+    let [first, kind, ..] = *part else { return None };
+    // RFC 3550 §6.4.1: a multiple of four. draft-holmer §3.1: its packets end anywhere in a word.
+    let ends_anywhere = (kind, first & 0x1f) == TRANSPORT_FEEDBACK;
+    if padding == 0 || !(ends_anywhere || padding.is_multiple_of(4)) {
         return None;
     }
     bytes.truncate(length);

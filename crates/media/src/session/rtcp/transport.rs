@@ -173,6 +173,15 @@ mod tests {
         assert_eq!(deltas, expected);
     }
 
+    /// libwebrtc, too, pads to a whole word by one to three bytes.
+    #[test]
+    fn padding_of_less_than_a_word_is_taken_off() {
+        let feedback = feedback(vec![Some(1), Some(0), Some(2)]);
+        let datagram = written(&feedback);
+        assert_eq!((datagram[0] & 0x20, datagram.last()), (0x20, Some(&3)), "five bytes fill two words");
+        assert_eq!(read(&datagram), Some(Feedback::TransportFeedback(feedback)));
+    }
+
     // covers: draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1.4
     #[test]
     fn vectors_of_one_bit_are_read_and_end_with_the_count() {
