@@ -12,15 +12,20 @@ use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::rtp;
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Weak;
 use std::time::Instant;
+
+/// Packets asked for that are remembered, far more than a test loses in a round trip.
+const ASKED_FOR_MAX: usize = 4_096;
 
 /// Notes what passes and takes RTX packets apart before anything else sees them: the `webrtc` crate's own
 /// NACK generator does not look into RTX and would ask for a repaired packet again and again.
 pub(super) struct Wire {
     shared: Weak<Shared>,
     originals_by_rtx_ssrc: HashMap<u32, (u32, u8)>,
+    /// SSRC and number of the packets that were asked for.
+    asked_for: BTreeSet<(u32, u16)>,
     incoming: VecDeque<TaggedPacket>,
     outgoing: VecDeque<TaggedPacket>,
 }
@@ -30,6 +35,7 @@ impl Wire {
         Self {
             shared,
             originals_by_rtx_ssrc: HashMap::new(),
+            asked_for: BTreeSet::new(),
             incoming: VecDeque::new(),
             outgoing: VecDeque::new(),
         }
@@ -65,27 +71,43 @@ impl Wire {
         }
     }
 
-    fn note_outgoing_rtcp(&self, packets: &[Box<dyn rtcp::Packet>]) {
+    fn note_outgoing_rtcp(&mut self, packets: &[Box<dyn rtcp::Packet>]) {
         for packet in packets {
             let packet = packet.as_any();
             if let Some(sent) = packet.downcast_ref() {
                 self.note(|report| note_sender_report(&mut report.reports_sent, sent));
             } else if let Some(nack) = packet.downcast_ref() {
                 self.note(|report| report.nacks_sent += packets_asked_for(nack));
+                self.remember(nack);
             }
         }
     }
 
-    /// Turns an RTX packet into the one it repeats; `false` for one without content (a bandwidth probe).
-    fn take_rtx_apart(&self, packet: &mut rtp::Packet) -> bool {
-        let Some((ssrc, payload_type)) = self.originals_by_rtx_ssrc.get(&packet.header.ssrc) else {
+    fn remember(&mut self, nack: &TransportLayerNack) {
+        for entry in &nack.nacks {
+            while self.asked_for.len() >= ASKED_FOR_MAX {
+                self.asked_for.pop_first();
+            }
+            self.asked_for.extend(entry.packet_list().into_iter().map(|number| (nack.media_ssrc, number)));
+        }
+    }
+
+    /// Turns an RTX packet into the one it repeats; `false` for a bandwidth probe: one without content, or one
+    /// that nobody asked for, whose original has come this far already.
+    fn take_rtx_apart(&mut self, packet: &mut rtp::Packet) -> bool {
+        let Some((ssrc, payload_type)) = self.originals_by_rtx_ssrc.get(&packet.header.ssrc).copied() else {
             return true;
         };
         // RFC 4588 §4: the payload begins with the original sequence number.
-        let Some(number) = packet.payload.first_chunk::<2>().copied() else { return false };
-        packet.header.ssrc = *ssrc;
-        packet.header.payload_type = *payload_type;
-        packet.header.sequence_number = u16::from_be_bytes(number);
+        let Some(number) = packet.payload.first_chunk::<2>().copied().map(u16::from_be_bytes) else {
+            return false;
+        };
+        if !self.asked_for.remove(&(ssrc, number)) {
+            return false;
+        }
+        packet.header.ssrc = ssrc;
+        packet.header.payload_type = payload_type;
+        packet.header.sequence_number = number;
         packet.payload = packet.payload.slice(2..);
         self.note(|report| report.rtx_received += 1);
         true

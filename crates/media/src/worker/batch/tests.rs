@@ -245,8 +245,8 @@ fn a_socket_that_is_asked_to_tells_when_its_datagrams_arrived() {
     for receiver in [&timed, &plain] {
         sender.send_to(b"datagram", address(receiver)).expect("loopback");
     }
-    let after = now();
     assert_eq!(batch.receive(timed.as_fd()).expect("a healthy socket").datagrams, 1);
+    let after = now();
     let told = batch.datagrams().next().expect("one datagram").received_at.expect("it was asked for");
     assert!(before <= told && told <= after, "{before:?} <= {told:?} <= {after:?}");
     assert_eq!(batch.receive(plain.as_fd()).expect("a healthy socket").datagrams, 1);
