@@ -22,16 +22,20 @@ impl Offer {
     /// the least spatial layer only the highest one is offered. What costs more than something better is not.
     fn new(sink: SinkId, measured: &Layers, most: LayerTarget) -> Option<Self> {
         let least = measured.targets().next()?.spatial;
-        let (mut layers, mut costs): (Vec<LayerTarget>, Vec<Bitrate>) = Default::default();
         let within =
             |layer: &LayerTarget| layer.spatial <= most.spatial.max(least) && layer.temporal <= most.temporal;
-        for layer in measured.targets().filter(within) {
-            let Some(cost) = measured.cost(layer) else { continue };
-            let replaces = |last: &LayerTarget| last.spatial == layer.spatial && layer.spatial > least;
-            while layers.last().is_some_and(replaces) || costs.last().is_some_and(|last| *last >= cost) {
+        let all: Vec<LayerTarget> = measured.targets().filter(within).collect();
+        let (mut layers, mut costs): (Vec<LayerTarget>, Vec<Bitrate>) = Default::default();
+        for (place, layer) in all.iter().enumerate() {
+            let is_highest = all.get(place + 1).is_none_or(|next| next.spatial != layer.spatial);
+            if layer.spatial > least && !is_highest {
+                continue;
+            }
+            let Some(cost) = measured.cost(*layer) else { continue };
+            while costs.last().is_some_and(|last| *last >= cost) {
                 (layers.pop(), costs.pop());
             }
-            layers.push(layer);
+            layers.push(*layer);
             costs.push(cost);
         }
         // The highest frame rate of a spatial layer is all that its owner lets it have, also what comes later.
@@ -150,7 +154,7 @@ mod tests {
                 [[200, 100], [250, 0], [0, 0]],
                 true,
                 best,
-                &[((0, 0), 200), ((1, all), 250)],
+                &[((0, all), 200), ((1, all), 250)],
             ),
             ("one stream", [[800, 0], [0, 0], [0, 0]], false, best, &[((0, all), 800)]),
         ];

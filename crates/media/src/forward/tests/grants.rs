@@ -108,7 +108,18 @@ impl Call {
                 for w in &self.viewers {
                     let key = self.stage.forwarder.peers_by_session[&w.path.session];
                     let p = self.stage.forwarder.peers.get(key).unwrap();
-                    eprintln!("{} {:?} est {:?} sent {:?} layers {:?} lost {} q {:?} drops {:?} costs {:?}", self.millis, w.path.session, p.transport.estimate(), p.transport.sent_rate(), w.shown, w.path.lost, w.path.queue_max, self.stage.forwarder.drops().get(crate::forward::DropReason::PathFull), self.stage.forwarder.offer(w.sinks[0]).map(|o|o.costs));
+                    eprintln!(
+                        "{} {:?} est {:?} sent {:?} layers {:?} lost {} q {:?} drops {:?} costs {:?}",
+                        self.millis,
+                        w.path.session,
+                        p.transport.estimate(),
+                        p.transport.sent_rate(),
+                        w.shown,
+                        w.path.lost,
+                        w.path.queue_max,
+                        self.stage.forwarder.drops().get(crate::forward::DropReason::PathFull),
+                        self.stage.forwarder.offer(w.sinks[0]).map(|o| o.costs)
+                    );
                 }
             }
             for watcher in &mut self.viewers {
