@@ -41,6 +41,7 @@ impl Forwarder {
             route: Arc::new(route),
             simulcast,
             report_pending: true,
+            seen: false,
             codec_told: false,
         });
         // Where media flows on, the subscriber's side notices nothing of the switch.
@@ -101,6 +102,10 @@ impl Forwarder {
         if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
             outgoing.freezes.stop();
             outgoing.set_flowing(false, &mut self.outputs);
+            let has_picture = outgoing.has_picture();
+            if let Some(connection) = &mut outgoing.connection {
+                connection.seen |= has_picture;
+            }
         }
         self.leave_awaited(sink);
         self.leave_current(sink);
@@ -151,8 +156,8 @@ impl Forwarder {
         let encoding = track.sources.iter().position(|source| *source == current)?;
         let top = self.sources.get(current.number())?.meter.top();
         let spatial =
-            if track.sources.len() > 1 { encoding as u8 } else { sink.selector.spatial().min(top.spatial) };
-        Some(Layer { spatial, temporal: sink.selector.temporal().min(top.temporal) })
+            if track.sources.len() > 1 { encoding as u8 } else { sink.selector.layer().spatial.min(top.spatial) };
+        Some(Layer { spatial, temporal: sink.selector.layer().temporal.min(top.temporal) })
     }
 
     /// Lets a video sink whose transport has come up begin anew: what was sent before is gone. It begins with a
@@ -201,9 +206,11 @@ impl Forwarder {
         let sources = &self.tracks.get(track.number())?.sources;
         let stays_on_track = sink.current.is_some_and(|current| sources.contains(&current));
         let has_picture = sink.has_picture();
+        let has_seen = sink.connection.as_ref().is_some_and(|connection| connection.seen);
         self.leave_awaited(id);
         let source = self.sources.get_mut(wanted.number())?;
         let beginning = source.beginning(now);
+        let beginning = if has_seen { beginning.without_still() } else { beginning };
         source.sinks.push(id);
         if !has_picture || (beginning.is_replay() && !stays_on_track) {
             self.leave_current(id);

@@ -72,7 +72,7 @@ impl Forwarder {
         for id in &peer.sources {
             let Some(source) = self.sources.get_mut(id.number()) else { continue };
             if source.handle_sender_report(ssrc, ntp, rtp, now) {
-                source.tell_relation(&mut self.sinks, now, &mut self.outputs);
+                source.tell_relation(*id, &mut self.sinks, now, &mut self.outputs);
             }
         }
     }
@@ -159,10 +159,18 @@ impl Forwarder {
 
 impl Source {
     /// Carries the relation of clocks over to every sink, and to other forwarders as it is.
-    pub(super) fn tell_relation(&self, sinks: &mut Arena<Sink>, now: Instant, outputs: &mut Outputs) {
+    pub(super) fn tell_relation(
+        &self,
+        id: SourceId,
+        sinks: &mut Arena<Sink>,
+        now: Instant,
+        outputs: &mut Outputs,
+    ) {
         let Some(relation) = self.relation else { return };
         for sink in &self.sinks {
+            // Those that wait for this source still show another one's clock.
             if let Some(sink) = sinks.get_mut(sink.number())
+                && sink.takes(id)
                 && let Some(report) = sink.sender_report(relation, now)
             {
                 outputs.report(sink.config.session, report);

@@ -63,6 +63,11 @@ impl LayerMeter {
         (0..SPATIAL_MAX).fold(Bitrate::default(), |sum, spatial| sum.plus(self.rate(spatial, temporal)))
     }
 
+    /// The rate of all layers together.
+    pub(super) fn total_rate(&self) -> Bitrate {
+        (0..TEMPORAL_MAX).fold(Bitrate::default(), |sum, temporal| sum.plus(self.temporal_rate(temporal)))
+    }
+
     /// The highest spatial and temporal layer that brought anything in the last two intervals.
     pub(super) fn top(&self) -> Layer {
         let brought = |spatial: usize, temporal: usize| {

@@ -15,7 +15,9 @@ impl Forwarder {
     /// any. Half as much again is clear: an encoder halves width and height, and rates differ by more.
     pub(super) fn rank_encodings(&mut self, track: TrackId) -> bool {
         let sources = &self.sources;
-        let rate = |id: &SourceId| sources.get(id.number())?.rate.rate();
+        // Of the same second, and of encodings that send all the time: others' rates cannot be compared.
+        let steady = |id: &SourceId| sources.get(id.number()).filter(|source| source.meter.is_steady());
+        let rate = |id: &SourceId| steady(id).map(|source| source.meter.total_rate());
         let Some(track) = self.tracks.get_mut(track.number()) else { return false };
         let mut exchanged = false;
         for better in 1..track.sources.len() {

@@ -277,7 +277,7 @@ impl Forwarder {
             RelayNews::Relation(relation) => {
                 if let Some(source) = self.sources.get_mut(id.number()) {
                     source.relation = Some(relation);
-                    source.tell_relation(&mut self.sinks, now, &mut self.outputs);
+                    source.tell_relation(id, &mut self.sinks, now, &mut self.outputs);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Which frames of its source one subscriber gets: those up to its target that its decoder can follow.
 
 use super::layer::{LayerTarget, SPATIAL_MAX};
-use crate::codec::FrameInfo;
+use crate::codec::{FrameInfo, Layer};
 use crate::rtp::RtpTime;
 
 /// Frames whose fate is remembered for their late packets: a second of an ordinary stream. A packet of an
@@ -80,14 +80,9 @@ impl Selector {
         if taken { Verdict::Take } else { Verdict::Withhold { first: true } }
     }
 
-    /// The temporal layer that is reached.
-    pub(super) const fn temporal(&self) -> u8 {
-        self.temporal
-    }
-
-    /// The spatial layer that is shown.
-    pub(super) const fn spatial(&self) -> u8 {
-        self.spatial
+    /// The spatial layer that is shown and the temporal layer that is reached.
+    pub(super) const fn layer(&self) -> Layer {
+        Layer { spatial: self.spatial, temporal: self.temporal }
     }
 
     /// What may change between two pictures: down at once in both directions, as far as the decoder can

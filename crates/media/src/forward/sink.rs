@@ -95,6 +95,8 @@ pub(super) struct Connection {
     pub(super) simulcast: bool,
     /// The sink has no sender report of its present source yet.
     pub(super) report_pending: bool,
+    /// The subscriber had a picture of it before a pause.
+    pub(super) seen: bool,
     /// The missing codec has been told of.
     pub(super) codec_told: bool,
 }
@@ -289,6 +291,7 @@ impl Sink {
         }
         let found = self.origin(out).and_then(|(stretch, index, _)| {
             let stored = sources.get(stretch.source.number())?.ring.find_young(index, now)?;
+            let stored = Some(stored).filter(|stored| stretch.takes(stored.frame))?;
             stretch.route.format(stored.header.payload_type)?.rtx
         });
         let (Some(_), Some(retransmitter)) = (found, &mut self.retransmitter) else {
@@ -359,9 +362,8 @@ impl Sink {
         let Some((stretch, index, shift)) = self.origin(out) else { return false };
         // It may have left the ring.
         let source = sources.get(stretch.source.number());
-        let Some(stored) = source.and_then(|source| source.ring.find_young(index, release.now)) else {
-            return false;
-        };
+        let stored = source.and_then(|source| source.ring.find_young(index, release.now));
+        let Some(stored) = stored.filter(|stored| stretch.takes(stored.frame)) else { return false };
         let Some(format) = stretch.route.format(stored.header.payload_type) else { return false };
         let Some(payload_type) = format.rtx else { return false };
         let is_present = self.stretches.newest().is_some_and(|newest| newest.from == stretch.from);
@@ -549,7 +551,7 @@ impl Sink {
             frame_number: shown.frame_number.or(self.pictures.frame_number),
         };
         if let Some(origin) = self.timeline.origin() {
-            self.stretches.show(self.selector.spatial(), origin, out);
+            self.stretches.take_layer(self.selector.layer(), origin, out);
         }
     }
 }
@@ -557,7 +559,7 @@ impl Sink {
 /// Whether a packet is the last of what the subscriber gets of its picture.
 fn ends_picture(stored: &Stored<'_>, stretch: &Stretch) -> bool {
     // RFC 9628 §4.1: the marker stands on the last packet of a picture, that of the highest layer that is sent.
-    let ends_shown = |frame: FrameInfo| frame.ends_frame && frame.layer.spatial == stretch.shown;
+    let ends_shown = |frame: FrameInfo| frame.ends_frame && frame.layer.spatial == stretch.layer.spatial;
     stored.header.marker || stored.frame.is_some_and(ends_shown)
 }
 

@@ -68,6 +68,17 @@ impl Beginning {
         matches!(self.phase, Phase::CatchingUp { .. })
     }
 
+    /// Without the picture to show meanwhile, for those who have seen newer ones.
+    pub(super) const fn without_still(self) -> Self {
+        match self.phase {
+            Phase::CatchingUp { still: Some(Still { earliest, .. }), .. } => {
+                let phase = Phase::Waiting { earliest, since: None };
+                Self { phase, first_in: earliest, live: None, ask: self.ask }
+            }
+            _ => self,
+        }
+    }
+
     /// With the packet `first_in`, which is as good as live.
     pub(super) const fn at(first_in: ExtSeq, now: Instant) -> Self {
         let phase = Phase::CatchingUp { next: first_in, still: None, since: now, due: now };

@@ -2,13 +2,14 @@
 
 use super::route::Route;
 use super::timeline::Origin;
+use crate::codec::{FrameInfo, Layer};
 use crate::id::SourceId;
 use crate::rtp::ExtSeq;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Parts that are remembered. Switches wait for keyframes, which come three times a second at most, so this
-/// is longer than the sources' rings keep packets for repair.
+/// Parts that are remembered. Switches wait for keyframes, which come three times a second at most, and targets
+/// are chosen less often, so this is longer than the sources' rings keep packets for repair.
 const STRETCHES_MAX: usize = 12;
 
 /// A part of an outgoing stream that came of one source, up to the next part.
@@ -20,8 +21,8 @@ pub(super) struct Stretch {
     pub(super) route: Arc<Route>,
     /// What becomes of the source's timestamps.
     pub(super) origin: Origin,
-    /// The spatial layer that is shown, whose last packet ends the picture.
-    pub(super) shown: u8,
+    /// The layers that are taken; the last packet of its spatial one ends the picture.
+    pub(super) layer: Layer,
 }
 
 /// The last parts of one stream, the newest at the back; at the bound the oldest is forgotten, and what
@@ -38,10 +39,10 @@ impl Stretches {
         self.0.push_back(stretch);
     }
 
-    /// Goes on with the newest part's source from `from` on, with another spatial layer shown.
-    pub(super) fn show(&mut self, shown: u8, origin: Origin, from: ExtSeq) {
-        if let Some(last) = self.0.back().filter(|last| last.shown != shown) {
-            let next = Stretch { from, origin, shown, ..last.clone() };
+    /// Goes on with the newest part's source from `from` on, with other layers.
+    pub(super) fn take_layer(&mut self, layer: Layer, origin: Origin, from: ExtSeq) {
+        if let Some(last) = self.0.back().filter(|last| last.layer != layer) {
+            let next = Stretch { from, origin, layer, ..last.clone() };
             self.begin(next);
         }
     }
@@ -54,5 +55,14 @@ impl Stretches {
     /// The newest part.
     pub(super) fn newest(&self) -> Option<&Stretch> {
         self.0.back()
+    }
+}
+
+impl Stretch {
+    /// Whether a packet of this frame was meant to leave. One that arrived after the part was over was never
+    /// decided on.
+    pub(super) fn takes(&self, frame: Option<FrameInfo>) -> bool {
+        let within = |layer: Layer| layer.temporal <= self.layer.temporal && layer.spatial <= self.layer.spatial;
+        frame.is_none_or(|frame| within(frame.layer))
     }
 }

@@ -139,8 +139,8 @@ impl Sink {
         rewriter.set_shift(PictureShift::to_follow(self.pictures, pictures));
         let from = rewriter.next_out();
         self.selector = Selector::new(self.source_target());
-        let shown = self.selector.spatial();
-        self.stretches.begin(Stretch { from, source: current, route, origin, shown });
+        let layer = self.selector.layer();
+        self.stretches.begin(Stretch { from, source: current, route, origin, layer });
         self.opening = None;
         true
     }

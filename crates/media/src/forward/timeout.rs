@@ -80,14 +80,10 @@ impl Forwarder {
                 }
             }
         }
-        let (track, looked) = (source.track, source.report_due.is_some_and(|due| due <= now));
         source.report(now, &mut self.seed, &mut self.outputs);
         source.ask_for_losses(now, round_trip.unwrap_or_default(), &mut self.outputs);
         source.ask_for_keyframe(now, &mut self.outputs);
         self.check_flow(id, now);
-        if looked && self.rank_encodings(track) {
-            self.aim_all(track, now);
-        }
         if let Some(source) = self.sources.get(id.number()) {
             self.deadlines.set(Owner::Source(id.number()).number(), source.poll_timeout());
         }

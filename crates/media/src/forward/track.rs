@@ -160,7 +160,7 @@ impl Forwarder {
                 changed |= source.meter.set_active(false);
             }
         }
-        if changed {
+        if self.rank_encodings(id) || changed {
             self.aim_all(id, now);
         }
         self.ask_for_spatial(id, now);

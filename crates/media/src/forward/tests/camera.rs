@@ -183,7 +183,7 @@ fn decode_frames(mut packets: Vec<&Received>, contiguous: bool) -> Vec<Shown> {
         }
         if length < usize::from(shown.count) {
             let next = after.first().map(|next| Shown::of(next).expect("media"));
-            assert!(next.is_none_or(|next| next.needs.is_none()), "{shown:?} is cut short before {next:?}");
+            assert!(next.is_none_or(|next| next.needs.is_none()), "{shown:?} is cut before {next:?}");
             before = Some(shown);
             continue;
         }

@@ -11,19 +11,17 @@ use crate::rtp::rtcp::Feedback;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The flow events so far, by session: whose, incoming, flowing.
+/// The flow events so far: whose, incoming, flowing.
 fn flows(stage: &mut Stage) -> Vec<(SessionId, bool, bool)> {
     let taken = std::mem::take(&mut stage.outputs).into_iter();
-    let mut flows: Vec<_> = taken
+    taken
         .filter_map(|output| match output {
             Output::Flowing { session, kind: MediaKind::Video, incoming, flowing } => {
                 Some((session, incoming, flowing))
             }
             _ => None,
         })
-        .collect();
-    flows.sort_unstable();
-    flows
+        .collect()
 }
 
 #[test]

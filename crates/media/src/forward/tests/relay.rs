@@ -35,6 +35,9 @@ fn a_relayed_stream_keeps_its_holes_for_late_repairs_and_skips_probes() {
         near.send_in_batch(track, packet).expect("a fresh packet is taken");
     }
     near.settle_with(&mut far, there);
+    for stage in [&mut near, &mut far] {
+        stage.advance(Duration::from_millis(10));
+    }
     let repair = publisher.retransmit(lost.header().seq).expect("it was sent");
     near.send_in_batch(track, &repair).expect("a repair is taken");
     near.send_in_batch(track, &publisher.probe()).expect_err("a probe is swallowed");
