@@ -155,8 +155,11 @@ impl Forwarder {
         let track = self.tracks.get(sink.track()?.number())?;
         let encoding = track.sources.iter().position(|source| *source == current)?;
         let top = self.sources.get(current.number())?.meter.top();
-        let spatial =
-            if track.sources.len() > 1 { encoding as u8 } else { sink.selector.layer().spatial.min(top.spatial) };
+        let spatial = if track.sources.len() > 1 {
+            encoding as u8
+        } else {
+            sink.selector.layer().spatial.min(top.spatial)
+        };
         Some(Layer { spatial, temporal: sink.selector.layer().temporal.min(top.temporal) })
     }
 

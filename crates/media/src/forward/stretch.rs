@@ -62,7 +62,8 @@ impl Stretch {
     /// Whether a packet of this frame was meant to leave. One that arrived after the part was over was never
     /// decided on.
     pub(super) fn takes(&self, frame: Option<FrameInfo>) -> bool {
-        let within = |layer: Layer| layer.temporal <= self.layer.temporal && layer.spatial <= self.layer.spatial;
+        let within =
+            |layer: Layer| layer.temporal <= self.layer.temporal && layer.spatial <= self.layer.spatial;
         frame.is_none_or(|frame| within(frame.layer))
     }
 }

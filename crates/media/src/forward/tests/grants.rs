@@ -104,24 +104,6 @@ impl Call {
                     self.cameras.iter_mut().for_each(|(_, camera)| camera.handle_request(media_ssrc));
                 }
             }
-            if self.millis.is_multiple_of(500) {
-                for w in &self.viewers {
-                    let key = self.stage.forwarder.peers_by_session[&w.path.session];
-                    let p = self.stage.forwarder.peers.get(key).unwrap();
-                    eprintln!(
-                        "{} {:?} est {:?} sent {:?} layers {:?} lost {} q {:?} drops {:?} costs {:?}",
-                        self.millis,
-                        w.path.session,
-                        p.transport.estimate(),
-                        p.transport.sent_rate(),
-                        w.shown,
-                        w.path.lost,
-                        w.path.queue_max,
-                        self.stage.forwarder.drops().get(crate::forward::DropReason::PathFull),
-                        self.stage.forwarder.offer(w.sinks[0]).map(|o| o.costs)
-                    );
-                }
-            }
             for watcher in &mut self.viewers {
                 watcher.path.step(&mut self.stage);
                 for (place, sink) in watcher.sinks.iter().enumerate() {
@@ -207,7 +189,7 @@ fn the_layer_follows_a_path_that_narrows_and_widens_again() {
 #[test]
 fn two_cameras_share_a_path_by_weight() {
     let mut call = Call::new(2);
-    let bob = call.join(BOB, 2_300_000);
+    let bob = call.join(BOB, 2_000_000);
     let weighty = call.viewers[bob].sinks[1];
     call.stage.forwarder.set_priority(weighty, Priority { weight: 8 });
     call.run(15 * SECOND);
