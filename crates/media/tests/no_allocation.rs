@@ -4,8 +4,8 @@
 
 use keel_media::MediaKind;
 use keel_media::codec::{Codec, CodecParameters};
-use keel_media::forward::{Forwarder, RelayTo, SinkConfig, TrackConfig};
-use keel_media::id::{RelayId, SessionId, SourceId, TrackId};
+use keel_media::forward::{Forwarder, LayerTarget, RelayTo, SinkConfig, TrackConfig};
+use keel_media::id::{RelayId, SessionId, SinkId, SourceId, TrackId};
 use keel_media::rtp::rtcp::Feedback;
 use keel_media::rtp::{
     AbsSendTime, Bitrate, ClockRate, Direction, ExtSeq, Extension, ExtensionId, ExtensionMap, Format, Mid,
@@ -94,8 +94,8 @@ fn send(forwarder: &mut Forwarder, now: Instant, arena: &mut [u8]) -> u64 {
     departed
 }
 
-fn subscribe(forwarder: &mut Forwarder, track: TrackId, now: Instant) {
-    for subscriber in 0..SUBSCRIBERS {
+fn subscribe(forwarder: &mut Forwarder, track: TrackId, now: Instant) -> Vec<SinkId> {
+    let subscribe = |subscriber| {
         let sink = forwarder.add_sink(SinkConfig {
             session: SessionId::new(2 + subscriber),
             kind: MediaKind::Video,
@@ -105,7 +105,9 @@ fn subscribe(forwarder: &mut Forwarder, track: TrackId, now: Instant) {
             cname: "publisher".into(),
         });
         assert!(forwarder.connect(track, sink, now));
-    }
+        sink
+    };
+    (0..SUBSCRIBERS).map(subscribe).collect()
 }
 
 #[test]
@@ -189,5 +191,47 @@ fn a_warm_pacer_does_not_allocate() {
     }
     assert!(at_once < departed / 2, "{at_once} of {departed} left in the tick of their arrival");
     assert!(departed.abs_diff(300 * 8 * SUBSCRIBERS) <= 8 * SUBSCRIBERS, "{departed}");
+    assert_eq!(allocated, 0);
+}
+
+#[test]
+fn switches_between_encodings_do_not_allocate() {
+    let mut forwarder = Forwarder::new(1);
+    let track = forwarder.add_track(TrackConfig {
+        session: SessionId::new(1),
+        kind: MediaKind::Video,
+        parameters: parameters(96),
+        encodings: 3,
+    });
+    let sources = [0, 1, 2].map(|place| forwarder.source_of(track, place).expect("one of three"));
+    let mut now = Instant::now(); // clock: an origin, never compared with the present
+    let sinks = subscribe(&mut forwarder, track, now);
+    let mut arena = vec![0; 1_500];
+    let (mut allocated, mut departed, mut current) = (0, 0, Vec::new());
+    for frame in 0..900 {
+        now += Duration::from_millis(33);
+        if frame % 30 == 15 {
+            for (place, sink) in sinks.iter().enumerate() {
+                let spatial = ((frame / 30 + place as u64) % 3) as u8;
+                forwarder.set_target(*sink, LayerTarget { spatial, temporal: 0 }, now);
+            }
+        }
+        let before = ALLOCATIONS.get();
+        for source in sources {
+            receive(&mut forwarder, source, frame, now);
+        }
+        departed += send(&mut forwarder, now, &mut arena);
+        if frame >= 450 {
+            allocated += ALLOCATIONS.get() - before;
+        }
+        forwarder.handle_timeout(now);
+        while forwarder.poll_output().is_some() {}
+        if frame % 30 == 10 {
+            let layer = forwarder.layer_of(sinks[0]).expect("the sink exists").current;
+            current.push(layer.expect("it has one").spatial);
+        }
+    }
+    assert!(current.windows(2).skip(1).all(|pair| pair[0] != pair[1]), "it switched: {current:?}");
+    assert!(departed >= 899 * 8 * SUBSCRIBERS, "{departed}");
     assert_eq!(allocated, 0);
 }

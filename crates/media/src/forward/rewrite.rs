@@ -134,6 +134,11 @@ impl Rewriter {
         Some((segment.first_in.plus(out.since(segment.first_out) as u64), segment.shift))
     }
 
+    /// What is added to the numbers of the pictures that come next.
+    pub(super) fn newest_shift(&self) -> PictureShift {
+        self.last().shift
+    }
+
     /// The number that the next packet in order would have.
     pub(super) fn next_out(&self) -> ExtSeq {
         self.last().out(self.next)
@@ -174,6 +179,12 @@ impl Segment {
 impl Pictures {
     pub(super) const fn of(frame: &FrameInfo) -> Self {
         Self { numbers: frame.numbers, frame_number: frame.frame_number }
+    }
+
+    /// Becomes the newer ones, in those numbers that they have.
+    pub(super) fn advance(&mut self, newer: Self) {
+        self.numbers = newer.numbers.or(self.numbers);
+        self.frame_number = newer.frame_number.or(self.frame_number);
     }
 }
 

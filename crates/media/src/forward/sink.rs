@@ -224,6 +224,7 @@ impl Sink {
         let (Some(stretch), Numbers::Used(rewriter)) = (self.stretches.newest(), &mut self.numbers) else {
             return Ok(None);
         };
+        let newest_before = rewriter.next_out();
         let (payload_type, timestamp, out, shift, stored) = match fresh.payload {
             FreshPayload::Media => {
                 // Gone only when one batch overfilled the ring. Its number stays free for a repair.
@@ -235,8 +236,20 @@ impl Sink {
                 let verdict = fresh.frame.map(|frame| self.selector.decide(&frame, stored.timestamp, target));
                 if let Some((Verdict::Withhold { first }, frame)) = verdict.zip(fresh.frame) {
                     let closes = first && frame.numbers.is_some_and(|numbers| numbers.contiguous);
-                    let Withheld::Late(out) = rewriter.withhold(fresh.index, closes.into()) else {
-                        return Ok(None);
+                    let withheld = rewriter.withhold(fresh.index, closes.into());
+                    if let Some(origin) = self.timeline.origin() {
+                        let from = if let Withheld::Late(out) = withheld { out } else { newest_before };
+                        self.stretches.take_layer(self.selector.layer(), origin, from);
+                    }
+                    let out = match withheld {
+                        Withheld::Late(out) => out,
+                        Withheld::Skipped => {
+                            // What was lost before it has kept its numbers.
+                            let shift = rewriter.newest_shift();
+                            self.pictures.advance(shift.apply(Pictures::of(&frame)));
+                            return Ok(None);
+                        }
+                        Withheld::Forgotten => return Ok(None),
                     };
                     (format.payload_type, stored.timestamp, out, PictureShift::default(), None)
                 } else {
@@ -254,7 +267,8 @@ impl Sink {
         };
         let is_newest = rewriter.next_out() == out.next();
         if let Some(frame) = fresh.frame.filter(|_| stored.is_some() && is_newest) {
-            self.note_picture(&frame, shift, out);
+            // What is missing right before it is mostly of the same frame.
+            self.note_picture(&frame, shift, newest_before.min(out));
         }
         let timestamp = self.timeline.map(timestamp, fresh.clock, now);
         Ok(Some(Planned { out, payload_type, timestamp, stored, shift, padding: fresh.padding }))
@@ -318,9 +332,7 @@ impl Sink {
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
         let Some(wanted) = self.retransmitter.as_mut().and_then(Retransmitter::take) else { return false };
-        if self.send_again(wanted, sources, release, emit) {
-            self.counters.retransmitted += 1;
-        }
+        self.send_again(wanted, sources, release, emit);
         true
     }
 
@@ -398,6 +410,7 @@ impl Sink {
             numbers: pictures.and_then(|pictures| Some((format.codec, pictures.numbers?))),
             padding: 0,
         };
+        self.counters.retransmitted += 1;
         release.transport.note_sent(departure.packet_len(), id.is_some(), release.now);
         emit(&departure);
         true
@@ -544,14 +557,10 @@ impl Sink {
     }
 
     /// Notes what the next source's pictures are to follow, and which layer ends a picture.
-    fn note_picture(&mut self, frame: &FrameInfo, shift: PictureShift, out: ExtSeq) {
-        let shown = shift.apply(Pictures::of(frame));
-        self.pictures = Pictures {
-            numbers: shown.numbers.or(self.pictures.numbers),
-            frame_number: shown.frame_number.or(self.pictures.frame_number),
-        };
+    fn note_picture(&mut self, frame: &FrameInfo, shift: PictureShift, from: ExtSeq) {
+        self.pictures.advance(shift.apply(Pictures::of(frame)));
         if let Some(origin) = self.timeline.origin() {
-            self.stretches.take_layer(self.selector.layer(), origin, out);
+            self.stretches.take_layer(self.selector.layer(), origin, from);
         }
     }
 }

@@ -39,9 +39,9 @@ impl Stretches {
         self.0.push_back(stretch);
     }
 
-    /// Goes on with the newest part's source from `from` on, with other layers.
+    /// Goes on with the newest part's source from `from` on, with other layers; not from before its beginning.
     pub(super) fn take_layer(&mut self, layer: Layer, origin: Origin, from: ExtSeq) {
-        if let Some(last) = self.0.back().filter(|last| last.layer != layer) {
+        if let Some(last) = self.0.back().filter(|last| last.layer != layer && last.from <= from) {
             let next = Stretch { from, origin, layer, ..last.clone() };
             self.begin(next);
         }

@@ -177,7 +177,9 @@ async fn replayed_packets_are_dropped() -> Result<()> {
     bob.peer.until("forty frames", |r| r.video.complete() >= 40).await?;
     let sent = alice.peer.stop_publishing().await;
     let report = bob.peer.until("every frame", |r| r.video.complete() == sent.frames_sent).await?;
-    assert_eq!(report.video.packets, u64::from(sent.frames_sent) * 3, "each packet came once: {report}");
+    // What Keel itself repeats, to find out what the path carries, is another matter.
+    let once = report.video.packets - report.rtx_received;
+    assert_eq!(once, u64::from(sent.frames_sent) * 3, "each packet came once: {report}");
     let media = u64::from(sent.frames_sent) * 3 + u64::from(sent.audio_sent);
     stage.until_snapshot("a replay for each packet", |s| drops(s, DropReason::SrtpReplay) >= media).await?;
     Ok(())

@@ -90,7 +90,8 @@ async fn one_source_is_relayed_once_to_each_worker_however_many_watch_there() ->
     let packets: u64 = stats.incoming.iter().map(|stream| stream.packets).sum();
     let counted = stage.server.snapshot().await;
     assert_eq!(counted.relays, 2, "two viewers are with Alice, two on each of the other workers");
-    assert_eq!((counted.relayed, counted.forwarded), (2 * packets, 6 * packets));
+    assert_eq!(counted.relayed, 2 * packets);
+    assert!(counted.forwarded >= 6 * packets, "and what probes the paths of the viewers: {counted:?}");
     Ok(())
 }
 
