@@ -33,7 +33,8 @@ impl Offer {
             }
             let Some(cost) = measured.cost(*layer) else { continue };
             while costs.last().is_some_and(|last| *last >= cost) {
-                (layers.pop(), costs.pop());
+                layers.pop();
+                costs.pop();
             }
             layers.push(*layer);
             costs.push(cost);
