@@ -102,9 +102,10 @@ function endpointLines(pipeline, id, endpoint, rates) {
 }
 
 function streamText(stream) {
-  const { kind, ssrc, rid, packets, packets_lost: lost, jitter_ms: jitter, round_trip_ms: roundTrip, nacked } = stream;
+  const { kind, ssrc, rid, layer, packets, packets_lost: lost, jitter_ms: jitter, round_trip_ms: roundTrip, nacked } = stream;
+  const part = rid ?? (layer ? `layer ${layer.spatial}.${layer.temporal}` : undefined);
   return [
-    `${kind} ${ssrc}${rid ? ` (${rid})` : ''}: ${bitrate(stream.bitrate ?? 0)}`,
+    `${kind} ${ssrc}${part ? ` (${part})` : ''}: ${bitrate(stream.bitrate ?? 0)}`,
     `${packets} packets, ${lost} lost`,
     `jitter ${jitter.toFixed(1)} ms`,
     roundTrip === null ? '' : `round trip ${roundTrip.toFixed(0)} ms`,

@@ -54,6 +54,7 @@ impl Forwarder {
         if let Some(known) = self.tracks.get_mut(track.number()) {
             known.sinks.push(sink);
         }
+        self.choose_beginning(sink);
         self.renew_allowance(track);
         self.aim_and_ask(sink, now);
         true
@@ -149,7 +150,7 @@ impl Forwarder {
         Some(SinkLayer { target: sink.target, current: self.current_layer(sink), paused: sink.paused })
     }
 
-    fn current_layer(&self, sink: &Sink) -> Option<Layer> {
+    pub(super) fn current_layer(&self, sink: &Sink) -> Option<Layer> {
         let current = sink.current?;
         let track = self.tracks.get(sink.track()?.number())?;
         let encoding = track.sources.iter().position(|source| *source == current)?;
@@ -168,7 +169,7 @@ impl Forwarder {
     pub fn begin(&mut self, sink: SinkId, now: Instant) {
         let Some(outgoing) = self.sinks.get(sink.number()) else { return };
         if let Some(peer) = self.peers.get_mut(outgoing.peer) {
-            peer.transport.begin();
+            peer.begin();
         }
         if outgoing.config.kind != MediaKind::Video {
             return;
@@ -178,6 +179,7 @@ impl Forwarder {
         }
         self.leave_awaited(sink);
         self.leave_current(sink);
+        self.choose_beginning(sink);
         self.aim_and_ask(sink, now);
     }
 
@@ -194,7 +196,9 @@ impl Forwarder {
     fn aim(&mut self, id: SinkId, now: Instant) -> Option<SourceId> {
         let sink = self.sinks.get(id.number())?;
         let track = sink.track()?;
-        let wanted = self.wanted_source(track, sink.target).filter(|_| !sink.paused && !sink.grant.paused)?;
+        let wanted = self
+            .wanted_source(track, sink.effective_target())
+            .filter(|_| !sink.paused && !sink.grant.paused)?;
         if sink.takes(wanted) {
             self.leave_awaited(id);
             return None;

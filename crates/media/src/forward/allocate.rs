@@ -8,7 +8,7 @@ use crate::rtp::{Bitrate, BitrateLimits};
 use std::time::{Duration, Instant};
 
 /// What has to be left above a choice before a stream goes up to it, in percent of what is used then.
-const MARGIN_PERCENT: u64 = 115;
+pub(super) const MARGIN_PERCENT: u64 = 115;
 /// How long there must have been room for a better choice.
 const RAISE_AFTER: Duration = Duration::from_secs(1);
 /// How long the least choice may cost more than there is before the stream is paused. The pacer keeps audio

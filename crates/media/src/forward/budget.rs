@@ -1,6 +1,8 @@
 //! What each of a peer's streams may take of its path: `allocate.rs` decides, here it is carried out.
 
 use super::allocate::{self, Demand, History};
+use super::layer::LayerTarget;
+use super::offer::Offer;
 use super::sink::Sink;
 use super::{DropReason, Forwarder};
 use crate::id::SinkId;
@@ -10,10 +12,13 @@ use std::time::{Duration, Instant};
 
 /// Between two decisions for one peer.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// What is worth probing for, relative to the streams as they are: room to raise or resume each.
+/// What is worth probing for, relative to the best of each stream: room to raise it there, or to resume it.
 const WANTED_PERCENT: u64 = 130;
 /// The same of a stream whose publisher sends what its only subscriber can take.
 const WANTED_ALONE_PERCENT: u64 = 200;
+/// How long a peer that agreed to give feedback may take for its first. Browsers answer the first packets within
+/// a quarter of a second and a round trip.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// Smaller changes of a share are not told to the publisher.
 const NEWS_PERCENT: u64 = 5;
 
@@ -30,6 +35,17 @@ pub struct Priority {
 pub(super) struct Budget {
     decided: Option<Instant>,
     due: Option<Instant>,
+    answer: Answer,
+}
+
+/// Whether the peer says anything of its path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Answer {
+    #[default]
+    Unasked,
+    /// Until then nobody knows.
+    Awaited(Instant),
+    Missing,
 }
 
 /// What a video sink was given.
@@ -37,6 +53,8 @@ pub(super) struct Budget {
 pub(super) struct Grant {
     pub(super) priority: Priority,
     history: History,
+    /// The most that its path carries, as it is shared out; all while nobody knows.
+    pub(super) layer: LayerTarget,
     /// It gets nothing, since its path does not carry it.
     pub(super) paused: bool,
     /// What its peer's path has room for beside the other streams; `None` while nobody knows.
@@ -52,6 +70,16 @@ impl Default for Priority {
 impl Budget {
     pub(super) const fn poll_timeout(&self) -> Option<Instant> {
         self.due
+    }
+
+    /// The way to the peer has come up: what left before could not be answered.
+    pub(super) const fn begin(&mut self) {
+        self.answer = Answer::Unasked;
+    }
+
+    /// Whether feedback was due and has not come.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.answer == Answer::Missing
     }
 }
 
@@ -75,52 +103,67 @@ impl Forwarder {
         let Some(peer) = self.peers.get_mut(key) else { return };
         // A peer that estimates itself sees no more than it is sent: what is paused would never come back.
         let Some(estimate) = peer.transport.estimate().filter(|_| peer.transport.is_numbered()) else {
-            return;
+            return self.await_answer(key, now);
         };
         if let Some(next) = peer.budget.decided.map(|decided| decided + INTERVAL).filter(|next| now < *next) {
             peer.budget.due = peer.budget.due.map(|due| due.max(next));
             return;
         }
-        peer.budget.decided = Some(now);
+        (peer.budget.decided, peer.budget.answer) = (Some(now), Answer::Unasked);
         let sinks: Vec<SinkId> = peer.sinks.clone();
         let audio = self.rates_of(&sinks, MediaKind::Audio);
-        let videos: Vec<(SinkId, [Bitrate; 1])> =
-            sinks.iter().filter_map(|sink| Some((*sink, [self.cost(*sink)?]))).collect();
+        let offers: Vec<Offer> = sinks.iter().filter_map(|sink| self.offer(*sink)).collect();
         let budget = estimate.minus(audio);
-        let (demands, mut histories): (Vec<Demand<'_>>, Vec<History>) = videos
+        let (demands, mut histories): (Vec<Demand<'_>>, Vec<History>) = offers
             .iter()
-            .filter_map(|(id, costs)| {
-                let Sink { grant, limits, .. } = self.sinks.get(id.number())?;
-                let present = (!grant.paused).then_some(0);
-                let demand = Demand { costs, weight: grant.priority.weight, limits: *limits, present };
-                Some((demand, grant.history))
+            .filter_map(|offer| {
+                let Sink { grant, limits, .. } = self.sinks.get(offer.sink.number())?;
+                let present = (!grant.paused).then(|| offer.place_of(grant.layer));
+                let weight = grant.priority.weight;
+                Some((Demand { costs: &offer.costs, weight, limits: *limits, present }, grant.history))
             })
             .unzip();
         let chosen = allocate::allocate(budget, &demands, &mut histories, now);
         let due = allocate::poll_timeout(&histories, now);
-        let costs = videos.iter().zip(&chosen).map(|((_, [cost]), chosen)| match chosen {
-            Some(_) => *cost,
-            None => Bitrate::default(),
-        });
-        let costs: Vec<Bitrate> = costs.collect();
+        let cost = |(offer, place): (&Offer, &Option<usize>)| {
+            place.and_then(|place| offer.costs.get(place)).copied().unwrap_or_default()
+        };
+        let costs: Vec<Bitrate> = offers.iter().zip(&chosen).map(cost).collect();
         let used = costs.iter().copied().fold(Bitrate::default(), Bitrate::plus);
-        for (place, (id, _)) in videos.iter().enumerate() {
-            let (Some(history), Some(chosen), Some(cost)) =
-                (histories.get(place), chosen.get(place), costs.get(place))
-            else {
-                continue;
-            };
-            if let Some(sink) = self.sinks.get_mut(id.number()) {
+        let decided = offers.iter().zip(&chosen).zip(&costs).zip(&histories);
+        for (((offer, chosen), cost), history) in decided {
+            if let Some(sink) = self.sinks.get_mut(offer.sink.number()) {
                 sink.grant.history = *history;
             }
-            self.grant(*id, chosen.is_some(), now);
-            self.tell_share(*id, budget.minus(used.minus(*cost)));
+            let layer = chosen.and_then(|place| offer.layers.get(place)).copied();
+            self.grant(offer.sink, layer, now);
+            self.tell_share(offer.sink, budget.minus(used.minus(*cost)));
         }
-        let wanted = videos.iter().map(|(id, [cost])| cost.percent(self.worth(*id)));
+        let wanted = offers.iter().map(|offer| self.best_cost(offer).percent(self.worth(offer.sink)));
         let wanted = wanted.fold(audio.percent(WANTED_PERCENT), Bitrate::plus);
         if let Some(peer) = self.peers.get_mut(key) {
             peer.budget.due = due;
             peer.transport.set_wanted(wanted);
+        }
+    }
+
+    /// Lets the streams of a peer that was to answer, and has not for long, be what their owners want.
+    fn await_answer(&mut self, key: u64, now: Instant) {
+        let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.transport.is_numbered()) else { return };
+        if peer.budget.is_unanswered() || peer.transport.estimate().is_some() {
+            return;
+        }
+        let until = match peer.budget.answer {
+            Answer::Awaited(until) => until,
+            _ => now + ANSWER_WITHIN,
+        };
+        if now < until {
+            (peer.budget.answer, peer.budget.due) = (Answer::Awaited(until), Some(until));
+            return;
+        }
+        (peer.budget.answer, peer.budget.due) = (Answer::Missing, None);
+        for sink in peer.sinks.clone() {
+            self.grant(sink, Some(LayerTarget::BEST), now);
         }
     }
 
@@ -131,24 +174,29 @@ impl Forwarder {
         rates.fold(Bitrate::default(), Bitrate::plus)
     }
 
-    /// What a video sink's source brings; `None` for others, and while nobody knows.
-    fn cost(&self, sink: SinkId) -> Option<Bitrate> {
-        let sink = self.sinks.get(sink.number()).filter(|sink| sink.config.kind == MediaKind::Video)?;
-        // One that is paused would have this.
-        let source = sink.source().or_else(|| self.wanted_source(sink.track()?, sink.target))?;
-        let source = self.sources.get(source.number()).filter(|source| source.flow.flowing)?;
-        source.rate.rate().filter(|rate| *rate > Bitrate::default())
+    /// What the best choice costs that a sink's owner lets it have.
+    fn best_cost(&self, offer: &Offer) -> Bitrate {
+        let max = self.sinks.get(offer.sink.number()).and_then(|sink| sink.limits.max);
+        let within = offer.costs.iter().rfind(|cost| max.is_none_or(|max| **cost <= max));
+        within.or(offer.costs.first()).copied().unwrap_or_default()
     }
 
-    /// Lets a sink have its source, or not.
-    fn grant(&mut self, id: SinkId, granted: bool, now: Instant) {
+    /// Lets a sink have a layer, or nothing.
+    fn grant(&mut self, id: SinkId, layer: Option<LayerTarget>, now: Instant) {
         let Some(sink) = self.sinks.get_mut(id.number()) else { return };
-        if sink.grant.paused != granted {
+        let before = (!sink.grant.paused).then_some(sink.grant.layer);
+        if layer == before {
             return;
         }
-        sink.grant.paused = !granted;
-        // It begins again as one that joins: with a keyframe, its numbers going on.
-        if granted { self.aim_and_ask(id, now) } else { self.rest(id) }
+        sink.grant.paused = layer.is_none();
+        // After a pause it begins again as one that joins: with a keyframe, its numbers going on.
+        match layer {
+            Some(layer) => {
+                sink.grant.layer = layer;
+                self.aim_and_ask(id, now);
+            }
+            None => self.rest(id),
+        }
     }
 
     /// Drops what waits for a sink that does not go on with it.

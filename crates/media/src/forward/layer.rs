@@ -42,6 +42,11 @@ pub struct Layers {
 impl LayerTarget {
     /// All that there is.
     pub const BEST: Self = Self { spatial: u8::MAX, temporal: u8::MAX };
+
+    /// What lies within both.
+    pub(super) fn within(self, other: Self) -> Self {
+        Self { spatial: self.spatial.min(other.spatial), temporal: self.temporal.min(other.temporal) }
+    }
 }
 
 impl Default for LayerTarget {

@@ -62,6 +62,7 @@ mod level;
 mod limit;
 mod loss;
 mod meter;
+mod offer;
 mod output;
 mod pace;
 mod peer;

@@ -50,6 +50,12 @@ impl Peer {
         }
     }
 
+    /// The way to the peer has come up.
+    pub(super) fn begin(&mut self) {
+        self.transport.begin();
+        self.budget.begin();
+    }
+
     /// Notes a packet of any kind for the bandwidth estimate: on the publisher's side by arrival times
     /// where transport-wide feedback was agreed, on ours by what arrives where only a cap was.
     pub(super) fn note_arrival(

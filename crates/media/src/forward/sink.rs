@@ -45,6 +45,7 @@ pub(super) struct Sink {
     pub(super) awaited: Option<Awaited>,
     /// Nothing of the present source has left yet.
     pub(super) opening: Option<Opening>,
+    /// The most that its owner wants; [`Grant::layer`] is what its peer's path has room for.
     pub(super) target: LayerTarget,
     pub(super) paused: bool,
     pub(super) flowing: bool,
@@ -536,12 +537,23 @@ impl Sink {
 
     /// What the sink may have of its present source.
     pub(super) fn source_target(&self) -> LayerTarget {
+        let target = self.effective_target();
         match &self.connection {
             Some(connection) if connection.simulcast => {
-                LayerTarget { temporal: self.target.temporal, ..LayerTarget::BEST }
+                LayerTarget { temporal: target.temporal, ..LayerTarget::BEST }
             }
-            _ => self.target,
+            _ => target,
         }
+    }
+
+    /// What the sink may have of its track, by its owner and by its peer's path.
+    pub(super) fn effective_target(&self) -> LayerTarget {
+        self.target.within(self.grant.layer)
+    }
+
+    /// Whether its packets have transport-wide numbers, for its subscriber to say when they arrived.
+    pub(super) const fn is_numbered(&self) -> bool {
+        self.transport_number_id.is_some()
     }
 
     /// Notes what the next source's pictures are to follow, and which layer ends a picture.

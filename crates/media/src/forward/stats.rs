@@ -78,6 +78,7 @@ impl Forwarder {
             frames: source.counters.frames,
             bitrate: source.rate.rate(),
             rid: None,
+            layer: None,
             freezes: 0,
             frozen: Duration::ZERO,
         })
@@ -105,6 +106,7 @@ impl Forwarder {
             frames: sink.counters.frames,
             bitrate: sink.rate.rate(),
             rid: None,
+            layer: self.current_layer(sink).filter(|_| sink.config.kind == MediaKind::Video),
             freezes: sink.freezes.count(),
             frozen: sink.freezes.total(),
         })

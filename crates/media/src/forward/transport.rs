@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// The first number: away from zero, so that what a peer believes to lie before it exists.
 const FIRST: ExtSeq = ExtSeq::new(1 << 16);
 /// Assumed of a path until it answers: one small picture and a voice.
-const START: Bitrate = Bitrate::bps(500_000);
+pub(super) const START: Bitrate = Bitrate::bps(500_000);
 /// Between two looks at how much is sent.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 

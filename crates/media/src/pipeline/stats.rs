@@ -1,6 +1,7 @@
 //! Snapshots for applications and operators.
 
 use super::{DataChannelInfo, DtlsState, IceState, MediaKind};
+use crate::codec::Layer;
 use crate::forward::DropReason;
 use crate::id::ElementId;
 use crate::rtp::{Bitrate, Rid};
@@ -73,6 +74,8 @@ pub struct StreamStats {
     pub frames: u64,
     /// Incoming: the name of the simulcast encoding (RFC 8851), where it has one.
     pub rid: Option<Rid>,
+    /// Outgoing video: the encoding or spatial layer, and the temporal layer, that the peer gets at present.
+    pub layer: Option<Layer>,
     /// Outgoing video: how often no frame left for more than 150 ms and three times the usual distance while
     /// the peer's source had some. Counted when it is over.
     pub freezes: u64,

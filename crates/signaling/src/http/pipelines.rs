@@ -10,6 +10,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
+use keel_media::codec::Layer;
 use keel_media::id::PipelineId;
 use keel_media::rtp::Bitrate;
 use keel_media::{
@@ -78,8 +79,19 @@ struct StreamView {
     /// The simulcast encoding of an incoming stream.
     #[serde(skip_serializing_if = "Option::is_none")]
     rid: Option<String>,
+    /// What an outgoing video stream is of its track at present.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layer: Option<LayerView>,
     freezes: u64,
     frozen_ms: f64,
+}
+
+/// Counted from 0, the least.
+#[derive(Serialize)]
+struct LayerView {
+    /// The simulcast encoding, or the spatial layer of a scalable stream.
+    spatial: u8,
+    temporal: u8,
 }
 
 #[derive(Serialize)]
@@ -176,6 +188,7 @@ impl From<&StreamStats> for StreamView {
             bitrate: stream.bitrate.map(Bitrate::as_bps),
             frames: stream.frames,
             rid: stream.rid.map(|rid| rid.to_string()),
+            layer: stream.layer.map(|Layer { spatial, temporal }| LayerView { spatial, temporal }),
             freezes: stream.freezes,
             frozen_ms: milliseconds(stream.frozen),
         }

@@ -19,7 +19,9 @@ pub(super) struct Encoding {
     pub(super) publisher: Publisher,
     number: u8,
     /// Of a frame.
-    packets: usize,
+    pub(super) packets: usize,
+    /// Bytes of each payload.
+    pub(super) bytes: usize,
     frame: u32,
     /// The frame that begins the present run of the pattern.
     key: u32,
@@ -53,6 +55,7 @@ impl Camera {
                 publisher: Publisher::new(ssrc, first, timestamp),
                 number: place as u8,
                 packets: place + 1,
+                bytes: 200,
                 frame: 0,
                 key: 0,
                 picture: 0x7ff0 - 300 * place as u16,
@@ -100,7 +103,7 @@ impl Encoding {
             payload.extend(self.frame.to_be_bytes());
             payload.extend(needs.to_be_bytes());
             payload.extend([place as u8, self.packets as u8]);
-            payload.resize(200, self.number);
+            payload.resize(self.bytes, self.number);
             self.publisher.packet(place + 1 == self.packets, &payload, 0)
         });
         let packets = packets.collect();
@@ -143,6 +146,21 @@ pub(super) fn decode(packets: &[Received], contiguous: bool) -> Vec<Shown> {
         let whole = pair[1].index.follows(pair[0].index);
         assert!(whole || switches && !contiguous, "a hole before {:?}", pair[1].index);
     }
+    decode_frames(packets, contiguous)
+}
+
+/// [`decode`] of a stream to a narrow path, of which parts were left out before keyframes.
+pub(super) fn decode_paced(packets: &[Received]) -> Vec<Shown> {
+    let mut packets: Vec<&Received> = packets.iter().collect();
+    packets.sort_by_key(|packet| packet.index);
+    for pair in packets.windows(2).filter(|pair| !pair[1].index.follows(pair[0].index)) {
+        let next = Shown::of(pair[1]).expect("media");
+        assert!(next.needs.is_none() && next.place == 0, "a hole before {next:?}");
+    }
+    decode_frames(packets, false)
+}
+
+fn decode_frames(mut packets: Vec<&Received>, contiguous: bool) -> Vec<Shown> {
     packets.retain(|packet| !packet.payload().is_empty());
     let (mut decoded, mut frames): (BTreeSet<(u8, u32)>, Vec<Shown>) = Default::default();
     let mut rest = packets.as_slice();

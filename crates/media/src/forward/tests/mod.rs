@@ -3,6 +3,7 @@
 mod camera;
 mod connection;
 mod encodings;
+mod grants;
 mod hostile;
 mod keyframes;
 mod layers;

@@ -220,6 +220,7 @@ mod tests {
             bitrate: Some(Bitrate::bps(400_000)),
             frames: 30,
             rid: None,
+            layer: None,
             freezes: 1,
             frozen: Duration::from_millis(400),
         }
