@@ -1,7 +1,7 @@
 //! Load for Keel and other WebRTC servers: publishers and subscribers by the hundred, as real ICE, DTLS and
 //! SRTP peers, and what they see.
 //!
-//! A [`Plan`] says who sends what to whom; [`run`] carries it out and returns a [`Report`]. The peers are
+//! A [`Plan`] says who sends what to whom; [`run()`] carries it out and returns a [`Report`]. The peers are
 //! bare ([`peer`]): after the handshake they count headers, and decrypt one packet in sixteen. One thread
 //! serves all of them; a result at its own limit is void, and says so. [`limit`] measures what the system
 //! itself can do, and [`table`] both in turns.
