@@ -231,7 +231,8 @@ fn switches_between_encodings_do_not_allocate() {
             current.push(layer.expect("it has one").spatial);
         }
     }
-    assert!(current.windows(2).skip(1).all(|pair| pair[0] != pair[1]), "it switched: {current:?}");
+    // Who might give feedback and gives none is held at the least for three seconds.
+    assert!(current.windows(2).skip(5).all(|pair| pair[0] != pair[1]), "it switched: {current:?}");
     assert!(departed >= 899 * 8 * SUBSCRIBERS, "{departed}");
     assert_eq!(allocated, 0);
 }
