@@ -7,9 +7,10 @@ use anyhow::Result;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::{
     NackGeneratorBuilder, NackResponderBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot,
+    TwccReceiverBuilder,
 };
 use rtc::peer_connection::configuration::interceptor_registry::{
-    configure_simulcast_extension_headers, configure_twcc,
+    configure_simulcast_extension_headers, configure_twcc_sender_only,
 };
 use rtc::peer_connection::configuration::media_engine::{
     MIME_TYPE_H264, MIME_TYPE_OPUS, MIME_TYPE_RTX, MIME_TYPE_VP8,
@@ -108,7 +109,9 @@ pub(super) async fn build_connection(
     let mut engine = MediaEngine::default();
     codecs.register(&mut engine)?;
     configure_simulcast_extension_headers(&mut engine)?;
-    let mut registry = configure_twcc(Registry::new(), &mut engine)?
+    let mut registry = configure_twcc_sender_only(Registry::new(), &mut engine)?
+        // Before `Wire`, which takes repetitions away: they have arrived all the same, and a probe is nothing else.
+        .with(Slot::from(400), TwccReceiverBuilder::new().build())
         .with(Slot::from(500), Wire::new(Arc::downgrade(shared)))
         .with(Slot::ReceiverReport, ReceiverReportBuilder::new().with_interval(REPORT_INTERVAL).build())
         .with(Slot::SenderReport, SenderReportBuilder::new().with_interval(REPORT_INTERVAL).build());
