@@ -125,7 +125,7 @@ fn a_warm_packet_path_does_not_allocate() {
     // Another worker's, which has the track too.
     let mut far = Forwarder::new(2);
     let to = RelayTo { worker: 1, relay: RelayId::new(1) };
-    let relayed = forwarder.begin_relay(track, to).expect("the track exists");
+    let relayed = forwarder.begin_relay(track, to, now).expect("the track exists");
     let far_track = far.add_relayed_track(relayed, now);
     let far_source = far.source_of(far_track, 0).expect("its only one");
     subscribe(&mut far, far_track, now);

@@ -194,6 +194,9 @@ impl Forwarder {
     /// for its keyframe, or begins with a replay where it leaves its track. Returns the source that is to be
     /// asked for a keyframe, which a fan-out does too while anybody waits.
     fn aim(&mut self, id: SinkId, now: Instant) -> Option<SourceId> {
+        if self.sinks.get(id.number())?.is_behind {
+            self.leave_current(id);
+        }
         let sink = self.sinks.get(id.number())?;
         let track = sink.track()?;
         let wanted = self

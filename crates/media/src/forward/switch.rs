@@ -55,9 +55,9 @@ impl Sink {
         self.current == Some(source)
     }
 
-    /// Whether its subscriber has a picture of its present source.
+    /// Whether its subscriber has a picture of its present source that goes on.
     pub(super) const fn has_picture(&self) -> bool {
-        self.current.is_some() && self.opening.is_none()
+        self.current.is_some() && self.opening.is_none() && !self.is_behind
     }
 
     /// Whether the sink has been shown another spatial layer than it should for long enough to ask for a
@@ -97,7 +97,7 @@ impl Sink {
         }
         self.opening = Some(Opening { live });
         self.phase = phase;
-        (self.awaits_keyframe, self.in_frame) = (false, false);
+        (self.awaits_keyframe, self.in_frame, self.is_behind) = (false, false, false);
         self.awaited = None;
         self.current.replace(source).filter(|before| *before != source)
     }
@@ -105,7 +105,7 @@ impl Sink {
     /// Takes nothing any more. Returns the source that it leaves.
     pub(super) fn leave(&mut self) -> Option<SourceId> {
         self.phase = Phase::Live;
-        self.opening = None;
+        (self.opening, self.is_behind) = (None, false);
         self.current.take()
     }
 

@@ -32,6 +32,7 @@ mod trace;
 mod wait;
 
 pub(crate) use command::{Command, LoadShare, WorkerHandle};
+pub(crate) use socket::SocketBuffers;
 
 use crate::capture::Tap;
 use crate::error::StartError;
@@ -242,9 +243,9 @@ impl Worker {
         self.sockets.iter().map(|socket| socket.local)
     }
 
-    /// The smallest buffer that the system granted one of its sockets.
-    pub(crate) fn receive_buffer_bytes(&self) -> usize {
-        self.sockets.iter().map(|socket| socket.receive_buffer_bytes).min().unwrap_or_default()
+    /// The smallest buffers that the system granted its sockets; `None` where it has none.
+    pub(crate) fn buffers(&self) -> Option<SocketBuffers> {
+        self.sockets.iter().map(|socket| socket.buffers).reduce(SocketBuffers::least)
     }
 
     /// Runs until it is told to stop.

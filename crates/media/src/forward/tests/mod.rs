@@ -17,6 +17,7 @@ pub(crate) mod parameters;
 mod publisher;
 mod redundancy;
 mod relay;
+mod relay_start;
 mod repairs;
 mod reports;
 mod stage;
