@@ -29,6 +29,9 @@ impl Forwarder {
         let incompatible = route.is_empty();
         let (kind, simulcast) = (known.kind, known.sources.len() > 1);
         let flows = self.track_flows(track);
+        // Who waited too long for another track has seen newer pictures than the last keyframe.
+        let seen =
+            outgoing.is_behind && outgoing.current.is_some_and(|current| known.sources.contains(&current));
         self.leave_track(sink);
         let shows = self.sinks.get(sink.number()).is_some_and(Sink::has_picture);
         if kind == MediaKind::Audio || !flows || incompatible || !shows {
@@ -41,7 +44,7 @@ impl Forwarder {
             route: Arc::new(route),
             simulcast,
             report_pending: true,
-            seen: false,
+            seen,
             codec_told: false,
         });
         // Where media flows on, the subscriber's side notices nothing of the switch.

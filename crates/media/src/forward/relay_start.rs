@@ -48,7 +48,8 @@ impl Source {
 
     /// All that is there from the number `begin` on; `None` when that is too much.
     fn replay(&self, begin: ExtSeq, now: Instant) -> Option<Vec<ReplayPacket>> {
-        let count = u64::try_from(self.next_index().since(begin)).ok().filter(|count| *count <= PACKETS_MAX)?;
+        let count =
+            u64::try_from(self.next_index().since(begin)).ok().filter(|count| *count <= PACKETS_MAX)?;
         let is_relayed = |index: ExtSeq| self.fresh.iter().any(|fresh| fresh.index == index);
         let all = (0..count).map(|place| begin.plus(place)).filter(|index| !is_relayed(*index));
         let replay: Vec<_> = all.filter_map(|index| self.replay_packet(self.again(index)?, now)).collect();

@@ -66,6 +66,8 @@ const SILENCE_OF_REPORTS_US: i64 = 12_000_000;
 /// What is left of the estimate each half second of such silence.
 const DECAY: f64 = 0.8;
 const DECAY_US: i64 = 500_000;
+/// How long a sign counts that the path is full: a few answers to what was changed for it.
+const FULL_US: i64 = 3_000_000;
 
 /// Estimates what may be sent to one peer, of all streams together.
 ///
@@ -91,6 +93,8 @@ pub struct BandwidthEstimator {
     has_feedback: bool,
     /// When silence becomes suspicious; `None` while nothing is unanswered.
     silence_us: Option<i64>,
+    /// When the path last showed that it was full.
+    full_us: Option<i64>,
 }
 
 impl BandwidthEstimator {
@@ -115,6 +119,7 @@ impl BandwidthEstimator {
             round_trip_us: None,
             has_feedback: false,
             silence_us: None,
+            full_us: None,
         }
     }
 
@@ -176,6 +181,9 @@ impl BandwidthEstimator {
         self.follow_delay(now_us);
         self.follow_probe(now_us);
         self.keep_loss_bound();
+        if !self.prospect().is_calm {
+            self.full_us = Some(now_us);
+        }
     }
 
     /// Takes a reception report on one of the streams: the share lost since the report before, in 256ths, and
@@ -238,6 +246,19 @@ impl BandwidthEstimator {
         Bitrate::bps(self.rate() as u64)
     }
 
+    /// Whether the path has shown within the last three seconds that it carries no more: by a queue that grew, by
+    /// loss, or by silence. An estimate below what is sent does not say so: more may never have been tried.
+    #[must_use]
+    pub fn is_full(&self, now: Instant) -> bool {
+        self.full_us.is_some_and(|at| self.micros(now) - at < FULL_US)
+    }
+
+    /// Whether probes tell anything: of a peer that gets none of them they never will.
+    #[must_use]
+    pub const fn answers_probes(&self) -> bool {
+        self.prober.is_answered()
+    }
+
     /// The round trip of the transport: the latest, smoothed; `None` until it has been measured.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
@@ -277,6 +298,7 @@ impl BandwidthEstimator {
         if self.silence_us.is_some_and(|due| due <= now_us) {
             self.control.lower_to((DECAY * self.rate()).max(self.min.min(self.max)));
             self.silence_us = Some(now_us + DECAY_US);
+            self.full_us = Some(now_us);
             self.prober.note_fall(now_us);
         }
         self.prober.handle_timeout(self.prospect(), now_us);
@@ -294,7 +316,10 @@ impl BandwidthEstimator {
         };
         match self.control.update(view, now_us) {
             Verdict::Steady => {}
-            Verdict::Fell => self.prober.note_fall(now_us),
+            Verdict::Fell => {
+                self.full_us = Some(now_us);
+                self.prober.note_fall(now_us);
+            }
             Verdict::OtherPath => self.queue.forget(),
         }
     }

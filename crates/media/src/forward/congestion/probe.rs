@@ -24,6 +24,8 @@ const AFTER_FALL_US: i64 = 1_500_000;
 const ANSWER_US: i64 = 1_000_000;
 /// The share of a burst, in bytes, that must have arrived to be judged.
 const ARRIVED_MIN: f64 = 0.8;
+/// Bursts in a row that say nothing, after which none is expected to.
+const UNANSWERED_MAX: u32 = 2;
 /// A burst that arrives faster than it left by more than this was held back and says nothing.
 const FASTER_MAX: f64 = 1.5;
 /// Where a burst arrived more slowly than it left, what passes is known, and this much of it is used.
@@ -53,6 +55,8 @@ pub(super) struct Prober {
     next_id: u32,
     plan: Plan,
     pause_us: i64,
+    /// Bursts that said nothing, since one did.
+    unanswered: u32,
 }
 
 #[derive(Debug)]
@@ -103,7 +107,12 @@ pub(super) struct Prospect {
 
 impl Prober {
     pub(super) const fn new() -> Self {
-        Self { next_id: 0, plan: Plan::Begin, pause_us: PAUSE_US.0 }
+        Self { next_id: 0, plan: Plan::Begin, pause_us: PAUSE_US.0, unanswered: 0 }
+    }
+
+    /// Whether bursts tell anything, as far as it is known.
+    pub(super) const fn is_answered(&self) -> bool {
+        self.unanswered < UNANSWERED_MAX
     }
 
     /// Notes that packets leave: the first ones start the first burst.
@@ -130,6 +139,7 @@ impl Prober {
                 };
             }
             Plan::Sent(measurement) if now_us >= measurement.ends_us(prospect.round_trip_us) => {
+                self.unanswered = self.unanswered.saturating_add(1);
                 self.rest(now_us);
             }
             _ => {}
@@ -179,6 +189,7 @@ impl Prober {
             return None;
         }
         let (passed, rate, first) = (measurement.passed(), measurement.rate, measurement.first + 1);
+        self.unanswered = if passed.is_some() { 0 } else { self.unanswered.saturating_add(1) };
         let follows = passed.filter(|passed| *passed >= PASSED * rate && prospect.is_calm);
         match (follows, FIRST.get(first)) {
             (Some(passed), step) if passed < prospect.wanted => {

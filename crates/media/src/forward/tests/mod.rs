@@ -11,6 +11,7 @@ mod level;
 mod levels;
 mod limits;
 mod link;
+mod lone;
 mod lossy;
 mod pacing;
 pub(crate) mod parameters;
