@@ -28,6 +28,8 @@ use viewer::{Departed, Taken, Viewer};
 
 const CODECS: [(Codec, usize); 3] = [(Codec::Vp8, 3), (Codec::Vp9, 1), (Codec::Av1, 1)];
 const NUMBER_ID: u8 = 5;
+/// Relays are numbered by track and generation.
+const TRACKS_MAX: u64 = 16;
 /// Fan-outs at the end of a play, 5 ms apart.
 const LAST_ROUNDS: usize = 40;
 /// The first forwarder receives the cameras, the second has them by relays.
@@ -73,7 +75,7 @@ struct Stage {
     requests: BTreeMap<(usize, usize), Vec<Instant>>,
     /// Relayed packets that the ring between the two is going to lose.
     relay_drops: u8,
-    relays: u64,
+    relays: Vec<RelayTo>,
     now: Instant,
     start: Instant,
 }
@@ -106,8 +108,9 @@ fn publisher(place: usize) -> SessionId {
     SessionId::new(1 + place as u64)
 }
 
-fn relay_to(track: usize, generation: u64) -> RelayTo {
-    RelayTo { worker: 1, relay: RelayId::new(track as u64 + 16 * generation) }
+/// Which track a relay is of.
+fn relayed(to: RelayTo) -> usize {
+    (to.relay.number() % TRACKS_MAX) as usize
 }
 
 impl Stage {
@@ -129,7 +132,7 @@ impl Stage {
             audio_next: 0,
             requests: BTreeMap::new(),
             relay_drops: 0,
-            relays: 0,
+            relays: Vec::new(),
             now,
             start: now,
         };
@@ -198,9 +201,13 @@ impl Stage {
 
     /// The second forwarder gets a track anew.
     fn begin_relay(&mut self, track: usize) {
-        self.relays += 1;
         let [near, far] = &mut self.house;
-        let to = relay_to(track, self.relays);
+        let generation = self.relays.get(track).map_or(0, |before| before.relay.number() / TRACKS_MAX + 1);
+        let to = RelayTo { worker: 1, relay: RelayId::new(track as u64 + TRACKS_MAX * generation) };
+        match self.relays.get_mut(track) {
+            Some(known) => *known = to,
+            None => self.relays.push(to),
+        }
         let relayed = near.forwarder.begin_relay(near.tracks[track], to, self.now).expect("the track exists");
         let there = far.forwarder.add_relayed_track(relayed, self.now);
         match far.tracks.get_mut(track) {
@@ -208,7 +215,7 @@ impl Stage {
             None => far.tracks.push(there),
         }
         // What went along is there, and what was there before is not.
-        far.taken.frames.retain(|frame| frame.camera != track);
+        far.taken.frames.retain(|frame, _| frame.camera != track);
         far.taken.packets.retain(|(camera, _), _| *camera != track);
     }
 
@@ -417,7 +424,7 @@ impl Stage {
     fn renew_relay(&mut self, camera: usize) {
         let [near, far] = &mut self.house;
         far.forwarder.remove_track(far.tracks[camera]);
-        near.forwarder.end_relay(near.tracks[camera], relay_to(camera, self.relays));
+        near.forwarder.end_relay(near.tracks[camera], self.relays[camera]);
         let watching =
             |subscriber: &Subscriber| subscriber.home == FAR && subscriber.viewer.wanted == Some(camera);
         let watchers: Vec<_> = (0..self.viewers.len()).filter(|who| watching(&self.viewers[*who])).collect();
@@ -469,7 +476,7 @@ impl Stage {
                 *relay_drops -= 1;
                 return;
             }
-            let track = (way.to.relay.number() % 16) as usize;
+            let track = relayed(way.to);
             let source = forwarder.source_of(tracks[track], way.encoding).expect("as many encodings");
             let taking = forwarder.handle_relayed(source, &packet, bytes, *now);
             if taking.is_ok()
@@ -495,9 +502,11 @@ impl Stage {
                 }
                 Output::Relay { way, news } => {
                     let House { forwarder, tracks, .. } = &mut self.house[FAR];
-                    let track = tracks[(way.to.relay.number() % 16) as usize];
-                    let source = forwarder.source_of(track, way.encoding).expect("as many encodings");
-                    forwarder.handle_relay_news(source, news, self.now);
+                    let track = tracks[relayed(way.to)];
+                    // One that has just been removed gets no news.
+                    if let Some(source) = forwarder.source_of(track, way.encoding) {
+                        forwarder.handle_relay_news(source, news, self.now);
+                    }
                 }
                 Output::RelayedKeyframeWish { track, encoding } => {
                     if let Some(place) = self.house[FAR].tracks.iter().position(|known| *known == track) {
@@ -508,7 +517,7 @@ impl Stage {
                 Output::RelayedDemand { track, demand } => {
                     if let Some(place) = self.house[FAR].tracks.iter().position(|known| *known == track) {
                         let House { forwarder, tracks, .. } = &mut self.house[NEAR];
-                        forwarder.handle_demand(tracks[place], relay_to(place, self.relays), demand);
+                        forwarder.handle_demand(tracks[place], self.relays[place], demand);
                     }
                 }
                 _ => {}
@@ -644,9 +653,13 @@ impl Stage {
 
 impl Taken {
     fn note(&mut self, camera: usize, encoding: usize, index: u64, frame: Option<FrameId>) {
-        let fresh = self.packets.entry((camera, encoding)).or_default().insert(index);
-        assert!(fresh, "{index} was taken twice");
-        self.frames.extend(frame);
+        let order = self.count;
+        self.count += 1;
+        let before = self.packets.entry((camera, encoding)).or_default().insert(index, order);
+        assert!(before.is_none(), "{index} was taken twice");
+        if let Some(frame) = frame {
+            self.frames.entry(frame).or_insert(order);
+        }
     }
 
     fn media(&self, cameras: &[Camera]) -> usize {
@@ -655,7 +668,7 @@ impl Taken {
         };
         let all = self.packets.iter();
         all.map(|((camera, encoding), indexes)| {
-            indexes.iter().filter(|index| is_media(*camera, *encoding, index)).count()
+            indexes.keys().filter(|index| is_media(*camera, *encoding, index)).count()
         })
         .sum()
     }

@@ -139,6 +139,11 @@ impl Rewriter {
         self.last().shift
     }
 
+    /// One past the newest number of the source that was mapped or withheld: at first, its first.
+    pub(super) const fn next_in(&self) -> ExtSeq {
+        self.next
+    }
+
     /// The number that the next packet in order would have.
     pub(super) fn next_out(&self) -> ExtSeq {
         self.last().out(self.next)

@@ -31,6 +31,8 @@ struct Fate {
     timestamp: RtpTime,
     spatial: u8,
     taken: bool,
+    /// What was shown when it was decided on.
+    shown: Layer,
 }
 
 /// What becomes of a packet.
@@ -76,7 +78,7 @@ impl Selector {
                 self.takes(frame, target)
             }
         };
-        self.remember(Fate { timestamp, spatial, taken });
+        self.remember(Fate { timestamp, spatial, taken, shown: self.layer() });
         if taken { Verdict::Take } else { Verdict::Withhold { first: true } }
     }
 
@@ -142,12 +144,16 @@ impl Selector {
         frame.serves_upper || (self.follows(spatial) && self.top_before.is_none_or(|top| top <= spatial))
     }
 
-    /// A frame of which nothing came before newer ones did.
+    /// A frame of which nothing came before newer ones did: it is taken where it lies within what was shown at its
+    /// time. A layer that was raised since was not followed then.
     fn takes_late(&self, frame: &FrameInfo, timestamp: RtpTime) -> bool {
-        let remembered = self.recent.iter().flatten().any(|fate| timestamp.is_after(fate.timestamp));
+        let earlier = self.recent.iter().flatten().filter(|fate| timestamp.is_after(fate.timestamp));
+        let before =
+            earlier.reduce(|one, other| if other.timestamp.is_after(one.timestamp) { other } else { one });
+        let Some(Fate { shown, .. }) = before else { return false };
         let spatial = frame.layer.spatial;
-        let wanted = spatial == self.spatial || (spatial < self.spatial && frame.serves_upper);
-        remembered && wanted && frame.layer.temporal <= self.temporal
+        let wanted = spatial == shown.spatial || (spatial < shown.spatial && frame.serves_upper);
+        wanted && frame.layer.temporal <= shown.temporal.min(self.temporal)
     }
 
     fn follows(&self, spatial: u8) -> bool {

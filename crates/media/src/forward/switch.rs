@@ -117,12 +117,16 @@ impl Sink {
     }
 
     /// Joins the first packet of the present source to what left before: its clock, the numbers of its
-    /// pictures, its layers. Says whether it could; with padding it cannot.
+    /// pictures, its layers. Says whether it could; with padding it cannot, nor with a late packet from before the
+    /// point at which the source begins here.
     pub(super) fn open(&mut self, first: &Fresh, source: &Source, now: Instant) -> bool {
         let (Some(opening), Some(current), FreshPayload::Media) = (self.opening, self.current, first.payload)
         else {
             return false;
         };
+        if matches!(&self.numbers, Numbers::Used(rewriter) if first.index < rewriter.next_in()) {
+            return false;
+        }
         let (Some(stored), Some(connection)) = (source.ring.find(first.index), &self.connection) else {
             return false;
         };

@@ -13,11 +13,13 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// What was planned may wait this long for its turn where the path is nearly full.
 const WAITS_MAX: Duration = Duration::from_millis(1_100);
 
-/// What of each encoding a forwarder took, by packet and by frame.
+/// What of each encoding a forwarder took, by packet and by frame: when, counted over all.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
-    pub(super) packets: BTreeMap<(usize, usize), BTreeSet<u64>>,
-    pub(super) frames: BTreeSet<FrameId>,
+    pub(super) packets: BTreeMap<(usize, usize), BTreeMap<u64, u64>>,
+    /// The first packet of each.
+    pub(super) frames: BTreeMap<FrameId, u64>,
+    pub(super) count: u64,
 }
 
 /// One stream.
@@ -150,7 +152,7 @@ impl Viewer {
             let camera = &cameras[frame.camera];
             let made = &camera.encodings[frame.encoding].frames[&frame.number];
             self.check_camera(frame, now, paced);
-            self.check_needs(frame, made, taken, now);
+            self.check_needs((frame, index), made, taken, now);
             let is_new = self.newest_frame.is_none_or(|newest| {
                 (newest.camera, newest.encoding) != (frame.camera, frame.encoding)
                     || newest.number < frame.number
@@ -201,11 +203,15 @@ impl Viewer {
     }
 
     /// Every frame that it is predicted from has left, as far as it came.
-    fn check_needs(&mut self, frame: FrameId, made: &Frame, taken: &Taken, now: Instant) {
+    fn check_needs(&mut self, (frame, index): (FrameId, u64), made: &Frame, taken: &Taken, now: Instant) {
         if made.key {
             self.blind = false;
         }
-        let lacks = |needed: &&FrameId| taken.frames.contains(needed) && !self.frames.contains(needed);
+        // What came after it was not there to be sent before it; what went along with a relay, always.
+        let came = came(taken, frame, index);
+        let lacks = |needed: &&FrameId| {
+            taken.frames.get(needed).is_some_and(|first| *first < came) && !self.frames.contains(needed)
+        };
         let Some(lacking) = made.needs.iter().find(lacks).filter(|_| !self.blind) else { return };
         let silent = self.newest_departure.is_none_or(|newest| now.duration_since(newest) >= PATIENCE);
         let changes = self.newest_frame.is_none_or(|newest| newest.camera != frame.camera);
@@ -247,6 +253,10 @@ impl Viewer {
             assert_eq!(sent.numbers, next.numbers, "{frame:?} in one picture");
             return;
         }
+        // The pictures between a still one and the next keyframe are counted.
+        if of_one && next_made.key {
+            return;
+        }
         let codec = cameras[frame.camera].codec;
         let one_codec = codec == cameras[next_frame.camera].codec;
         if let (Some((picture, base)), Some((next_picture, next_base)), true) =
@@ -255,8 +265,6 @@ impl Viewer {
             let (step, base_step) =
                 (next_picture.wrapping_sub(picture) & 0x7fff, next_base.wrapping_sub(base));
             let expected = match codec {
-                // The pictures between a still one and the next keyframe are counted.
-                _ if of_one && next_made.key => return,
                 Codec::Vp9 if of_one => (next_made.picture.wrapping_sub(made.picture)) as u16 & 0x7fff,
                 _ => 1,
             };
@@ -284,11 +292,18 @@ impl Viewer {
                     if (frame.camera, frame.encoding) == (next_frame.camera, next_frame.encoding)
                         && sent.index < next.index =>
                 {
-                    lost_between(taken, frame, sent.index + 1, next.index)
+                    lost_between(
+                        taken,
+                        frame,
+                        (sent.index + 1, next.index),
+                        came(taken, next_frame, next.index),
+                    )
                 }
-                (Some((frame, _)), _) => {
+                // What came after the viewer left it was of no use.
+                (Some((frame, _)), Some((next_frame, _))) => {
                     let newest = cameras[frame.camera].encodings[frame.encoding].newest();
-                    lost_between(taken, frame, sent.index + 1, newest + 1)
+                    let until = came(taken, next_frame, next.index);
+                    lost_between(taken, frame, (sent.index + 1, newest + 1), until)
                 }
                 _ => hole,
             };
@@ -297,7 +312,15 @@ impl Viewer {
     }
 }
 
-fn lost_between(taken: &Taken, frame: FrameId, from: u64, to: u64) -> u64 {
+/// How many of these packets never came, or only after `until`.
+fn lost_between(taken: &Taken, frame: FrameId, (from, to): (u64, u64), until: u64) -> u64 {
     let came = taken.packets.get(&(frame.camera, frame.encoding));
-    (from..to).filter(|index| came.is_none_or(|came| !came.contains(index))).count() as u64
+    let in_time = |index: &u64| came.and_then(|came| came.get(index)).is_some_and(|at| *at < until);
+    (from..to).filter(|index| !in_time(index)).count() as u64
+}
+
+/// When a packet came; zero for one that went along with a relay.
+fn came(taken: &Taken, frame: FrameId, index: u64) -> u64 {
+    let of_source = taken.packets.get(&(frame.camera, frame.encoding));
+    of_source.and_then(|came| came.get(&index)).copied().unwrap_or_default()
 }

@@ -57,6 +57,8 @@ pub(super) struct Prober {
     pause_us: i64,
     /// Bursts that said nothing, since one did.
     unanswered: u32,
+    /// The latest burst said something.
+    answered: bool,
 }
 
 #[derive(Debug)]
@@ -107,7 +109,12 @@ pub(super) struct Prospect {
 
 impl Prober {
     pub(super) const fn new() -> Self {
-        Self { next_id: 0, plan: Plan::Begin, pause_us: PAUSE_US.0, unanswered: 0 }
+        Self { next_id: 0, plan: Plan::Begin, pause_us: PAUSE_US.0, unanswered: 0, answered: false }
+    }
+
+    /// Whether the latest burst said something: that what only fills bursts arrives at all.
+    pub(super) const fn has_answered(&self) -> bool {
+        self.answered
     }
 
     /// Whether bursts tell anything, as far as it is known.
@@ -139,7 +146,7 @@ impl Prober {
                 };
             }
             Plan::Sent(measurement) if now_us >= measurement.ends_us(prospect.round_trip_us) => {
-                self.unanswered = self.unanswered.saturating_add(1);
+                self.note_answer(false);
                 self.rest(now_us);
             }
             _ => {}
@@ -189,7 +196,6 @@ impl Prober {
             return None;
         }
         let (passed, rate, first) = (measurement.passed(), measurement.rate, measurement.first + 1);
-        self.unanswered = if passed.is_some() { 0 } else { self.unanswered.saturating_add(1) };
         let follows = passed.filter(|passed| *passed >= PASSED * rate && prospect.is_calm);
         match (follows, FIRST.get(first)) {
             (Some(passed), step) if passed < prospect.wanted => {
@@ -200,7 +206,13 @@ impl Prober {
             }
             _ => self.rest(now_us),
         }
+        self.note_answer(passed.is_some());
         passed
+    }
+
+    const fn note_answer(&mut self, said_something: bool) {
+        self.answered = said_something;
+        self.unanswered = if said_something { 0 } else { self.unanswered.saturating_add(1) };
     }
 
     /// Waits before the next try, longer after each.
