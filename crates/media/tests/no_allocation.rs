@@ -71,6 +71,17 @@ fn parameters(payload_type: u8) -> Arc<RtpParameters> {
     Arc::new(RtpParameters { mid, direction: Direction::SendRecv, formats: vec![vp8], extensions })
 }
 
+/// A publisher's track, and its encodings.
+fn publish<const ENCODINGS: usize>(
+    forwarder: &mut Forwarder,
+    parameters: Arc<RtpParameters>,
+) -> (TrackId, [SourceId; ENCODINGS]) {
+    let (session, kind) = (SessionId::new(1), MediaKind::Video);
+    let track = forwarder.add_track(TrackConfig { session, kind, parameters, encodings: ENCODINGS });
+    let source = |place| forwarder.source_of(track, place).expect("as many as there are encodings");
+    (track, std::array::from_fn(source))
+}
+
 /// AV1 with dependency descriptors, and RTX.
 fn layered(payload_type: u8) -> Arc<RtpParameters> {
     let mut parameters = (*parameters(payload_type)).clone();
@@ -159,13 +170,7 @@ fn subscribe(forwarder: &mut Forwarder, track: TrackId, now: Instant) -> Vec<Sin
 #[test]
 fn a_warm_packet_path_does_not_allocate() {
     let mut forwarder = Forwarder::new(1);
-    let track = forwarder.add_track(TrackConfig {
-        session: SessionId::new(1),
-        kind: MediaKind::Video,
-        parameters: parameters(96),
-        encodings: 1,
-    });
-    let source = forwarder.source_of(track, 0).expect("its only one");
+    let (track, [source]) = publish(&mut forwarder, parameters(96));
     let mut now = Instant::now(); // clock: an origin, never compared with the present
     subscribe(&mut forwarder, track, now);
     // Another worker's, which has the track too.
@@ -202,13 +207,7 @@ fn a_warm_packet_path_does_not_allocate() {
 #[test]
 fn a_warm_pacer_does_not_allocate() {
     let mut forwarder = Forwarder::new(1);
-    let track = forwarder.add_track(TrackConfig {
-        session: SessionId::new(1),
-        kind: MediaKind::Video,
-        parameters: parameters(96),
-        encodings: 1,
-    });
-    let source = forwarder.source_of(track, 0).expect("its only one");
+    let (track, [source]) = publish(&mut forwarder, parameters(96));
     let mut now = Instant::now(); // clock: an origin, never compared with the present
     subscribe(&mut forwarder, track, now);
     let mut arena = vec![0; 1_500];
@@ -243,13 +242,7 @@ fn a_warm_pacer_does_not_allocate() {
 #[test]
 fn switches_between_encodings_do_not_allocate() {
     let mut forwarder = Forwarder::new(1);
-    let track = forwarder.add_track(TrackConfig {
-        session: SessionId::new(1),
-        kind: MediaKind::Video,
-        parameters: parameters(96),
-        encodings: 3,
-    });
-    let sources = [0, 1, 2].map(|place| forwarder.source_of(track, place).expect("one of three"));
+    let (track, sources) = publish::<3>(&mut forwarder, parameters(96));
     let mut now = Instant::now(); // clock: an origin, never compared with the present
     let sinks = subscribe(&mut forwarder, track, now);
     let mut arena = vec![0; 1_500];
@@ -321,13 +314,7 @@ const WIDTH: u64 = 1_600_000;
 #[test]
 fn layers_switches_pacing_and_feedback_together_do_not_allocate() {
     let mut forwarder = Forwarder::new(1);
-    let track = forwarder.add_track(TrackConfig {
-        session: SessionId::new(1),
-        kind: MediaKind::Video,
-        parameters: layered(96),
-        encodings: 3,
-    });
-    let sources = [0, 1, 2].map(|place| forwarder.source_of(track, place).expect("one of three"));
+    let (track, sources) = publish::<3>(&mut forwarder, layered(96));
     let start = Instant::now(); // clock: an origin, never compared with the present
     let mut now = start;
     let sink = |forwarder: &mut Forwarder, subscriber: u64| {

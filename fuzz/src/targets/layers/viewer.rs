@@ -155,12 +155,12 @@ impl Viewer {
             self.check_needs((frame, index), made, taken, now);
             let is_new = self.newest_frame.is_none_or(|newest| {
                 (newest.camera, newest.encoding) != (frame.camera, frame.encoding)
-                    || newest.number < frame.number
+                    || camera.encodings[frame.encoding].frames[&newest.number].picture < made.picture
             });
             if is_new && !paced && self.sent.last_key_value().is_none_or(|(newest, _)| *newest < out) {
                 assert!(made.temporal <= self.temporal, "{frame:?} is above the target");
             }
-            if is_new {
+            if is_new || self.newest_frame.is_some_and(|newest| newest.number < frame.number) {
                 self.newest_frame = Some(frame);
             }
             self.frames.insert(frame);
