@@ -215,6 +215,8 @@ impl Forwarder {
         let sources = &self.tracks.get(track.number())?.sources;
         let stays_on_track = sink.current.is_some_and(|current| sources.contains(&current));
         let has_picture = sink.has_picture();
+        // Another encoding of the track that is awaited is no reason to wait anew.
+        let patience = sink.awaited.and_then(|awaited| awaited.until);
         let has_seen = sink.connection.as_ref().is_some_and(|connection| connection.seen);
         self.leave_awaited(id);
         let source = self.sources.get_mut(wanted.number())?;
@@ -228,7 +230,7 @@ impl Forwarder {
             return Some(wanted).filter(|_| beginning.ask);
         }
         let (earliest, ask) = source.next_keyframe(now);
-        let until = (!stays_on_track).then(|| Awaited::patience(now));
+        let until = (!stays_on_track).then(|| patience.unwrap_or_else(|| Awaited::patience(now)));
         let asks = ask && source.flow.flowing;
         self.sinks.get_mut(id.number())?.awaited = Some(Awaited { source: wanted, earliest, until });
         Some(wanted).filter(|_| asks)

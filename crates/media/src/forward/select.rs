@@ -161,7 +161,7 @@ impl Selector {
             self.before(timestamp).filter(|fate| fate.spatial == spatial && fate.temporal <= temporal);
         match of_layer.reduce(Fate::newer) {
             Some(before) => before.taken,
-            None => spatial == shown.spatial || (spatial < shown.spatial && frame.serves_upper),
+            None => spatial <= shown.spatial && (frame.serves_upper || !self.has_upper(timestamp, spatial)),
         }
     }
 
@@ -170,8 +170,15 @@ impl Selector {
         self.before(timestamp).reduce(Fate::newer).map(|fate| fate.shown)
     }
 
+    /// Whether a frame above this spatial layer was taken of the picture.
+    fn has_upper(&self, timestamp: RtpTime, spatial: u8) -> bool {
+        let mut recent = self.recent.iter().flatten();
+        recent.any(|fate| fate.timestamp == timestamp && fate.spatial > spatial && fate.taken)
+    }
+
+    /// The frames of earlier pictures, and others of this one.
     fn before(&self, timestamp: RtpTime) -> impl Iterator<Item = &Fate> {
-        self.recent.iter().flatten().filter(move |fate| timestamp.is_after(fate.timestamp))
+        self.recent.iter().flatten().filter(move |fate| !fate.timestamp.is_after(timestamp))
     }
 
     fn follows(&self, spatial: u8) -> bool {

@@ -29,6 +29,8 @@ pub(super) struct Viewer {
     /// The camera before it, whose picture may go on for a while.
     before: Option<usize>,
     changed: Instant,
+    /// Counts its connections.
+    connections: u32,
     pub(super) paused: bool,
     /// The most temporal layers that its owner wants.
     pub(super) temporal: u8,
@@ -50,6 +52,8 @@ pub(super) struct Viewer {
 struct Sent {
     /// `None` for an empty packet that fills the number.
     frame: Option<(FrameId, u8)>,
+    /// Of which connection.
+    connection: u32,
     index: u64,
     timestamp: RtpTime,
     payload: Vec<u8>,
@@ -75,6 +79,7 @@ impl Viewer {
             wanted: None,
             before: None,
             changed: now,
+            connections: 0,
             paused: false,
             temporal: u8::MAX,
             reported: false,
@@ -91,6 +96,7 @@ impl Viewer {
     /// It is to have this camera from now on, or none.
     pub(super) fn want(&mut self, camera: Option<usize>, now: Instant) {
         self.before = self.wanted;
+        self.connections += 1;
         (self.wanted, self.changed) = (camera, now);
         if camera.is_none() {
             self.forget();
@@ -142,6 +148,7 @@ impl Viewer {
         assert!(self.wanted.is_some(), "a packet for one that is not subscribed");
         let mut sent = Sent {
             frame: None,
+            connection: self.connections,
             index: 0,
             timestamp: packet.timestamp,
             payload: packet.payload.to_vec(),
@@ -171,7 +178,9 @@ impl Viewer {
             assert!(packet.payload.is_empty(), "a payload that nobody made");
         }
         assert!(!self.sent.contains_key(&out), "{out} left twice");
-        self.check_neighbours(cameras, out, &sent);
+        if !self.blind {
+            self.check_neighbours(cameras, out, &sent);
+        }
         self.sent.insert(out, sent);
     }
 
@@ -204,6 +213,10 @@ impl Viewer {
 
     /// Every frame that it is predicted from has left, as far as it came.
     fn check_needs(&mut self, (frame, index): (FrameId, u64), made: &Frame, taken: &Taken, now: Instant) {
+        // All packets of one frame have one fate.
+        if self.frames.contains(&frame) {
+            return;
+        }
         if made.key {
             self.blind = false;
         }
@@ -290,6 +303,7 @@ impl Viewer {
             let lost = match (sent.frame, next.frame) {
                 (Some((frame, _)), Some((next_frame, _)))
                     if (frame.camera, frame.encoding) == (next_frame.camera, next_frame.encoding)
+                        && sent.connection == next.connection
                         && sent.index < next.index =>
                 {
                     lost_between(
