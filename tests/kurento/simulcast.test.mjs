@@ -6,13 +6,13 @@ import { tell } from './theatre.mjs';
 
 const TOKEN = 'the-admin-of-the-stories';
 const server = { flags: ['--admin-token', TOKEN] };
-/** From the least to the best, as `pages/simulcast.js` names them. */
+/** From the least to the best, as `pages/presenter.js` names them. */
 const RIDS = ['q', 'h', 'f'];
 
 tell('A presentation in three encodings', (theatre) => {
   it('arrives in each of them, and its viewer gets one ordinary stream', async () => {
     await theatre.runs(OneToMany);
-    const presenter = await theatre.visitor('simulcast', 'Ada');
+    const presenter = await theatre.visitor('presenter?sends=simulcast', 'Ada');
     await presenter.press('present');
     await presenter.isIn('presenting');
     const viewer = await theatre.visitor('one-to-many', 'Ben');

@@ -9,7 +9,7 @@ use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -136,6 +136,8 @@ pub(super) struct Shared {
     pub(super) report: watch::Sender<PeerReport>,
     keyframe_wanted: AtomicBool,
     publishing_stopped: AtomicBool,
+    /// Of the audio that is sent, in -dBov.
+    audio_level: AtomicU8,
     candidates: mpsc::Sender<IceCandidate>,
     received: Mutex<Received>,
     /// The latest data channel of each label.
@@ -149,6 +151,8 @@ struct Received {
     readers: JoinSet<()>,
 }
 
+/// RFC 6464 §3: the lowest level, -127 dBov.
+pub(super) const SILENCE: u8 = 127;
 /// Complete frames without a keyframe before them after which one is asked for: half a second.
 const BLIND_FRAMES_MAX: u32 = 15;
 
@@ -158,6 +162,7 @@ impl Shared {
             report: watch::Sender::new(PeerReport::default()),
             keyframe_wanted: AtomicBool::new(false),
             publishing_stopped: AtomicBool::new(false),
+            audio_level: AtomicU8::new(SILENCE),
             candidates,
             received: Mutex::default(),
             channels: Mutex::default(),
@@ -188,6 +193,14 @@ impl Shared {
 
     pub(super) fn publishing_stopped(&self) -> bool {
         self.publishing_stopped.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_audio_level(&self, level: u8) {
+        self.audio_level.store(level.min(SILENCE), Ordering::Relaxed);
+    }
+
+    pub(super) fn audio_level(&self) -> u8 {
+        self.audio_level.load(Ordering::Relaxed)
     }
 
     pub(super) async fn request_keyframe(&self) -> Result<()> {

@@ -13,6 +13,7 @@ mod loss;
 mod negotiation;
 mod settings;
 mod soak;
+mod speakers;
 mod spread;
 mod stage;
 mod trunk;

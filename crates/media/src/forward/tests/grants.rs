@@ -8,7 +8,7 @@ use super::viewer::Viewer;
 use crate::forward::{LayerTarget, Output, Priority};
 use crate::id::{SessionId, SinkId, TrackId};
 use crate::rtp::rtcp::Report;
-use crate::rtp::{Bitrate, Ssrc};
+use crate::rtp::{Bitrate, BitrateLimits, Ssrc};
 use std::time::Duration;
 
 const STEP: Duration = Duration::from_millis(1);
@@ -229,6 +229,24 @@ fn the_owner_s_target_bounds_what_the_path_could_carry() {
     call.viewers[bob].path.width = Bitrate::bps(300_000);
     call.run(4 * SECOND);
     assert_eq!(call.shown(bob), [Some(0)], "the target is the most, not the least");
+}
+
+#[test]
+fn what_its_owner_takes_back_comes_back_as_soon_as_it_may() {
+    let mut call = Call::new(1);
+    let bob = call.join(BOB, 5_000_000);
+    call.run(8 * SECOND);
+    let sink = call.viewers[bob].sinks[0];
+    for round in 0..5 {
+        assert_eq!(call.shown(bob), [Some(2)], "round {round}");
+        let limits = BitrateLimits { min: None, max: Some(Bitrate::bps(300_000)) };
+        call.stage.forwarder.limit_sink(sink, limits);
+        call.run(SECOND);
+        assert_eq!(call.shown(bob), [Some(0)], "round {round}");
+        call.stage.forwarder.limit_sink(sink, BitrateLimits::default());
+        call.run(2 * SECOND);
+    }
+    assert_eq!(call.shown(bob), [Some(2)]);
 }
 
 #[test]
