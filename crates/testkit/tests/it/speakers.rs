@@ -45,8 +45,12 @@ fn loudest(events: &[PipelineEvent]) -> BTreeSet<ElementId> {
     let mut loudest = BTreeSet::new();
     for event in events {
         match event.event {
-            EndpointEvent::Loudest { joined: true } => assert!(loudest.insert(event.endpoint), "joined twice"),
-            EndpointEvent::Loudest { joined: false } => assert!(loudest.remove(&event.endpoint), "left twice"),
+            EndpointEvent::Loudest { joined: true } => {
+                assert!(loudest.insert(event.endpoint), "joined twice")
+            }
+            EndpointEvent::Loudest { joined: false } => {
+                assert!(loudest.remove(&event.endpoint), "left twice")
+            }
             _ => {}
         }
         assert!(loudest.len() <= 2, "{events:?}");

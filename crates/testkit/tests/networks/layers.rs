@@ -22,6 +22,16 @@ pub(crate) struct Evening {
     places: Vec<Place>,
     /// Seconds between which less than the best fits, where there is such a time.
     narrow: Option<(u64, u64)>,
+    share: Share,
+}
+
+/// Whose the path is while it is narrow.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Share {
+    /// What is left of it stays so.
+    Fixed,
+    /// Others take what they can get, which may be all: then the picture is paused.
+    Contested,
 }
 
 struct Place {
@@ -36,7 +46,12 @@ const SECONDS: u64 = 60;
 
 impl Evening {
     fn of_one(name: &'static str, link: LinkConfig, narrow: Option<(u64, u64)>) -> Self {
-        Self { name, places: vec![Place { name: "", link, count: 1, best: BEST }], narrow }
+        Self {
+            name,
+            places: vec![Place { name: "", link, count: 1, best: BEST }],
+            narrow,
+            share: Share::Fixed,
+        }
     }
 
     fn run(&self, seed: u64) -> Room {
@@ -83,8 +98,11 @@ fn evenings() -> Vec<Evening> {
         Evening::of_one("3 Mbit/s", link(), None),
         step(),
         Evening::of_one("2 Mbit/s of others from 20 s to 40 s", others, Some((20, 40))),
-        Evening::of_one("a download from 20 s to 40 s, a queue of 200 ms", download, Some((20, 40))),
-        Evening { name: "nine with 3 Mbit/s, one with 400 kbit/s", places: ten, narrow: None },
+        Evening {
+            share: Share::Contested,
+            ..Evening::of_one("a download from 20 s to 40 s, a queue of 200 ms", download, Some((20, 40)))
+        },
+        Evening { places: ten, ..Evening::of_one("nine with 3 Mbit/s, one with 400 kbit/s", link(), None) },
     ]
 }
 
@@ -118,9 +136,7 @@ impl Evening {
         let shown = |(at, encoding): &(Instant, u8)| {
             format!("{encoding} from {:.1} s", (*at - room.start).as_secs_f64())
         };
-        for w in seen.shown.windows(2) { if w[1].0 - w[0].0 > Duration::from_millis(200) { eprintln!("STILL {:?} -> {:?} enc {} {}", w[0].0 - room.start, w[1].0 - room.start, w[0].1, w[1].1); } }
-        eprintln!("first {:?}; missed {} unrep {}; reqs {} pub {}", seen.shown.first().map(|f| f.0 - room.start), seen.missed, seen.unrepaired, seen.keyframe_requests, room.keyframe_requests);
-        let path: Vec<_> = seat.watcher.seen.encodings().iter().map(shown).collect();
+        let path: Vec<_> = seen.encodings().iter().map(shown).collect();
         let recovered = self.recovery(room, seat);
         let recovered = recovered.map_or(String::new(), |after| format!("{:.1} s", after.as_secs_f64()));
         format!(
@@ -147,17 +163,25 @@ impl Evening {
     fn check(&self, room: &Room, place: &Place, seat: &Seat, row: &str) {
         let seen = &seat.watcher.seen;
         assert!(seat.long_wait <= Duration::from_secs(1), "too long a queue: {row}");
-        eprintln!("{row}");if true {return;}
-        let all = FRAMES_PER_SECOND * SECONDS as usize;
-        assert!(seen.shown.len() >= all - FRAMES_PER_SECOND, "less than a second may be missing: {row}");
-        assert!(seen.longest_still(room.at(0), room.at(SECONDS)) < Duration::from_secs(1), "{row}");
+        if self.share == Share::Fixed {
+            assert_eq!((seen.unrepaired, seen.keyframe_requests), (0, 0), "{row}");
+            let all = FRAMES_PER_SECOND * SECONDS as usize;
+            assert!(seen.shown.len() >= all - FRAMES_PER_SECOND / 2, "{row}");
+            let still = seen.longest_still(room.at(0), room.at(SECONDS));
+            assert!(still < Duration::from_millis(250), "{row}");
+        }
         let last = seen.shown.last().map(|(_, encoding)| *encoding);
         assert_eq!(last, Some(place.best), "what the path carries: {row}");
         if let Some((begin, end)) = self.narrow {
-            // Once it has been narrow for five seconds, the best is never shown.
+            // To try what does not fit now and then is how a path that is wide again is noticed.
             let narrow = room.at(begin + 5)..room.at(end);
-            let shown = seen.shown.iter().filter(|(at, _)| narrow.contains(at));
-            assert!(shown.clone().count() > 0 && shown.clone().all(|(_, encoding)| *encoding < BEST), "{row}");
+            let shown: Vec<_> = seen.shown.iter().filter(|(at, _)| narrow.contains(at)).collect();
+            let tries = shown.iter().filter(|(_, encoding)| *encoding == BEST).count();
+            assert!(
+                !shown.is_empty() && 5 * tries < shown.len(),
+                "{tries} of {} too good: {row}",
+                shown.len()
+            );
             let recovery = self.recovery(room, seat);
             assert!(recovery.is_some_and(|after| after <= RECOVERY_MAX), "too slow: {row}");
         }

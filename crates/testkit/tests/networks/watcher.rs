@@ -170,9 +170,7 @@ impl Watcher {
         let whole = self.open.iter().filter(|(_, open)| open.places.len() == usize::from(open.mark.count));
         let mut whole = whole.map(|(time, open)| (*time, open.mark));
         let follows = |mark: Mark| {
-            self.last.is_some_and(|(_, last)| {
-                (mark.frame, mark.encoding) == (last.frame + 1, last.encoding)
-            })
+            self.last.is_some_and(|(_, last)| (mark.frame, mark.encoding) == (last.frame + 1, last.encoding))
         };
         whole.find(|(_, mark)| mark.keyframe || follows(*mark))
     }
