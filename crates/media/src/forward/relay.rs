@@ -227,6 +227,7 @@ impl Forwarder {
     pub fn add_relayed_track(&mut self, relayed: RelayedTrack, now: Instant) -> TrackId {
         let RelayedTrack { kind, parameters, encodings } = relayed;
         let (tracks, sources, deadlines) = (&mut self.tracks, &mut self.sources, &mut self.deadlines);
+        let (seed, flows) = (&mut self.seed, encodings.iter().any(|encoding| encoding.flowing));
         let key = tracks.insert(|key| {
             let id = TrackId::new(key);
             let ids = encodings.iter().take(ENCODINGS_MAX).enumerate().map(|(encoding, begun)| {
@@ -234,7 +235,7 @@ impl Forwarder {
                 let mut source = Source::new(origin, begun.next, id, kind, parameters.clone());
                 source.relation = begun.relation;
                 if begun.flowing {
-                    source.flow.begin(now);
+                    source.note_flow(now, seed);
                 }
                 let due = source.poll_timeout();
                 let key = sources.insert(|_| source);
@@ -243,7 +244,11 @@ impl Forwarder {
             });
             Track::new(kind, None, parameters.clone(), ids.collect())
         });
-        TrackId::new(key)
+        let track = TrackId::new(key);
+        if flows {
+            self.begin_looking(track, now);
+        }
+        track
     }
 
     /// Takes a packet that another forwarder has handed out.

@@ -170,15 +170,13 @@ impl Flow {
 }
 
 impl Source {
-    /// Notes that media came: the first begins the flow and its reports. Says whether it did.
+    /// Notes that media came: the first begins the flow, reports and looks at rates. Says whether it did.
     pub(super) fn note_flow(&mut self, now: Instant, seed: &mut Seed) -> bool {
         if self.flow.flowing {
             return false;
         }
         self.flow.begin(now);
-        if self.origin.session().is_some() {
-            self.report_due.get_or_insert(now + seed.around(REPORT_INTERVAL));
-        }
+        self.report_due.get_or_insert(now + seed.around(REPORT_INTERVAL));
         true
     }
 
@@ -189,7 +187,7 @@ impl Source {
         self.flow.flowing = false;
     }
 
-    /// A reception report, as long as there is anything new to report.
+    /// A reception report, as long as there is anything new to report and a publisher to report it to.
     fn report(&mut self, now: Instant, seed: &mut Seed, outputs: &mut Outputs) {
         if self.report_due.is_none_or(|due| due > now) {
             return;
