@@ -10,11 +10,15 @@ import { tell } from './theatre.mjs';
 /** Widths of the three encodings of `pages/presenter.js`, and of the spatial layers. */
 const [LEAST, MIDDLE, BEST] = [240, 480, 960];
 const PATH = { delay_ms: 20, rate: 3_000_000, queue_ms: 500 };
-/** Bits per second, less than the best costs. */
+/** Bits per second: of the three encodings the least fits, beside the sound. */
 const NARROW = 500_000;
 
 const isBest = (width) => width === BEST;
 const isLess = (width) => width < BEST;
+/** The longest standstill at a fall to a sixth: the queue of half a second empties, and a keyframe passes the path. */
+const STILL_MS = 2_000;
+/** To climb to the best layer takes seconds by itself, and shared cores may make several times as much of it. */
+const PATIENCE_MS = 60_000;
 
 tell('A presentation in three encodings', (theatre) => {
   it('follows the path of each viewer as it narrows and widens, to nobody else\'s harm', async () => {
@@ -36,8 +40,9 @@ tell('A presentation in three encodings', (theatre) => {
       const words = JSON.stringify({ account, accounts, left });
       // Where the machine has no time for pictures, everybody's stand still.
       const [still, freezes] = ['stillMs', 'freezes'].map((field) => Math.max(...accounts.map((other) => other[field])));
-      assert.ok(account.stillMs <= still + 1_000, `no second without a picture: ${words}`);
-      assert.ok(account.freezes <= freezes + 5, words);
+      assert.ok(account.stillMs <= still + STILL_MS, `it goes on: ${words}`);
+      // The wait for the keyframe of a switch may count as one.
+      assert.ok(account.freezes <= freezes + account.widths.length, words);
       isWhole(account, left, words);
       assert.ok(account.audioLost <= left && account.audioEnergy > 0 && account.concealed < 0.1, `it is heard all the time: ${words}`);
       for (const other of accounts) {
@@ -48,7 +53,7 @@ tell('A presentation in three encodings', (theatre) => {
   });
 
   it('is switched by hand, with a keyframe for each switch and no frame missing', async () => {
-    await isSwitchedByHand(theatre, 'simulcast', [[700, MIDDLE], [120, LEAST], [0, BEST], [120, LEAST], [0, BEST]]);
+    await isSwitchedByHand(theatre, 'simulcast', [[800, MIDDLE], [120, LEAST], [0, BEST], [120, LEAST], [0, BEST]]);
   });
 
   it('may name its encodings as groups of streams', async () => {
@@ -101,7 +106,8 @@ async function followsItsPath(theatre, sends, rate, isTop) {
   await behind(PATH, async (network) => {
     const presentation = await Presentation.begin(theatre, sends, 1);
     const ben = await presentation.joinedBy('Ben', network);
-    const shows = (what, isSo) => until(what, async () => (await videoOf(theatre.keel)).outgoing[0]?.layer, (layer) => layer && isSo(layer));
+    const layer = async () => (await videoOf(theatre.keel)).outgoing[0]?.layer;
+    const shows = (what, isSo) => until(what, layer, (seen) => seen && isSo(seen), PATIENCE_MS);
     await shows('all layers', isTop);
     await ben.beginToCount();
     const before = await missing(theatre, network);

@@ -7,8 +7,8 @@ const RECTANGLES = 12;
 
 const ENCODINGS = [
   { scaleResolutionDownBy: 4, maxBitrate: 100_000 },
-  { scaleResolutionDownBy: 2, maxBitrate: 300_000 },
-  { maxBitrate: 900_000 },
+  { scaleResolutionDownBy: 2, maxBitrate: 450_000 },
+  { maxBitrate: 1_200_000 },
 ];
 const RIDS = ['q', 'h', 'f'];
 
