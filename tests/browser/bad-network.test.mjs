@@ -15,9 +15,9 @@ tell('A bad network', { browser: { mdns: false } }, (stage) => {
       const ben = await stage.seat('Ben', { seating: { network } });
       await stage.callBetween(ada, ben);
       await Promise.all([ada.seesAndHears(), ben.seesAndHears()]);
-      const begun = await ben.videoReception();
+      const begun = await ben.reception('video');
       const isLongEnough = ({ framesDecoded }) => framesDecoded >= begun.framesDecoded + FRAMES;
-      const seen = await until('fifteen seconds of video', () => ben.videoReception(), isLongEnough, 60_000);
+      const seen = await until('fifteen seconds of video', () => ben.reception('video'), isLongEnough, 60_000);
       const words = JSON.stringify({ begun, seen });
       assert.ok(seen.nackCount > begun.nackCount, `packets were lost and asked for: ${words}`);
       assert.ok(seen.framesReceived - seen.framesDecoded <= 3, `every frame that came was decoded: ${words}`);

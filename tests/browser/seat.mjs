@@ -1,5 +1,5 @@
 import { drawDevices } from './drawn-devices.mjs';
-import { connectionStates, offeredHosts, pictureBitrate, srtpCipher, videoReception, watchPeers } from '../shared/peer-watch.mjs';
+import { connectionStates, offeredHosts, pictureBitrate, srtpCipher, watchPeers } from '../shared/peer-watch.mjs';
 import { Viewer } from '../shared/viewer.mjs';
 import { until } from '../shared/waiting.mjs';
 
@@ -112,11 +112,6 @@ export class Seat extends Viewer {
   /** The text of an element as it is now. */
   text(id) {
     return this.#text(`#${id}`);
-  }
-
-  /** What the browser's statistics say of the video that it receives; empty before there is any. */
-  videoReception() {
-    return this.page.evaluate(videoReception);
   }
 
   /** The SRTP cipher in use, once the statistics have it. */

@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { until } from '../shared/waiting.mjs';
+import { WITH_ADMINISTRATOR, videoOf } from './administrator.mjs';
 import { OneToMany } from './apps/one-to-many.mjs';
 import { tell } from './theatre.mjs';
 
-const TOKEN = 'the-admin-of-the-stories';
-const server = { flags: ['--admin-token', TOKEN] };
-/** From the least to the best, as `pages/simulcast.js` names them. */
+/** From the least to the best, as `pages/presenter.js` names them. */
 const RIDS = ['q', 'h', 'f'];
 
 tell('A presentation in three encodings', (theatre) => {
   it('arrives in each of them, and its viewer gets one ordinary stream', async () => {
     await theatre.runs(OneToMany);
-    const presenter = await theatre.visitor('simulcast', 'Ada');
+    const presenter = await theatre.visitor('presenter?sends=simulcast', 'Ada');
     await presenter.press('present');
     await presenter.isIn('presenting');
     const viewer = await theatre.visitor('one-to-many', 'Ben');
@@ -30,13 +29,4 @@ tell('A presentation in three encodings', (theatre) => {
     assert.equal(outgoing.length, 1);
     assert.equal(outgoing[0].rid, undefined);
   });
-}, server);
-
-/** The video streams of all endpoints, as the administrator sees them. */
-async function videoOf(keel) {
-  const response = await fetch(new URL('api/pipelines', keel.url), { headers: { authorization: `Bearer ${TOKEN}` } });
-  const { pipelines } = await response.json();
-  const endpoints = pipelines.flatMap(({ elements }) => elements).flatMap(({ endpoint }) => endpoint ?? []);
-  const streams = (side) => endpoints.flatMap((endpoint) => endpoint[side]).filter(({ kind }) => kind === 'video');
-  return { incoming: streams('incoming'), outgoing: streams('outgoing') };
-}
+}, { flags: WITH_ADMINISTRATOR });

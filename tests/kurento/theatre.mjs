@@ -28,9 +28,16 @@ export class Theatre {
     return app;
   }
 
-  /** Opens a page of the application. */
-  async visitor(page, name) {
-    const visitor = await Visitor.open(this.browser, new URL(`${page}.html`, this.#appServer.url).href, name);
+  /**
+   * Opens a page of the application.
+   *
+   * @param {string} page its name, and what else its address has
+   * @param {string} name of the person
+   * @param {BadNetwork} [network] see `Visitor.open`
+   */
+  async visitor(page, name, network) {
+    const [, file, query] = /^([^?]*)(.*)$/.exec(page);
+    const visitor = await Visitor.open(this.browser, new URL(`${file}.html${query}`, this.#appServer.url).href, name, network);
     this.#visitors.push(visitor);
     return visitor;
   }

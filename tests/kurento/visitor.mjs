@@ -13,14 +13,16 @@ export class Visitor extends Viewer {
    * @param {import('puppeteer-core').Browser} browser
    * @param {string} url of the page
    * @param {string} name of the person
+   * @param {BadNetwork} [network] between the page and the server: see ../shared/bad-network.mjs
    */
-  static async open(browser, url, name) {
+  static async open(browser, url, name, network) {
     const visitor = new Visitor();
     visitor.name = name;
     visitor.#context = await browser.createBrowserContext();
     visitor.page = await visitor.#context.newPage();
     visitor.page.on('pageerror', (error) => visitor.#problems.push(String(error)));
     await visitor.page.evaluateOnNewDocument(watchPeers);
+    await network?.surround(visitor.page);
     await visitor.page.goto(url);
     await visitor.isIn('ready');
     return visitor;

@@ -13,7 +13,7 @@ const PROXY = process.env.BAD_NETWORK_BIN ?? join(dirname(BINARY), 'bad-network'
  */
 export class BadNetwork {
   #settings;
-  /** By the server's address, the promise of a running proxy. */
+  /** By the server's address, the promise of a running `Proxy`. */
   #proxies = new Map();
 
   /** @param {object} settings see `crates/testkit/src/bin/bad-network.rs` */
@@ -28,18 +28,26 @@ export class BadNetwork {
     await page.evaluateOnNewDocument(takeDetours);
   }
 
-  /** Makes it better or worse while it is used. */
+  /**
+   * Makes it better or worse while it is used.
+   *
+   * @returns {Promise<{sent: number, delivered: number, dropped: number}>} datagrams on the way to the page so far
+   */
   async change(settings) {
-    for (const { process } of await Promise.all(this.#proxies.values())) process.stdin.write(`${JSON.stringify(settings)}\n`);
+    const proxies = await Promise.all(this.#proxies.values());
+    const counters = await Promise.all(proxies.map((proxy) => proxy.tell(settings)));
+    const sum = (field) => counters.reduce((total, counted) => total + counted[field], 0);
+    return { sent: sum('sent'), delivered: sum('delivered'), dropped: sum('dropped') };
+  }
+
+  /** What happened on the way to the page so far: see `change`. */
+  counters() {
+    return this.change({});
   }
 
   /** Ends it. */
   async end() {
-    for (const { process } of await Promise.all(this.#proxies.values())) {
-      const ended = once(process, 'exit');
-      process.stdin.end();
-      await ended;
-    }
+    for (const proxy of await Promise.all(this.#proxies.values())) await proxy.end();
     this.#proxies.clear();
   }
 
@@ -56,18 +64,44 @@ export class BadNetwork {
   }
 
   #proxy(target) {
-    if (!this.#proxies.has(target)) this.#proxies.set(target, start(target, this.#settings));
+    if (!this.#proxies.has(target)) this.#proxies.set(target, Proxy.start(target, this.#settings));
     return this.#proxies.get(target);
   }
 }
 
-async function start(target, settings) {
-  const process = spawn(PROXY, [target, JSON.stringify(settings)], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const [address] = await Promise.race([
-    once(createInterface({ input: process.stdout }), 'line'),
-    once(process, 'exit').then(([code]) => { throw new Error(`the proxy ended with ${code}`); }),
-  ]);
-  return { process, port: Number(address.split(':').at(-1)) };
+/** One running proxy. */
+class Proxy {
+  #process;
+  #lines;
+
+  /** Where it listens on loopback. */
+  port = 0;
+
+  static async start(target, settings) {
+    const proxy = new Proxy();
+    proxy.#process = spawn(PROXY, [target, JSON.stringify(settings)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    proxy.#lines = createInterface({ input: proxy.#process.stdout })[Symbol.asyncIterator]();
+    proxy.port = Number((await proxy.#line()).split(':').at(-1));
+    return proxy;
+  }
+
+  /** Changes its settings, and returns its counters. */
+  async tell(settings) {
+    this.#process.stdin.write(`${JSON.stringify(settings)}\n`);
+    return JSON.parse(await this.#line());
+  }
+
+  async end() {
+    const ended = once(this.#process, 'exit');
+    this.#process.stdin.end();
+    await ended;
+  }
+
+  async #line() {
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(`the proxy ended with ${this.#process.exitCode}`);
+    return value;
+  }
 }
 
 /** What runs inside the page, before its own scripts; complete in itself. */

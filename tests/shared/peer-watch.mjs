@@ -51,11 +51,38 @@ export async function observe(id) {
   return seen;
 }
 
-/** @returns {Promise<object>} the newest connection's statistics of the video that it receives; empty before there are any */
-export async function videoReception() {
+/**
+ * @param {'audio' | 'video'} kind
+ * @returns {Promise<object>} the newest connection's statistics of what it receives; empty before there are any
+ */
+export async function reception(kind) {
   const report = await window.keelPeers.at(-1)?.getStats();
-  const received = [...(report?.values() ?? [])].find((entry) => entry.type === 'inbound-rtp' && entry.kind === 'video');
+  const received = [...(report?.values() ?? [])].find((entry) => entry.type === 'inbound-rtp' && entry.kind === kind);
   return received ? { ...received } : {};
+}
+
+/**
+ * @param {'audio' | 'video'} kind
+ * @returns {Promise<object[]>} the newest connection's statistics of what it sends, one for each encoding
+ */
+export async function sendings(kind) {
+  const report = await window.keelPeers.at(-1)?.getStats();
+  const sent = [...(report?.values() ?? [])].filter((entry) => entry.type === 'outbound-rtp' && entry.kind === kind);
+  return sent.map((entry) => ({ ...entry }));
+}
+
+/**
+ * Has the page note five times a second what its newest connection's statistics say of the video that it receives, in
+ * `window.keelDiary`: the time in milliseconds, the frames decoded so far, and the width of the picture.
+ */
+export function keepDiary() {
+  window.keelDiary = [];
+  setInterval(async () => {
+    const report = await window.keelPeers.at(-1).getStats();
+    const received = [...report.values()].find((entry) => entry.type === 'inbound-rtp' && entry.kind === 'video');
+    const { timestamp, framesDecoded, frameWidth } = received;
+    window.keelDiary.push({ at: timestamp, framesDecoded, width: frameWidth ?? 0 });
+  }, 200);
 }
 
 /** @returns {Promise<string | undefined>} the SRTP cipher that the newest connection's transport reports */

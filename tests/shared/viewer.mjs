@@ -1,4 +1,4 @@
-import { observe } from './peer-watch.mjs';
+import { observe, reception } from './peer-watch.mjs';
 import { until } from './waiting.mjs';
 
 /**
@@ -47,6 +47,11 @@ export class Viewer {
   /** See `observe` in peer-watch.mjs. */
   observe(video = 'remote-video') {
     return this.page.evaluate(observe, video);
+  }
+
+  /** What the browser's statistics say of what it receives, of one kind; empty before there is any. */
+  reception(kind) {
+    return this.page.evaluate(reception, kind);
   }
 
   async #compared(what, video, isSo) {

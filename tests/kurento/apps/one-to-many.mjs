@@ -14,6 +14,11 @@ export class OneToMany {
     this.#kurento = kurento;
   }
 
+  /** The endpoints of the viewers, in the order in which they came. */
+  get viewers() {
+    return [...this.#peers].filter(([visitor]) => visitor !== this.#presenter).map(([, peer]) => peer.endpoint);
+  }
+
   async presenter(visitor, { sdpOffer }) {
     if (this.#presenter) {
       visitor.send({ id: 'presenterResponse', response: 'rejected', message: 'there is a presenter already' });

@@ -181,10 +181,11 @@ impl History {
         if chosen > present {
             (self.raised, self.room_since) = (Some(now), None);
         } else if chosen < present {
-            let failed = self.raised.take().is_some_and(|raised| now < raised + PROVED_AFTER);
-            let longer = self.back_off.map_or(BACK_OFF.0, |before| (before * 2).min(BACK_OFF.1));
-            self.back_off = failed.then_some(longer);
-            self.not_before = self.back_off.map(|back_off| now + back_off);
+            // A fall in several steps is one failure: the later ones take nothing back.
+            if self.raised.take().is_some_and(|raised| now < raised + PROVED_AFTER) {
+                let longer = self.back_off.map_or(BACK_OFF.0, |before| (before * 2).min(BACK_OFF.1));
+                (self.back_off, self.not_before) = (Some(longer), Some(now + longer));
+            }
             self.room_since = None;
         } else if self.raised.is_some_and(|raised| now >= raised + PROVED_AFTER) {
             (self.raised, self.back_off) = (None, None);
@@ -334,6 +335,20 @@ mod tests {
         assert_eq!(run.until_change(900, 60), None, "it lasts");
         assert_eq!(run.until_change(300, 1), Some((0, Some(0))));
         assert_eq!(run.until_change(900, 400), Some((10, Some(1))), "nothing is held against it");
+    }
+
+    #[test]
+    fn a_raise_that_fails_in_two_steps_is_tried_later_each_time_too() {
+        let mut run = Run::new(&[100, 150, 500], Some(1));
+        let mut waits = Vec::new();
+        for _ in 0..3 {
+            let (steps, raised) = run.until_change(900, 400).expect("it is raised at last");
+            assert_eq!(raised, Some(2));
+            waits.push(steps);
+            assert_eq!(run.until_change(160, 1), Some((0, Some(1))), "it fails");
+            assert_eq!(run.until_change(120, 1), Some((0, Some(0))), "and falls on");
+        }
+        assert_eq!(waits, [10, 18, 38], "2, then 4 s after the failure");
     }
 
     #[test]

@@ -67,6 +67,13 @@ impl Default for Priority {
     }
 }
 
+impl Grant {
+    /// Its owner decides anew: what is taken back for that has not failed, and what failed may fit now.
+    pub(super) fn forget_failures(&mut self) {
+        self.history = History::default();
+    }
+}
+
 impl Budget {
     pub(super) const fn poll_timeout(&self) -> Option<Instant> {
         self.due

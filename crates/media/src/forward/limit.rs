@@ -20,7 +20,10 @@ impl Forwarder {
     /// own estimate, which is believed down to the minimum. Unknown ones are ignored.
     pub fn limit_sink(&mut self, sink: SinkId, limits: BitrateLimits) {
         let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return };
-        outgoing.limits = limits;
+        if outgoing.limits != limits {
+            outgoing.limits = limits;
+            outgoing.grant.forget_failures();
+        }
         if let Some(track) = outgoing.track() {
             self.renew_allowance(track);
         }

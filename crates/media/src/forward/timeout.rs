@@ -175,7 +175,7 @@ impl Flow {
 }
 
 impl Source {
-    /// Notes that media came: the first begins the flow and its reports. Says whether it did.
+    /// Notes that media came: the first begins the flow, reports and looks at rates. Says whether it did.
     pub(super) fn note_flow(&mut self, now: Instant, seed: &mut Seed) -> bool {
         if self.flow.flowing {
             return false;
@@ -193,7 +193,7 @@ impl Source {
         self.flow.flowing = false;
     }
 
-    /// A reception report, as long as there is anything new to report.
+    /// A reception report, as long as there is anything new to report and a publisher to report it to.
     fn report(&mut self, now: Instant, seed: &mut Seed, outputs: &mut Outputs) {
         if self.report_due.is_none_or(|due| due > now) {
             return;

@@ -3,12 +3,14 @@
 //! `bad-network TARGET SETTINGS` prints the address to send to instead of TARGET and runs until its standard input
 //! ends. SETTINGS is a JSON object; what stands in it holds for the way from the target to the peers, `delay_ms`
 //! for both: `{ "delay_ms": 20, "rate": 500000, "queue_ms": 500, "loss": 0.05, "seed": 1 }`. Each further line of
-//! standard input is such an object, of which `rate` and `loss` change the running link.
+//! standard input is such an object, of which `rate` and `loss` change the running link, and is answered with what
+//! happened on the way from the target so far: `{ "sent": 900, "delivered": 880, "dropped": 20 }`.
 
 use anyhow::Context;
 use keel_testkit::net::{LinkConfig, Loss, QueueLimit};
 use keel_testkit::proxy::{Change, Proxy, ProxyConfig};
 use serde::Deserialize;
+use serde_json::json;
 use std::io::{BufRead, Write};
 use std::time::Duration;
 
@@ -55,6 +57,10 @@ async fn main() -> anyhow::Result<()> {
         if let Some(loss) = settings.loss {
             proxy.change(Change::Loss(Loss::Random(loss))).await;
         }
+        let (_, down) = proxy.counters();
+        let dropped = down.lost + down.queue_full;
+        let told = json!({ "sent": down.sent, "delivered": down.delivered, "dropped": dropped });
+        writeln!(std::io::stdout(), "{told}")?;
     }
     Ok(())
 }

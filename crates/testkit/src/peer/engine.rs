@@ -16,7 +16,9 @@ use rtc::peer_connection::configuration::media_engine::{
     MIME_TYPE_H264, MIME_TYPE_OPUS, MIME_TYPE_RTX, MIME_TYPE_VP8,
 };
 use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
-use rtc::rtp_transceiver::rtp_sender::{RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use webrtc::peer_connection::{MediaEngine, PeerConnection, PeerConnectionBuilder, SettingEngineBuilder};
@@ -25,6 +27,8 @@ use webrtc::peer_connection::{MediaEngine, PeerConnection, PeerConnectionBuilder
 const REPORT_INTERVAL: Duration = Duration::from_millis(500);
 /// Less than a browser waits, so that a repaired stream is repaired soon.
 const NACK_INTERVAL: Duration = Duration::from_millis(50);
+/// RFC 6464 §5.
+pub(super) const AUDIO_LEVEL_URI: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 
 /// The codecs of one peer.
 pub(super) struct Codecs {
@@ -109,6 +113,8 @@ pub(super) async fn build_connection(
     let mut engine = MediaEngine::default();
     codecs.register(&mut engine)?;
     configure_simulcast_extension_headers(&mut engine)?;
+    let audio_level = RTCRtpHeaderExtensionCapability { uri: AUDIO_LEVEL_URI.to_owned() };
+    engine.register_header_extension(audio_level, RtpCodecKind::Audio, None)?;
     let mut registry = configure_twcc_sender_only(Registry::new(), &mut engine)?
         // Before `Wire`, which takes repetitions away: they have arrived all the same, and a probe is nothing else.
         .with(Slot::from(400), TwccReceiverBuilder::new().build())

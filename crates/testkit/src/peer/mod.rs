@@ -32,7 +32,7 @@ pub use tracks::AddedTrack;
 
 use crate::source::VideoConfig;
 use anyhow::{Context, Result, bail};
-use engine::{Codecs, build_connection};
+use engine::{AUDIO_LEVEL_URI, Codecs, build_connection};
 use keel_media::IceCandidate;
 use publish::{AudioTrack, VideoTrack};
 use report::Shared;
@@ -252,9 +252,16 @@ impl Peer {
         }
         if let Some((sender, track)) = &self.audio {
             let payload_type = negotiated_payload_type(&**sender, MIME_TYPE_OPUS).await?;
-            self.publishing.spawn(track.clone().run(payload_type, Arc::clone(&self.shared)));
+            let level_id = negotiated_extension(&**sender, AUDIO_LEVEL_URI).await?;
+            self.publishing.spawn(track.clone().run(payload_type, level_id, Arc::clone(&self.shared)));
         }
         Ok(())
+    }
+
+    /// From now on its audio packets say that they are so loud, in -dBov: 0 the loudest, 127 silence, which they
+    /// say at first (RFC 6464 §3). What they carry is noise all the same. Below silence is silence.
+    pub fn speak(&self, level: u8) {
+        self.shared.set_audio_level(level);
     }
 
     /// Stops sending after the frame that is being sent; the report then says how many there were.
@@ -360,4 +367,11 @@ async fn negotiated_payload_type(sender: &dyn RtpSender, mime_type: &str) -> Res
         .find(|codec| codec.rtp_codec.mime_type.eq_ignore_ascii_case(mime_type))
         .with_context(|| format!("{mime_type} was not agreed on"))?;
     Ok(codec.payload_type)
+}
+
+/// The number that the two sides agreed on for a header extension; `None` where they did not.
+async fn negotiated_extension(sender: &dyn RtpSender, uri: &str) -> Result<Option<u8>> {
+    let parameters = sender.get_parameters().await?;
+    let agreed = parameters.rtp_parameters.header_extensions.iter().find(|extension| extension.uri == uri);
+    Ok(agreed.map(|extension| u8::try_from(extension.id)).transpose()?)
 }

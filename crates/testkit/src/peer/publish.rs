@@ -1,7 +1,7 @@
 //! The sending half of a peer: synthetic media, paced in real time.
 
 use super::Repair;
-use super::report::Shared;
+use super::report::{SILENCE, Shared};
 use crate::source::{AUDIO_PACKET_MS, AudioSource, VideoConfig, VideoSource};
 use bytes::Bytes;
 use rand::rngs::StdRng;
@@ -109,7 +109,7 @@ impl AudioTrack {
     }
 
     /// Sends until told to stop or the connection is gone.
-    pub(super) async fn run(self, payload_type: u8, shared: Arc<Shared>) {
+    pub(super) async fn run(self, payload_type: u8, level_id: Option<u8>, shared: Arc<Shared>) {
         let mut source = AudioSource::new(self.first_timestamp);
         let mut seq = self.first_seq;
         let mut ticks = interval(Duration::from_millis(u64::from(AUDIO_PACKET_MS)));
@@ -119,9 +119,13 @@ impl AudioTrack {
             let audio = source.next_packet();
             // RFC 3551 §4.1: the marker begins a talk spurt.
             let marker = audio.number == 0;
-            let packet = packet(payload_type, marker, seq, audio.timestamp, self.ssrc, audio.payload);
+            let mut packet = packet(payload_type, marker, seq, audio.timestamp, self.ssrc, audio.payload);
             seq = seq.wrapping_add(1);
-            if self.local.write_rtp(packet).await.is_err() {
+            let level = shared.audio_level();
+            // RFC 6464 §3: the voice flag, then the level.
+            let voice = if level < SILENCE { 0x80 } else { 0 };
+            let told = level_id.map(|id| packet.header.set_extension(id, Bytes::from(vec![voice | level])));
+            if told.is_some_and(|told| told.is_err()) || self.local.write_rtp(packet).await.is_err() {
                 return;
             }
             shared.report.send_modify(|report| report.audio_sent += 1);

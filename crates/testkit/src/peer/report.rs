@@ -9,7 +9,7 @@ use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -163,6 +163,8 @@ pub(super) struct Shared {
     /// The SSRCs of the videos that were asked for one, cleared by those that send.
     keyframes_wanted: Mutex<BTreeSet<u32>>,
     publishing_stopped: AtomicBool,
+    /// Of the audio that is sent, in -dBov.
+    audio_level: AtomicU8,
     candidates: mpsc::Sender<IceCandidate>,
     received: Mutex<Received>,
     /// The latest data channel of each label.
@@ -176,6 +178,8 @@ struct Received {
     readers: JoinSet<()>,
 }
 
+/// RFC 6464 §3: the lowest level, -127 dBov.
+pub(super) const SILENCE: u8 = 127;
 /// Complete frames without a keyframe before them after which one is asked for: half a second.
 const BLIND_FRAMES_MAX: u32 = 15;
 
@@ -185,6 +189,7 @@ impl Shared {
             report: watch::Sender::new(PeerReport::default()),
             keyframes_wanted: Mutex::default(),
             publishing_stopped: AtomicBool::new(false),
+            audio_level: AtomicU8::new(SILENCE),
             candidates,
             received: Mutex::default(),
             channels: Mutex::default(),
@@ -215,6 +220,14 @@ impl Shared {
 
     pub(super) fn publishing_stopped(&self) -> bool {
         self.publishing_stopped.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_audio_level(&self, level: u8) {
+        self.audio_level.store(level.min(SILENCE), Ordering::Relaxed);
+    }
+
+    pub(super) fn audio_level(&self) -> u8 {
+        self.audio_level.load(Ordering::Relaxed)
     }
 
     pub(super) async fn request_keyframe(&self) -> Result<()> {

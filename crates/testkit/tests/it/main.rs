@@ -14,6 +14,7 @@ mod loss;
 mod negotiation;
 mod settings;
 mod soak;
+mod speakers;
 mod spread;
 mod stage;
 mod trunk;

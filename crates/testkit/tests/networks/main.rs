@@ -2,6 +2,7 @@
 
 mod camera;
 mod controller;
+mod layers;
 mod room;
 mod scenario;
 mod sender;
@@ -22,9 +23,10 @@ fn the_docs_tables_are_what_the_networks_give() {
     let text = std::fs::read_to_string(&file).expect("docs/networks.md is there");
     let (prose, tables) =
         text.split_once(BEGIN).expect("docs/networks.md has the mark where its tables begin");
-    let (sender, watcher) = (table::table(SEED), stories::table(SEED));
+    let (sender, watcher, layers) = (table::table(SEED), stories::table(SEED), layers::table(SEED));
     let wanted = format!(
-        "\n## A sender that always has more to send\n{sender}\n## A watcher behind the whole core\n{watcher}"
+        "\n## A sender that always has more to send\n{sender}\n## A watcher behind the whole core\n{watcher}\n\
+         ## Watchers of three encodings behind the whole core\n{layers}"
     );
     if std::env::var_os("KEEL_WRITE_DOCS").is_some() {
         std::fs::write(&file, format!("{prose}{BEGIN}{wanted}")).expect("docs/networks.md can be written");
@@ -43,6 +45,13 @@ fn a_fall_of_capacity_is_followed_and_its_return_too_whatever_the_seed() {
     for seed in 0..8 {
         let outcomes = step.run(seed, Controller::keel);
         step.check(&outcomes[0], &format!("seed {seed}"));
+    }
+}
+
+#[test]
+fn the_encoding_follows_a_fall_of_capacity_and_its_return_whatever_the_seed() {
+    for seed in 0..8 {
+        layers::step().check_with(seed);
     }
 }
 

@@ -35,10 +35,12 @@ pub(crate) struct Watcher {
     highest: Option<ExtSeq>,
     transport: ExtSeq,
     missing: BTreeMap<ExtSeq, Missing>,
-    /// Frames that are not shown yet, by number and encoding.
-    open: BTreeMap<(u32, u8), Open>,
-    /// The frame shown last.
-    last: Option<(u32, u8)>,
+    /// The stream's first timestamp.
+    origin: Option<RtpTime>,
+    /// Frames that are not shown yet, by their time on the stream in ticks since `origin`.
+    open: BTreeMap<i32, Open>,
+    /// The frame shown last, and its time.
+    last: Option<(i32, Mark)>,
     asked: Instant,
     pub(crate) seen: Seen,
 }
@@ -65,6 +67,7 @@ impl Watcher {
             highest: None,
             transport: ExtSeq::new(1 << 16),
             missing: BTreeMap::new(),
+            origin: None,
             open: BTreeMap::new(),
             last: None,
             asked: now,
@@ -83,14 +86,14 @@ impl Watcher {
         let payload = header.payload(packet).unwrap_or_default();
         if header.ssrc == self.ssrc {
             self.note_number(header.seq, now);
-            self.take(payload, now);
+            self.take(header.timestamp, payload, now);
         } else if let Some((original, payload)) = payload.split_first_chunk::<2>() {
             let original = SeqNo::new(u16::from_be_bytes(*original));
             if let Some(highest) = self.highest {
                 self.missing.remove(&original.extend(highest));
             }
             if !payload.is_empty() {
-                self.take(payload, now);
+                self.take(header.timestamp, payload, now);
             }
         }
     }
@@ -138,36 +141,49 @@ impl Watcher {
         self.missing.remove(&number);
     }
 
-    fn take(&mut self, payload: &[u8], now: Instant) {
+    fn take(&mut self, timestamp: RtpTime, payload: &[u8], now: Instant) {
         if payload.is_empty() {
             return;
         }
         let mark = Mark::read(payload);
-        if self.last.is_some_and(|(frame, _)| mark.frame <= frame) {
+        let time = timestamp.wrapping_since(*self.origin.get_or_insert(timestamp)).cast_signed();
+        if self.last.is_some_and(|(last, _)| time <= last) {
             return;
         }
-        let open = self.open.entry((mark.frame, mark.encoding)).or_insert(Open { mark, places: Vec::new() });
+        let open = self.open.entry(time).or_insert(Open { mark, places: Vec::new() });
         if !open.places.contains(&mark.place) {
             open.places.push(mark.place);
         }
-        while let Some(next) = self.next_to_show() {
-            self.open = self.open.split_off(&(next.0 + 1, 0));
-            self.last = Some(next);
-            self.seen.shown.push((now, next.1));
+        while let Some((time, mark)) = self.next_to_show() {
+            self.open = self.open.split_off(&(time + 1));
+            let before = self.last.replace((time, mark));
+            // A picture that is there already in another encoding takes its place.
+            if before.is_some_and(|(_, before)| before.frame == mark.frame) {
+                self.seen.shown.pop();
+            }
+            self.seen.shown.push((now, mark.encoding));
         }
     }
 
     /// The next frame, if it is whole; else a whole keyframe after it.
-    fn next_to_show(&self) -> Option<(u32, u8)> {
+    fn next_to_show(&self) -> Option<(i32, Mark)> {
         let whole = self.open.iter().filter(|(_, open)| open.places.len() == usize::from(open.mark.count));
-        let mut whole = whole.map(|(key, open)| (*key, open.mark.keyframe));
-        let follows =
-            |key: (u32, u8)| self.last.is_some_and(|(frame, encoding)| key == (frame + 1, encoding));
-        whole.find(|(key, keyframe)| *keyframe || follows(*key)).map(|(key, _)| key)
+        let mut whole = whole.map(|(time, open)| (*time, open.mark));
+        let follows = |mark: Mark| {
+            self.last.is_some_and(|(_, last)| (mark.frame, mark.encoding) == (last.frame + 1, last.encoding))
+        };
+        whole.find(|(_, mark)| mark.keyframe || follows(*mark))
     }
 }
 
 impl Seen {
+    /// The encodings that were shown in turn, each with its first frame's time.
+    pub(crate) fn encodings(&self) -> Vec<(Instant, u8)> {
+        let mut encodings = self.shown.clone();
+        encodings.dedup_by_key(|(_, encoding)| *encoding);
+        encodings
+    }
+
     /// The longest time between two frames shown one after the other, from `from` on.
     pub(crate) fn longest_still(&self, from: Instant, until: Instant) -> Duration {
         let shown = self.shown.iter().map(|(at, _)| *at).filter(|at| (from..until).contains(at));

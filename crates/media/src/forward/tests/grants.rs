@@ -8,7 +8,7 @@ use super::viewer::Viewer;
 use crate::forward::{LayerTarget, Output, Priority};
 use crate::id::{SessionId, SinkId, TrackId};
 use crate::rtp::rtcp::Report;
-use crate::rtp::{Bitrate, Ssrc};
+use crate::rtp::{Bitrate, BitrateLimits, Ssrc};
 use std::time::Duration;
 
 const STEP: Duration = Duration::from_millis(1);
@@ -232,6 +232,24 @@ fn the_owner_s_target_bounds_what_the_path_could_carry() {
 }
 
 #[test]
+fn what_its_owner_takes_back_comes_back_as_soon_as_it_may() {
+    let mut call = Call::new(1);
+    let bob = call.join(BOB, 5_000_000);
+    call.run(8 * SECOND);
+    let sink = call.viewers[bob].sinks[0];
+    for round in 0..5 {
+        assert_eq!(call.shown(bob), [Some(2)], "round {round}");
+        let limits = BitrateLimits { min: None, max: Some(Bitrate::bps(300_000)) };
+        call.stage.forwarder.limit_sink(sink, limits);
+        call.run(SECOND);
+        assert_eq!(call.shown(bob), [Some(0)], "round {round}");
+        call.stage.forwarder.limit_sink(sink, BitrateLimits::default());
+        call.run(2 * SECOND);
+    }
+    assert_eq!(call.shown(bob), [Some(2)]);
+}
+
+#[test]
 fn who_says_nothing_of_its_path_begins_low_and_then_gets_what_its_owner_wants() {
     let mut call = Call::new(1);
     call.run(2 * SECOND);
@@ -248,9 +266,10 @@ fn who_says_nothing_of_its_path_begins_low_and_then_gets_what_its_owner_wants() 
     assert_eq!(current(&call), Some(2));
 }
 
-#[test]
-fn a_viewer_at_another_forwarder_gets_the_encoding_that_its_path_carries() {
+/// The camera has been on for so long when somebody at another forwarder begins to watch.
+fn watch_from_afar(before: Duration) {
     let (mut call, mut far) = (Call::new(1), Stage::new(5));
+    call.run(before);
     let track = call.cameras[0].0;
     let there = joined(&mut call.stage, &mut far, track);
     let sink = far.add_sink(BOB, ssrc_of(BOB, 0), counted_video());
@@ -281,4 +300,16 @@ fn a_viewer_at_another_forwarder_gets_the_encoding_that_its_path_carries() {
     }
     let layer = far.forwarder.layer_of(sink).expect("the sink exists").current.expect("it flows");
     assert_eq!(layer.spatial, 1);
+    let stats = far.forwarder.sink_stats(sink).expect("the sink exists");
+    assert!(stats.bitrate > Some(Bitrate::bps(300_000)), "{:?}", stats.bitrate);
+}
+
+#[test]
+fn a_viewer_at_another_forwarder_gets_the_encoding_that_its_path_carries() {
+    watch_from_afar(Duration::ZERO);
+}
+
+#[test]
+fn a_viewer_who_comes_late_to_another_forwarder_gets_it_too() {
+    watch_from_afar(2 * SECOND);
 }

@@ -46,7 +46,7 @@ fn what_viewers_elsewhere_want_counts_as_well() {
     let mut stage = Stage::new(1);
     let track = stage.publish_encodings(ALICE, 3);
     let to = RelayTo { worker: 1, relay: RelayId::new(1) };
-    let relayed = stage.forwarder.begin_relay(track, to).expect("the track exists");
+    let relayed = stage.forwarder.begin_relay(track, to, stage.now).expect("the track exists");
     let mut far = Stage::new(2);
     let there = far.forwarder.add_relayed_track(relayed, far.now);
     let sink = far.subscribe(there, BOB, 0x2000);
