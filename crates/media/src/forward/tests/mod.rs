@@ -26,3 +26,4 @@ mod start;
 mod switch;
 mod transport;
 mod viewer;
+mod wanted;
