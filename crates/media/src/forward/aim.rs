@@ -40,14 +40,8 @@ impl Forwarder {
         }
         let Some(outgoing) = self.sinks.get_mut(sink.number()) else { return false };
         outgoing.grant.paused = false;
-        outgoing.connection = Some(Connection {
-            track,
-            route,
-            simulcast,
-            report_pending: true,
-            seen,
-            codec_told: false,
-        });
+        outgoing.connection =
+            Some(Connection { track, route, simulcast, report_pending: true, seen, codec_told: false });
         // Where media flows on, the subscriber's side notices nothing of the switch.
         if !flows {
             outgoing.set_flowing(false, &mut self.outputs);

@@ -8,8 +8,8 @@ use crate::pipeline::MediaKind;
 use crate::rtp::ExtSeq;
 use std::time::Instant;
 
-/// What has come since a keyframe goes along up to these bounds: a second at 8 Mbit/s. It is copied at once, in
-/// some hundred microseconds. Beyond them the keyframe's picture goes alone, and a new one is asked for.
+/// What has come since a keyframe goes along up to these bounds, a second at 8 Mbit/s, since it is copied at once.
+/// Beyond them the keyframe's picture goes alone, and a new one is asked for.
 const PACKETS_MAX: u64 = 1_024;
 const BYTES_MAX: usize = 1 << 20;
 

@@ -150,19 +150,16 @@ impl Selector {
         frame.serves_upper || (self.follows(spatial) && self.top_before.is_none_or(|top| top <= spatial))
     }
 
-    /// A frame of which nothing came before newer ones did: it is taken as the one before it of its layer was. What
-    /// was raised since was not followed then.
+    /// A frame of which nothing came before newer ones did: it is taken by what was shown at its time, since what
+    /// was raised later was not followed then. One that serves nobody above goes as the one before it of its layer.
     fn takes_late(&self, frame: &FrameInfo, timestamp: RtpTime, shown: Layer) -> bool {
         let Layer { spatial, temporal } = frame.layer;
-        if temporal > shown.temporal.min(self.temporal) {
+        if temporal > shown.temporal.min(self.temporal) || spatial > shown.spatial {
             return false;
         }
-        let of_layer =
-            self.before(timestamp).filter(|fate| fate.spatial == spatial && fate.temporal <= temporal);
-        match of_layer.reduce(Fate::newer) {
-            Some(before) => before.taken,
-            None => spatial <= shown.spatial && (frame.serves_upper || !self.has_upper(timestamp, spatial)),
-        }
+        let of_layer = |fate: &&Fate| fate.spatial == spatial && fate.temporal <= temporal;
+        let before = self.before(timestamp).filter(of_layer).reduce(Fate::newer);
+        frame.serves_upper || before.map_or(!self.has_upper(timestamp, spatial), |before| before.taken)
     }
 
     /// What was shown at this time, as far as it is remembered.

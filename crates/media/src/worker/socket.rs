@@ -171,6 +171,14 @@ mod tests {
     }
 
     #[test]
+    fn what_the_system_grants_is_known_for_both_directions() {
+        let sockets = open(0, &config()).expect("a host has at least a loopback address");
+        for socket in &sockets {
+            assert_eq!(socket.buffers, SocketBuffers { receive: 64 << 10, send: 64 << 10 });
+        }
+    }
+
+    #[test]
     fn a_port_in_use_is_named() {
         let taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = taken.local_addr().expect("it is bound");

@@ -105,14 +105,6 @@ impl TrackModel {
 impl Viewer {
     /// The viewer is to have this track from now on, or none.
     pub(super) fn want(&mut self, tracks: &[TrackModel], track: Option<usize>, now: Instant) {
-        // One who comes back after the other track's keyframe did not come in time has missed something.
-        if track.is_some()
-            && self.wanted != track
-            && self.has_waited(now)
-            && let Some(run) = self.run.as_mut().filter(|run| Some(run.track) == track)
-        {
-            run.blind = true;
-        }
         self.wanted = track;
         self.restart(now);
         if track.is_none()
