@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { NODE, layOut } from '../../web/admin/layout.js';
 import { Rates, bitrate, lossShare } from '../../web/admin/rates.js';
-import { Backoff } from '../../web/backoff.js';
+import { Backoff } from '../../web/client/backoff.js';
 import { readOptions, serverAddress } from '../../web/options.js';
 import { asSentence } from '../../web/sentence.js';
-import { Sparkline } from '../../web/sparkline.js';
-import { duration } from '../../web/stage-view.js';
-import { Statistics } from '../../web/statistics.js';
+import { Sparkline } from '../../web/call/sparkline.js';
+import { duration } from '../../web/call/stage-view.js';
+import { Statistics } from '../../web/call/statistics.js';
 
 describe('Backoff', () => {
   it('doubles from half a second to ten, with the upper half random', () => {

@@ -15,7 +15,7 @@ export class Seat extends Viewer {
    * Opens the page as somebody who has not given a name yet.
    *
    * @param {import('puppeteer-core').Browser} browser
-   * @param {string} url
+   * @param {string} url of the server
    * @param {string} name the name to give later
    * @param {{drawn?: boolean, accessToken?: string, video?: string, network?: BadNetwork}} options `drawn`: see
    *   drawn-devices.mjs; `video`: see `web/options.js`; `network`: see ../shared/bad-network.mjs
@@ -34,7 +34,7 @@ export class Seat extends Viewer {
     await seat.page.evaluateOnNewDocument(watchPeers);
     await network?.surround(seat.page);
     if (drawn) await seat.page.evaluateOnNewDocument(drawDevices);
-    const address = new URL(url);
+    const address = new URL('call.html', url);
     address.searchParams.set('video', video);
     if (accessToken) address.searchParams.set('access_token', accessToken);
     await seat.page.goto(address.href);
@@ -95,7 +95,7 @@ export class Seat extends Viewer {
     await this.page.click(`#${id}`);
   }
 
-  /** Waits for a phase of `web/phone.js`. */
+  /** Waits for a phase of `web/call/phone.js`. */
   async isIn(phase) {
     const look = () => this.page.evaluate(() => ({
       phase: document.body.dataset.phase,

@@ -1,4 +1,4 @@
-import { byId, drawFace, setText } from './dom.js';
+import { byId, drawFace, setText } from '../dom.js';
 
 /** More names than this are not a list to read any more; calling by name always works. */
 const SHOWN_MAX = 200;

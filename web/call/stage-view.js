@@ -1,4 +1,4 @@
-import { byId, drawFace, setText } from './dom.js';
+import { byId, drawFace, setText } from '../dom.js';
 
 const PHASES = ['preparing', 'calling', 'answering', 'talking'];
 

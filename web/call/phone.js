@@ -1,6 +1,6 @@
 import { Call } from './call.js';
-import { capture, stop } from './devices.js';
-import { asSentence } from './sentence.js';
+import { capture, stop } from '../devices.js';
+import { asSentence } from '../sentence.js';
 
 /**
  * Who this page is to the server and which call it is in: the call protocol seen from a browser, without any DOM.
@@ -31,7 +31,7 @@ export class Phone extends EventTarget {
   #attempt = null;
 
   /**
-   * @param {import('./signaling.js').Signaling} signaling
+   * @param {import('../client/socket.js').Socket} signaling
    * @param {{video: MediaTrackConstraints | false, iceServers: () => Promise<RTCIceServer[]>}} settings
    */
   constructor(signaling, { video, iceServers }) {

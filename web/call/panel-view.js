@@ -1,4 +1,4 @@
-import { byId, setText } from './dom.js';
+import { byId, setText } from '../dom.js';
 import { Sparkline } from './sparkline.js';
 import { Statistics } from './statistics.js';
 

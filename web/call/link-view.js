@@ -1,9 +1,9 @@
-import { byId, setText } from './dom.js';
+import { byId, setText } from '../dom.js';
 
 /**
  * Whether the server is there: a word in the bar, and a banner with a countdown while it is not.
  *
- * @param {import('./signaling.js').Signaling} signaling
+ * @param {import('../client/socket.js').Socket} signaling
  * @param {() => Promise<{refused: boolean}>} config asks the server whether it refuses this page for want of a token
  */
 export function mountLinkView(signaling, config) {

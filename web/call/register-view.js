@@ -1,4 +1,4 @@
-import { byId, setText } from './dom.js';
+import { byId, setText } from '../dom.js';
 
 const REMEMBERED_NAME = 'keel.name';
 

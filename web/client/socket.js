@@ -1,21 +1,21 @@
 import { Backoff } from './backoff.js';
 
 /**
- * The WebSocket to the server, opened again by itself whenever it is lost.
+ * A WebSocket of JSON messages to the server, opened again by itself whenever it is lost.
  *
  * Events: `open`; `message` (a `CustomEvent` whose `detail` is the parsed message); `lost` (`detail.retryInMs`).
  */
-export class Signaling extends EventTarget {
+export class Socket extends EventTarget {
   #address;
   #backoff = new Backoff();
   #socket = null;
   #timer = null;
 
-  /** @param {URL} address the `http:` or `https:` address of the call socket */
+  /** @param {URL} address an `http:`, `https:`, `ws:` or `wss:` address */
   constructor(address) {
     super();
     this.#address = new URL(address);
-    this.#address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
+    this.#address.protocol = SECURE.has(this.#address.protocol) ? 'wss:' : 'ws:';
   }
 
   /** Connects now, also in the middle of a wait. Does nothing where a connection exists or is being made. */
@@ -37,6 +37,25 @@ export class Signaling extends EventTarget {
     socket?.close(1000);
     this.#backoff.reset();
     this.connect();
+  }
+
+  /**
+   * Gives up a connection that does not answer any more: it counts as lost now, not when its network says so, which
+   * takes minutes after a change of network.
+   */
+  drop() {
+    const socket = this.#socket;
+    if (!socket) return;
+    socket.close();
+    this.#closed(socket);
+  }
+
+  /** Ends for good: nothing is received any more, and no connection made. */
+  close() {
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close(1000);
   }
 
   /** Whether a message sent now can reach the server. */
@@ -82,3 +101,5 @@ export class Signaling extends EventTarget {
     this.dispatchEvent(new CustomEvent('lost', { detail: { retryInMs } }));
   }
 }
+
+const SECURE = new Set(['https:', 'wss:']);

@@ -1,4 +1,4 @@
-import { byId, setText } from './dom.js';
+import { byId, setText } from '../dom.js';
 
 /** Long enough to read two sentences; the same words are also announced to screen readers. */
 const STAGE_NOTE_MS = 8_000;

@@ -1,4 +1,4 @@
-import { byId, setText } from './dom.js';
+import { byId, setText } from '../dom.js';
 
 /**
  * The question whether to go on with a call without camera and microphone.

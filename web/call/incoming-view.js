@@ -1,4 +1,4 @@
-import { byId, drawFace, setText } from './dom.js';
+import { byId, drawFace, setText } from '../dom.js';
 import { Ringtone } from './ringtone.js';
 
 /**
