@@ -1,0 +1,199 @@
+import { createRoom, join } from '../client/index.js';
+import { asSentence } from '../sentence.js';
+import { Broadcast } from './broadcast.js';
+
+/**
+ * One visit of a room by this page, without any DOM.
+ *
+ * | place | meaning | leaves by |
+ * | --- | --- | --- |
+ * | `entrance` | camera and microphone are looked at | `enter` |
+ * | `entering` | the server was asked | its answer |
+ * | `inside` | in the room | `leave`, the server |
+ * | `outside` | it is over; `farewell` says why | `returnToEntrance` |
+ *
+ * Events: `change` (any getter may differ); `notice` (`detail`: a sentence for the user).
+ */
+export class Visit extends EventTarget {
+  #server;
+  #iceServers;
+  #equipment;
+  #place = 'entrance';
+  #roomName;
+  #room = null;
+  #broadcast = null;
+  #refusal = null;
+  #farewell = null;
+
+  /**
+   * @param {{server: URL, iceServers: () => Promise<RTCIceServer[]>, roomName: string}} settings `roomName`: empty
+   *   for a new room
+   * @param {import('./equipment.js').Equipment} equipment
+   */
+  constructor({ server, iceServers, roomName }, equipment) {
+    super();
+    this.#server = server;
+    this.#iceServers = iceServers;
+    this.#roomName = roomName;
+    this.#equipment = equipment;
+  }
+
+  /** One of the places of the table above. */
+  get place() {
+    return this.#place;
+  }
+
+  /** What the room is called; empty while the server has not drawn a name. */
+  get roomName() {
+    return this.#roomName;
+  }
+
+  /** The room, while inside. @returns {import('../client/index.js').Room | null} */
+  get room() {
+    return this.#room;
+  }
+
+  /** What we send, while inside. */
+  get broadcast() {
+    return this.#broadcast;
+  }
+
+  /** Camera and microphone. */
+  get equipment() {
+    return this.#equipment;
+  }
+
+  /** Why the room could not be entered; `null` if it was not refused. */
+  get refusal() {
+    return this.#refusal;
+  }
+
+  /** How the visit ended, as a heading and a sentence; `null` before. */
+  get farewell() {
+    return this.#farewell;
+  }
+
+  /** Enters under a name. The outcome shows in `place` and `refusal`. */
+  async enter(name) {
+    if (this.#place !== 'entrance') return;
+    this.#refusal = null;
+    this.#move('entering');
+    try {
+      const iceServers = await this.#iceServers();
+      await this.#findRoom();
+      this.#welcome(await join(this.#server, { room: this.#roomName, name, token: this.#token, iceServers }));
+    } catch (error) {
+      this.#refusal = REFUSALS[error.code] ?? asSentence(error.message);
+      this.#move('entrance');
+    }
+  }
+
+  /** Leaves the room. */
+  async leave() {
+    await this.#room?.leave();
+  }
+
+  /** After the end, back to where one can come in again. */
+  async returnToEntrance() {
+    this.#farewell = null;
+    this.#move('entrance');
+    await this.#equipment.open();
+  }
+
+  /** Does something that the server may refuse, and tells the user if it does. */
+  async attempt(work) {
+    try {
+      await work;
+    } catch (error) {
+      if (error.code !== 'closed') this.#notice(asSentence(error.message));
+    }
+  }
+
+  /** Tells the user something. */
+  tell(text) {
+    this.#notice(text);
+  }
+
+  async #findRoom() {
+    if (this.#roomName) return;
+    const { room, moderatorToken } = await createRoom(this.#server);
+    this.#roomName = room;
+    this.#token = moderatorToken;
+  }
+
+  #welcome(room) {
+    this.#room = room;
+    this.#token = room.moderatorToken;
+    this.#broadcast = new Broadcast(room, this.#equipment);
+    this.#broadcast.addEventListener('change', () => this.#changed());
+    this.#broadcast.addEventListener('notice', ({ detail }) => this.#notice(detail));
+    for (const type of CHANGING) room.addEventListener(type, () => this.#changed());
+    room.addEventListener('ended', ({ detail }) => this.#ended(detail));
+    room.addEventListener('problem', ({ detail }) => console.warn('keel: something went wrong in the room', detail.error));
+    this.#move('inside');
+  }
+
+  #ended({ code, reason }) {
+    this.#broadcast.end();
+    this.#equipment.close();
+    this.#room = null;
+    this.#broadcast = null;
+    this.#farewell = { ...(FAREWELLS[code] ?? FAREWELLS.lost) };
+    if (code !== 'left' && reason) this.#farewell.text = asSentence(reason);
+    this.#move('outside');
+  }
+
+  /** What made us a moderator stays with this tab, so that a reload keeps it. */
+  get #token() {
+    return sessionStorage.getItem(`${TOKEN_KEY}${this.#roomName}`);
+  }
+
+  set #token(token) {
+    if (token) sessionStorage.setItem(`${TOKEN_KEY}${this.#roomName}`, token);
+  }
+
+  #move(place) {
+    this.#place = place;
+    this.#changed();
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event('change'));
+  }
+
+  #notice(text) {
+    this.dispatchEvent(new CustomEvent('notice', { detail: text }));
+  }
+}
+
+const TOKEN_KEY = 'keel.moderator.';
+
+/** The room's events after which something may look different. */
+const CHANGING = [
+  'state',
+  'participantjoined',
+  'participantleft',
+  'participantchanged',
+  'trackpublished',
+  'trackended',
+  'trackmuted',
+  'localtrackmuted',
+  'media',
+  'speakers',
+  'viewpaused',
+  'locked',
+];
+
+const REFUSALS = {
+  roomFull: 'This room is full. Try again when somebody has left.',
+  roomLocked: 'This room is locked. Ask somebody inside to open it.',
+  nameTaken: 'Somebody in this room has this name already. Choose another one.',
+  unreachable: 'The server cannot be reached, or it asks for an access token that the address of this page lacks.',
+};
+
+const FAREWELLS = {
+  left: { title: 'You left the room', text: 'The others go on without you.' },
+  removed: { title: 'You were removed', text: 'A moderator has removed you from the room.' },
+  roomEnded: { title: 'The room has ended', text: 'A moderator has ended it for everybody.' },
+  lost: { title: 'The room is out of reach', text: 'The server did not let you back in.' },
+};
