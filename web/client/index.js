@@ -9,8 +9,6 @@ import { Room } from './room.js';
 import { Socket } from './socket.js';
 
 export { KeelError } from './error.js';
-export { LocalTrack } from './local-track.js';
-export { Participant, RemoteTrack } from './participant.js';
 export { Room } from './room.js';
 
 /**

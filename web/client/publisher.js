@@ -14,6 +14,8 @@ export class Publisher extends EventTarget {
   #ask;
   #peer = null;
   #tracks = new Set();
+  #person = new MediaStream();
+  #screen = new MediaStream();
   /** Transceivers that carry nothing, by source: used again, so that descriptions do not grow. */
   #idle = new Map();
   #channel = null;
@@ -153,17 +155,12 @@ export class Publisher extends EventTarget {
       streams: [this.#stream(source)],
       sendEncodings: sendEncodings(source, height),
     });
-    track.prefer();
   }
 
   /** Sound and picture that belong together have one stream, and so arrive in step. */
   #stream(source) {
-    const isScreen = source === 'screen' || source === 'screenAudio';
-    this.#streams ??= { person: new MediaStream(), screen: new MediaStream() };
-    return isScreen ? this.#streams.screen : this.#streams.person;
+    return source === 'screen' || source === 'screenAudio' ? this.#screen : this.#person;
   }
-
-  #streams = null;
 
   async #mute(track) {
     if (track.id !== null) await this.#ask({ id: 'mute', track: track.id, muted: track.muted });
@@ -203,6 +200,7 @@ export class Publisher extends EventTarget {
   }
 
   async #settle() {
+    await null; // what is published in the same breath goes into the same offer
     while (this.#changed) {
       const peer = this.#peer;
       if (!peer) throw new KeelError('closed', 'The room was left.');
@@ -235,7 +233,9 @@ export class Publisher extends EventTarget {
     }
     const idsByMid = new Map(accepted.map(({ mid, track }) => [mid, track]));
     for (const track of described) {
-      if (track.transceiver) track.id = idsByMid.get(track.transceiver.mid) ?? null;
+      if (!track.transceiver) continue; // it was stopped meanwhile
+      if (track.id === null) track.prefer();
+      track.id = idsByMid.get(track.transceiver.mid) ?? null;
     }
     await peer.described();
   }

@@ -55,10 +55,10 @@ export class Broadcast extends EventTarget {
     picture.contentHint = 'detail';
     // The browser has a button of its own for this.
     picture.addEventListener('ended', () => this.unshare());
-    await this.#do(async () => {
-      await this.#publish('screen', picture);
-      if (sound) await this.#publish('screenAudio', sound);
-    });
+    await this.#do(() => Promise.all([
+      this.#publish('screen', picture),
+      ...(sound ? [this.#publish('screenAudio', sound)] : []),
+    ]));
   }
 
   /** Stops sharing the screen. */
@@ -84,24 +84,25 @@ export class Broadcast extends EventTarget {
 
   /** Also after a lost connection: what could not be published then is now. */
   #followAll() {
-    this.#follow('audio');
-    this.#follow('video');
+    this.#follow('audio', 'video');
+  }
+
+  #follow(...kinds) {
+    this.#do(() => Promise.all(kinds.map((kind) => this.#agree(kind))));
   }
 
   /** Publishes a device, replaces it, or mutes it, whatever it takes to agree with the equipment. */
-  #follow(kind) {
-    return this.#do(async () => {
-      const source = kind === 'audio' ? 'microphone' : 'camera';
-      const mediaTrack = this.#equipment.track(kind);
-      const muted = !this.#equipment.isOn(kind) || mediaTrack === null;
-      const track = this.#published.get(source);
-      if (!track) {
-        if (mediaTrack) await this.#publish(source, mediaTrack, muted);
-        return;
-      }
-      if (track.mediaTrack !== mediaTrack) await track.replace(mediaTrack);
-      if (track.muted !== muted) await track.mute(muted);
-    });
+  async #agree(kind) {
+    const source = kind === 'audio' ? 'microphone' : 'camera';
+    const mediaTrack = this.#equipment.track(kind);
+    const muted = !this.#equipment.isOn(kind) || mediaTrack === null;
+    const track = this.#published.get(source);
+    if (!track) {
+      if (mediaTrack) await this.#publish(source, mediaTrack, muted);
+      return;
+    }
+    if (track.mediaTrack !== mediaTrack) await track.replace(mediaTrack);
+    if (track.muted !== muted) await track.mute(muted);
   }
 
   async #publish(source, mediaTrack, muted = false) {

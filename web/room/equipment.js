@@ -24,11 +24,11 @@ export class Equipment extends EventTarget {
     super();
     this.#constraints = { audio: true, video };
     this.#on.video = video !== false;
-    navigator.mediaDevices?.addEventListener('devicechange', this.#onDevices);
   }
 
   /** Asks for both at once, so that the user is asked once. */
   async open() {
+    navigator.mediaDevices?.addEventListener('devicechange', this.#onDevices);
     const { stream, problem } = await capture(this.#constraints.video);
     for (const kind of KINDS) {
       const track = stream?.getTracks().find((candidate) => candidate.kind === kind) ?? null;

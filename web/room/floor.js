@@ -44,27 +44,32 @@ export function grid(count, area) {
 }
 
 /**
- * One large tile, and a strip of small ones beside or below it.
+ * One large tile, and small ones in a strip beside it; below it where the area is upright.
  *
  * @param {number} count of all tiles, the large one first
  * @param {{width: number, height: number}} area
- * @returns {Place[]}
+ * @returns {Place[]} as many as fit legibly
  */
 export function spotlight(count, area) {
   if (count <= 1) return grid(count, area);
-  const isWide = area.width > WIDE * area.height;
-  const small = isWide ? { width: clamp(area.width * 0.17, 140, 240) } : { width: clamp(area.width * 0.3, 110, 200) };
-  small.height = (small.width * 9) / 16;
-  const room = isWide ? area.height : area.width;
-  const step = (isWide ? small.height : small.width) + GAP;
-  const strip = Math.min(count - 1, Math.max(1, Math.floor((room + GAP) / step)));
-  const start = (room - strip * step + GAP) / 2;
-  const large = isWide
-    ? place(0, 0, area.width - small.width - GAP, area.height)
-    : place(0, 0, area.width, area.height - small.height - GAP);
-  return [large, ...Array.from({ length: strip }, (_, index) => (isWide
-    ? place(large.width + GAP, start + index * step, small.width, small.height)
-    : place(start + index * step, large.height + GAP, small.width, small.height)))];
+  return area.width > WIDE * area.height ? beside(count - 1, area) : below(count - 1, area);
+}
+
+function beside(count, area) {
+  const width = clamp(area.width * 0.17, 140, 240);
+  const height = (width * 9) / 16;
+  const shown = Math.min(count, Math.max(1, Math.floor((area.height + GAP) / (height + GAP))));
+  const top = (area.height - shown * (height + GAP) + GAP) / 2;
+  const left = area.width - width;
+  const large = place(0, 0, left - GAP, area.height);
+  return [large, ...Array.from({ length: shown }, (_, index) => place(left, top + index * (height + GAP), width, height))];
+}
+
+function below(count, area) {
+  const height = Math.min(area.width, area.height * 0.65);
+  const rest = { width: area.width, height: area.height - height - GAP };
+  const others = grid(count, rest).map((small) => ({ ...small, y: small.y + Math.round(height + GAP) }));
+  return [place(0, 0, area.width, height), ...others];
 }
 
 /**

@@ -23,11 +23,15 @@ export function mountNoticeView(visit) {
     if (!room) return;
     announce(`You are in the room ${visit.roomName}. ${others(room.participants.length)}`);
     for (const [type, sentence] of Object.entries(SENTENCES)) {
-      room.addEventListener(type, ({ detail, target }) => {
-        const said = sentence(detail, target);
+      room.addEventListener(type, ({ detail }) => {
+        const said = sentence(detail);
         if (said) show(said);
       });
     }
+    // It is seen at its tile; here it is said.
+    room.addEventListener('reaction', ({ detail: { participant, reaction } }) => {
+      if (participant && participant !== room?.self) announce(`${participant.name}: ${wordFor(reaction)}`);
+    });
   });
 
   function show(sentence) {
@@ -52,7 +56,6 @@ const SENTENCES = {
   trackpublished: ({ participant, track }) => (track.source === 'screen' ? `${participant.name} shares a screen.` : ''),
   trackended: ({ participant, track }) => (track.source === 'screen' ? `${participant.name} does not share a screen any more.` : ''),
   locked: ({ locked }) => (locked ? 'The room is locked: nobody new can come in.' : 'The room is open again.'),
-  reaction: ({ participant, reaction }, room) => (participant && participant !== room.self ? `${participant.name}: ${wordFor(reaction)}` : ''),
   state: ({ state, isResumed }) => (state === 'connected' && isResumed ? 'You are back.' : ''),
 };
 

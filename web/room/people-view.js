@@ -42,14 +42,15 @@ export function mountPeopleView(visit, confirmation, needsToken) {
       rowsById.delete(id);
     }
     for (const participant of everybody) draw(participant, room);
+    everybody.forEach(({ id }, index) => {
+      const { row } = rowsById.get(id);
+      // Moved only where the order differs: moving an element takes the focus away from its buttons.
+      if (list.children[index] !== row) list.insertBefore(row, list.children[index] ?? null);
+    });
   }
 
   function draw(participant, room) {
-    if (!rowsById.has(participant.id)) {
-      const entry = newRow(participant);
-      rowsById.set(participant.id, entry);
-      list.append(entry.row);
-    }
+    if (!rowsById.has(participant.id)) rowsById.set(participant.id, newRow(participant));
     const { label, detail, mute, remove } = rowsById.get(participant.id);
     const isOwn = participant === room.self;
     const microphone = participant.track('microphone');

@@ -16,7 +16,7 @@ export class Tile {
 
   /**
    * @param {{source: 'camera' | 'screen', isOwn: boolean}} what
-   * @param {() => void} pinned called when its pin is pressed
+   * @param {() => void} pinned called when it is to be pinned, or no longer
    */
   constructor({ source, isOwn }, pinned) {
     const { element, video } = this;
@@ -24,6 +24,10 @@ export class Tile {
     element.dataset.source = source;
     element.dataset.own = String(isOwn);
     element.setAttribute('role', 'group');
+    // Where nothing hovers there is no room for a pin in every tile: a touch of the tile is one.
+    element.addEventListener('click', ({ pointerType, target }) => {
+      if (pointerType === 'touch' && !this.#pin.contains(target)) pinned();
+    });
     video.autoplay = true;
     video.muted = true; // sound has elements of its own, which go on while a tile is not shown
     video.playsInline = true;
