@@ -28,6 +28,11 @@ export interface JoinOptions {
   name: string;
   /** The moderator token of this room, from `createRoom` or `Room.moderatorToken`. */
   token?: string | null;
+  /**
+   * The `Room.resumeToken` of a participant whose page was reloaded or has crashed: where the server has not seen it
+   * leave, it goes, and we take its place.
+   */
+  resumeToken?: string | null;
   /** Further STUN or TURN servers, beside those that the server names. */
   iceServers?: RTCIceServer[];
 }
@@ -107,7 +112,7 @@ export interface ChatMessage {
   /** Ascending within a room. */
   readonly message: number;
   /** Who wrote it, who need not be here any more. */
-  readonly participant: string;
+  readonly participant?: string;
   readonly name: string;
   readonly text: string;
   /** Milliseconds since 1970. */
@@ -133,6 +138,7 @@ export interface RoomEventMap {
   speakers: { dominant: Participant | null; loudest: Participant[] };
   message: ChatMessage;
   typing: { participant: Participant | null; typing: boolean };
+  /** Also our own. */
   reaction: { participant: Participant | null; reaction: string };
   locked: { locked: boolean };
   /** The ids of the videos that the server left out for us, for `showLast` or because the path is too slow. */
@@ -165,6 +171,8 @@ export class Room extends EventTarget {
   readonly hasMoreMessages: boolean;
   /** What makes its bearer a moderator; `null` for who is none. */
   readonly moderatorToken: string | null;
+  /** See `JoinOptions`. */
+  readonly resumeToken: string | null;
 
   addEventListener<K extends keyof RoomEventMap>(
     type: K,
@@ -195,8 +203,8 @@ export class Room extends EventTarget {
 
   /** At most 2,000 characters. @throws {KeelError} `tooLong`, `tooFast`, ... */
   chat(text: string): Promise<ChatMessage>;
-  /** What was written before a message, oldest first. */
-  history(before: number, count?: number): Promise<{ messages: ChatMessage[]; more: boolean }>;
+  /** What was written before a message, or last of all, oldest first. */
+  history(before?: number, count?: number): Promise<{ messages: ChatMessage[]; more: boolean }>;
   typing(typing: boolean): void;
   /** One emoji. */
   react(reaction: string): Promise<void>;
@@ -210,6 +218,7 @@ export class Room extends EventTarget {
   mute(track: RemoteTrack): Promise<void>;
   muteAll(): Promise<void>;
   remove(participant: Participant, reason?: string): Promise<void>;
+  promote(participant: Participant): Promise<void>;
   lock(locked: boolean): Promise<void>;
   endForAll(): Promise<void>;
 

@@ -15,7 +15,7 @@ export { Room } from './room.js';
  * Joins a room, which is made where there is none of this name.
  *
  * @param {string | URL} server the address of the server's `/groupcall`
- * @param {{room: string, name: string, token?: string | null, iceServers?: RTCIceServer[]}} options
+ * @param {import('./index.js').JoinOptions} options
  * @returns {Promise<Room>}
  * @throws {KeelError} when the server refuses or cannot be reached
  */

@@ -221,7 +221,7 @@ export class Publisher extends EventTarget {
     const { connection } = peer;
     await connection.setLocalDescription();
     const described = this.tracks.filter(({ transceiver }) => transceiver?.mid);
-    const tracks = described.map(({ transceiver, source, muted }) => ({ mid: transceiver.mid, source, muted }));
+    const tracks = described.map(describe);
     const reply = this.#ask({ id: 'publish', sdpOffer: connection.localDescription.sdp, tracks });
     peer.sent();
     const { sdpAnswer, tracks: accepted } = await reply;
@@ -243,6 +243,13 @@ export class Publisher extends EventTarget {
 
 /** More than this waits only where the path carries nothing. */
 const CHANNEL_BUFFER_MAX = 1_048_576;
+
+function describe({ transceiver, source, muted, kind, mediaTrack }) {
+  const line = { mid: transceiver.mid, source, muted };
+  if (kind !== 'video' || !mediaTrack) return line;
+  const { width, height } = mediaTrack.getSettings();
+  return width && height ? { ...line, width, height } : line;
+}
 
 /** Back to what both sides last agreed on; a connection that was closed meanwhile has nothing to go back to. */
 async function rollBack(connection) {

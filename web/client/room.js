@@ -30,13 +30,13 @@ export class Room extends EventTarget {
 
   /**
    * @param {URL} address
-   * @param {{room: string, name: string, token?: string | null, iceServers?: RTCIceServer[]}} options
+   * @param {import('./index.js').JoinOptions} options
    */
-  constructor(address, { room, name, token = null, iceServers = [] }) {
+  constructor(address, { room, name, token = null, resumeToken = null, iceServers = [] }) {
     super();
     this.name = name;
     this.#iceServers = iceServers;
-    this.#session = new Session(address, { room, name, token });
+    this.#session = new Session(address, { room, name, token, resumeToken });
     this.#publisher = new Publisher((message) => this.#session.ask(message));
     this.#subscriber = new Subscriber((message) => this.#session.ask(message));
     this.#session.addEventListener('entered', ({ detail }) => this.#entered(detail));
@@ -111,6 +111,11 @@ export class Room extends EventTarget {
     return this.#session.token;
   }
 
+  /** What lets this participant come back after a reload of its page: see `JoinOptions`. */
+  get resumeToken() {
+    return this.#session.resumeToken;
+  }
+
   /** Connects and joins; settles with the first answer. */
   enter() {
     return new Promise((resolve, reject) => {
@@ -171,7 +176,7 @@ export class Room extends EventTarget {
     return { message, participant: this.self.id, name: this.name, text, time };
   }
 
-  /** Older messages. @returns {Promise<{messages: object[], more: boolean}>} */
+  /** What was written before a message, or last of all. @returns {Promise<{messages: object[], more: boolean}>} */
   async history(before, count = 50) {
     const { messages, more } = await this.#session.ask({ id: 'history', before, count });
     return { messages, more };
@@ -182,9 +187,10 @@ export class Room extends EventTarget {
     this.#session.tell({ id: 'typing', typing });
   }
 
-  /** Shows everybody a reaction: one emoji. */
+  /** Shows everybody a reaction, also ourselves: one emoji. */
   async react(reaction) {
     await this.#session.ask({ id: 'react', reaction });
+    this.#tell('reaction', { participant: this.self, reaction });
   }
 
   /** Opens the room's data channel. */
@@ -211,6 +217,11 @@ export class Room extends EventTarget {
   /** For moderators: sends somebody out. */
   async remove(participant, reason) {
     await this.#session.ask({ id: 'moderate', action: 'remove', participant: participant.id, reason });
+  }
+
+  /** For moderators: makes somebody else one too. */
+  async promote(participant) {
+    await this.#session.ask({ id: 'moderate', action: 'promote', participant: participant.id });
   }
 
   /** For moderators: lets nobody new in, or opens again. */

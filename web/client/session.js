@@ -14,17 +14,19 @@ export class Session extends EventTarget {
   #socket;
   #requests;
   #identity;
-  #resumeToken = null;
+  #resumeToken;
   #isIn = false;
+  #wasIn = false;
   #isOver = false;
 
   /**
    * @param {URL} address of the server's `/groupcall`
-   * @param {{room: string, name: string, token?: string | null}} identity
+   * @param {{room: string, name: string, token: string | null, resumeToken: string | null}} identity
    */
-  constructor(address, identity) {
+  constructor(address, { room, name, token, resumeToken }) {
     super();
-    this.#identity = identity;
+    this.#identity = { room, name, token };
+    this.#resumeToken = resumeToken;
     this.#socket = new Socket(address);
     this.#requests = new Requests((message) => this.#socket.send(message), () => this.#socket.drop());
     this.#socket.addEventListener('open', () => this.#join());
@@ -39,7 +41,12 @@ export class Session extends EventTarget {
 
   /** What makes us a moderator; `null` without it. */
   get token() {
-    return this.#identity.token ?? null;
+    return this.#identity.token;
+  }
+
+  /** What shows that we are who we were. */
+  get resumeToken() {
+    return this.#resumeToken;
   }
 
   /** Connects now, also in the middle of a wait for the next attempt. */
@@ -75,9 +82,12 @@ export class Session extends EventTarget {
   }
 
   async #join() {
-    const message = { id: 'join', room: this.#identity.room, name: this.#identity.name };
-    if (this.#identity.token) message.token = this.#identity.token;
+    const { room, name, token } = this.#identity;
+    const message = { id: 'join', room, name };
+    if (token) message.token = token;
     if (this.#resumeToken) message.resumeToken = this.#resumeToken;
+    // A page that was reloaded has nothing left of the connections that it could resume.
+    if (this.#resumeToken && !this.#wasIn) message.fresh = true;
     try {
       this.#enter(await this.#requests.ask(message));
     } catch (error) {
@@ -89,17 +99,21 @@ export class Session extends EventTarget {
     this.#resumeToken = joined.resumeToken;
     this.#identity.token = joined.moderatorToken ?? this.#identity.token;
     this.#isIn = true;
+    this.#wasIn = true;
     this.dispatchEvent(new CustomEvent('entered', { detail: joined }));
   }
 
   #refused(error) {
     if (this.#isOver || TRANSIENT.has(error.code)) return; // the socket tries again
-    if (OVERLOADED.has(error.code) && this.#resumeToken) {
+    if (this.#wasIn && OVERLOADED.has(error.code)) {
       this.#socket.drop();
       return;
     }
-    if (this.#resumeToken) {
-      // Whatever the server has against the participant that we were, we may still come in as a new one.
+    // Of a room that was made anew meanwhile we know no token any more; whoever we were, we may still come in as a
+    // new participant.
+    const known = this.#resumeToken ?? (this.#wasIn ? this.#identity.token : null);
+    if (known !== null) {
+      if (this.#resumeToken === null || error.code === 'badToken') this.#identity.token = null;
       this.#resumeToken = null;
       this.#join();
       return;

@@ -95,8 +95,7 @@ export function mountChatView(visit) {
 
   async function fetchOlder() {
     const oldest = list.firstElementChild;
-    const before = oldest ? Number(oldest.dataset.message) : Number.MAX_SAFE_INTEGER;
-    const { messages, more } = await room.history(before);
+    const { messages, more } = await room.history(oldest ? Number(oldest.dataset.message) : undefined);
     const height = scroll.scrollHeight;
     for (const message of messages.toReversed()) insert(message, list.firstElementChild);
     byId('chat-older').hidden = !more;
@@ -119,7 +118,7 @@ export function mountChatView(visit) {
   }
 
   function insert(message, before) {
-    const item = newItem(message, message.participant === room.self.id || message.name === room.name);
+    const item = newItem(message, message.name === room.name);
     list.insertBefore(item, before);
     join(item.previousElementSibling, item);
     join(item, item.nextElementSibling);

@@ -45,6 +45,5 @@ mountChatView(visit);
 mountPeopleView(visit, confirmation, accessToken !== null);
 mountFarewellView(visit);
 mountShortcuts();
-// A closed tab gives its place in the room back at once.
-window.addEventListener('pagehide', () => visit.leave());
+window.addEventListener('pagehide', () => visit.goAway());
 equipment.open();

@@ -51,13 +51,14 @@ export function mountPeopleView(visit, confirmation, needsToken) {
 
   function draw(participant, room) {
     if (!rowsById.has(participant.id)) rowsById.set(participant.id, newRow(participant));
-    const { label, detail, mute, remove } = rowsById.get(participant.id);
+    const { label, detail, mute, promote, remove } = rowsById.get(participant.id);
     const isOwn = participant === room.self;
     const microphone = participant.track('microphone');
     const isMuted = isOwn ? !visit.equipment.isOn('audio') : (microphone?.muted ?? true);
     setText(label, isOwn ? `${participant.name} (you)` : participant.name);
     setText(detail, detailOf(participant, isMuted));
     mute.hidden = isOwn || !room.self.moderator || isMuted;
+    promote.hidden = isOwn || !room.self.moderator || participant.moderator;
     remove.hidden = isOwn || !room.self.moderator;
   }
 
@@ -78,9 +79,12 @@ export function mountPeopleView(visit, confirmation, needsToken) {
       const microphone = participant.track('microphone');
       if (microphone) visit.attempt(visit.room.mute(microphone));
     });
+    const promote = newAction('crown', `Make ${participant.name} a moderator`, () => {
+      visit.attempt(visit.room.promote(participant));
+    });
     const remove = newAction('remove', `Remove ${participant.name}`, () => removeFromRoom(participant));
-    row.append(face, who, mute, remove);
-    return { row, label, detail, mute, remove };
+    row.append(face, who, mute, promote, remove);
+    return { row, label, detail, mute, promote, remove };
   }
 
   async function removeFromRoom(participant) {

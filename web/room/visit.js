@@ -81,16 +81,34 @@ export class Visit extends EventTarget {
     try {
       const iceServers = await this.#iceServers();
       await this.#findRoom();
-      this.#welcome(await join(this.#server, { room: this.#roomName, name, token: this.#token, iceServers }));
+      this.#welcome(await this.#join({ room: this.#roomName, name, resumeToken: takeResumeToken(), iceServers }));
     } catch (error) {
       this.#refusal = REFUSALS[error.code] ?? asSentence(error.message);
       this.#move('entrance');
     }
   }
 
+  /** With the token that this tab has, unless the room was made anew and knows another one. */
+  async #join(options) {
+    const token = this.#token;
+    try {
+      return await join(this.#server, { ...options, token });
+    } catch (error) {
+      if (error.code !== 'badToken' || token === null) throw error;
+      return join(this.#server, options);
+    }
+  }
+
   /** Leaves the room. */
   async leave() {
     await this.#room?.leave();
+  }
+
+  /** The page goes away, perhaps to be loaded again: the others are told at once. */
+  goAway() {
+    if (!this.#room) return;
+    sessionStorage.setItem(RESUME_KEY, this.#room.resumeToken ?? '');
+    this.#room.leave();
   }
 
   /** After the end, back to where one can come in again. */
@@ -149,7 +167,9 @@ export class Visit extends EventTarget {
   }
 
   set #token(token) {
-    if (token) sessionStorage.setItem(`${TOKEN_KEY}${this.#roomName}`, token);
+    const key = `${TOKEN_KEY}${this.#roomName}`;
+    if (token) sessionStorage.setItem(key, token);
+    else sessionStorage.removeItem(key);
   }
 
   #move(place) {
@@ -167,6 +187,17 @@ export class Visit extends EventTarget {
 }
 
 const TOKEN_KEY = 'keel.moderator.';
+const RESUME_KEY = 'keel.resume';
+
+/**
+ * Left behind by the page before a reload, for the case that its word of leaving did not arrive: nobody's name is taken
+ * by who they were. It is there only while no page is: a duplicated tab is a second person.
+ */
+function takeResumeToken() {
+  const token = sessionStorage.getItem(RESUME_KEY);
+  sessionStorage.removeItem(RESUME_KEY);
+  return token || null;
+}
 
 /** The room's events after which something may look different. */
 const CHANGING = [
