@@ -9,8 +9,10 @@ export class Stage {
   keel = null;
   /** The browser in which seats are opened unless another is named. */
   browser = null;
-  /** The options of its seats: see `Seat.open`. */
+  /** The options of its seats: see `open` of the person. */
   seating = {};
+  /** Who sits there: `Seat` at the page for calls, `Guest` at the room's. */
+  person = Seat;
   #seats = [];
   #taken = 0;
 
@@ -55,7 +57,7 @@ export class Stage {
   }
 
   async #open(name, { browser = this.browser, seating = this.seating } = {}) {
-    const seat = await Seat.open(browser, this.keel.url, name, seating);
+    const seat = await this.person.open(browser, this.keel.url, name, seating);
     this.#seats.push(seat);
     return seat;
   }
@@ -66,17 +68,18 @@ export class Stage {
  * the server must hold nothing.
  *
  * @param {string} title
- * @param {{server?: object, browser?: object, seating?: object}} options of `Keel.start`, `launchChromium` and
- *   `Seat.open`
+ * @param {{server?: object, browser?: object, seating?: object, person?: typeof Seat}} options of `Keel.start`,
+ *   `launchChromium` and the `open` of who comes
  * @param {(stage: Stage) => void} stories declares them
  */
-export function tell(title, { server = {}, browser = {}, seating = {} }, stories) {
+export function tell(title, { server = {}, browser = {}, seating = {}, person = Seat }, stories) {
   for (const workers of [1, 2]) {
     describe(`${title}, with ${workers === 1 ? 'one worker' : 'its sides on two workers'}`, () => {
       const stage = new Stage();
       before(async () => {
         stage.keel = await Keel.start({ workers, placement: workers === 1 ? 'together' : 'spread', ...server });
         stage.seating = seating;
+        stage.person = person;
         stage.browser = await launchChromium(browser);
       });
       afterEach(() => stage.clear());

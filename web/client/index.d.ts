@@ -179,11 +179,13 @@ export class Room extends EventTarget {
     listener: (event: CustomEvent<RoomEventMap[K]>) => void,
     options?: boolean | AddEventListenerOptions,
   ): void;
+  addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
   removeEventListener<K extends keyof RoomEventMap>(
     type: K,
     listener: (event: CustomEvent<RoomEventMap[K]>) => void,
     options?: boolean | EventListenerOptions,
   ): void;
+  removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | EventListenerOptions): void;
 
   /** By id, also ourselves. */
   participant(id: string): Participant | null;

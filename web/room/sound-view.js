@@ -28,6 +28,8 @@ export function mountSoundView(visit) {
     const element = document.createElement('audio');
     element.autoplay = true;
     element.id = `audio-${track.id}`;
+    element.dataset.participant = track.participant.id;
+    element.dataset.source = track.source;
     place.append(element);
     return element;
   }

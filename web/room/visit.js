@@ -156,8 +156,8 @@ export class Visit extends EventTarget {
     this.#equipment.close();
     this.#room = null;
     this.#broadcast = null;
-    this.#farewell = { ...(FAREWELLS[code] ?? FAREWELLS.lost) };
-    if (code !== 'left' && reason) this.#farewell.text = asSentence(reason);
+    const { title, text } = FAREWELLS[code] ?? FAREWELLS.lost;
+    this.#farewell = { title, text: text ?? ENDS[reason] ?? asSentence(reason || 'the server did not say why') };
     this.#move('outside');
   }
 
@@ -224,7 +224,14 @@ const REFUSALS = {
 
 const FAREWELLS = {
   left: { title: 'You left the room', text: 'The others go on without you.' },
-  removed: { title: 'You were removed', text: 'A moderator has removed you from the room.' },
-  roomEnded: { title: 'The room has ended', text: 'A moderator has ended it for everybody.' },
-  lost: { title: 'The room is out of reach', text: 'The server did not let you back in.' },
+  removed: { title: 'You were removed' },
+  roomEnded: { title: 'The room has ended' },
+  lost: { title: 'You could not come back' },
+};
+
+/** Why rooms end, by the server's word for it. */
+const ENDS = {
+  ended: 'A moderator has ended it for everybody.',
+  shutdown: 'The server is being stopped.',
+  failed: 'The server could not go on with it.',
 };
