@@ -5,7 +5,7 @@ import { icon } from './icon.js';
  * One tile: somebody's camera, or a shared screen. Draws what it is told, and decides nothing.
  */
 export class Tile {
-  element = document.createElement('article');
+  element = document.createElement('div');
   video = document.createElement('video');
   #face = document.createElement('span');
   #name = document.createElement('span');
