@@ -25,6 +25,7 @@
 
 mod auth;
 mod call;
+mod candidate;
 mod config;
 mod error;
 mod http;
@@ -71,7 +72,7 @@ use axum::routing::{get, post};
 /// on a loopback-only server requests under a foreign name.
 pub fn router(state: AppState) -> Router {
     Router::new()
-        .route("/call", get(socket::call))
+        .route("/call", get(socket::upgrade::<call::CallProtocol>))
         .route("/api/config", get(http::config))
         .route("/api/calls", get(http::admin::calls))
         .route("/api/users", get(http::admin::users))

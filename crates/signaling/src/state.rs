@@ -1,12 +1,13 @@
 //! What all requests share, and the end of it.
 
-use crate::call::{ConnectionId, INBOX_MAX, Inbound, Switchboard};
+use crate::call::{INBOX_MAX, Inbound, Switchboard};
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::kms::Kurento;
 use crate::limits::{ConnectionCounts, RateLimiter, TooManyConnections};
 use crate::metrics::Metrics;
 use crate::socket::connection::Connection;
+use crate::socket::{ConnectionId, Protocol, SocketEvent};
 use crate::store::Store;
 use axum::extract::ws::WebSocket;
 use keel_media::MediaServer;
@@ -119,12 +120,12 @@ impl AppState {
         Ok(Slot { shared: Arc::clone(&self.shared), address })
     }
 
-    /// Hands an open WebSocket to the switchboard.
-    pub(crate) async fn connect(&self, socket: WebSocket, slot: Slot) {
+    /// Hands an open WebSocket to the owner of its protocol.
+    pub(crate) async fn connect<P: Protocol>(&self, socket: WebSocket, slot: Slot) {
         let number = self.shared.connections_made.fetch_add(1, Ordering::Relaxed);
         let shared = Arc::clone(&self.shared);
         let connection = Connection::new(ConnectionId::new(number), socket, shared, slot);
-        if self.shared.inbox.send(Inbound::Connected(Box::new(connection))).await.is_err() {
+        if P::inbox(&self.shared).send(SocketEvent::Connected(Box::new(connection)).into()).await.is_err() {
             tracing::debug!("a connection came after the end");
         }
     }
