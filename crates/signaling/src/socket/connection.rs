@@ -118,9 +118,10 @@ impl Reader<'_> {
                 Message::Ping(_) | Message::Pong(_) => continue,
             };
             let passed_on = match heard {
-                Ok(message) => {
-                    P::inbox(self.shared).send(SocketEvent::Message { from: self.id, message }.into()).await.is_ok()
-                }
+                Ok(message) => P::inbox(self.shared)
+                    .send(SocketEvent::Message { from: self.id, message }.into())
+                    .await
+                    .is_ok(),
                 Err(error) => {
                     self.shared.metrics.count_signaling_error(error.label());
                     debug!(%error, "frame refused");
