@@ -2,7 +2,7 @@
 
 use super::answer::ServerMessage;
 use super::id::{MediaId, ParticipantId, RoomId, TrackId};
-use super::message::{Kind, Leg};
+use super::message::{Leg, Source};
 use super::refusal::Refusal;
 use crate::candidate::Candidate;
 use crate::socket::{CloseReason, ConnectionId};
@@ -86,10 +86,6 @@ pub(crate) enum MediaCommand {
         participant: ParticipantId,
         settings: Vec<(TrackId, Setting)>,
     },
-    /// Messages of its data channel go to the others that asked, and theirs to it.
-    OpenData {
-        participant: ParticipantId,
-    },
     /// An offer in Kurento's form, of `viewer` for the media of `sender`, who may be itself: then it sends.
     /// Answered by [`MediaReport::Received`] or [`MediaReport::ReceiveFailed`].
     Receive {
@@ -120,7 +116,9 @@ pub(crate) enum MediaCommand {
 pub(crate) struct OfferedTrack {
     pub(crate) track: TrackId,
     pub(crate) mid: String,
-    pub(crate) kind: Kind,
+    pub(crate) source: Source,
+    /// Of the picture that its owner sends, where it says so.
+    pub(crate) size: Option<(u32, u32)>,
 }
 
 /// What changes at a participant's receiving connection.

@@ -53,6 +53,10 @@ impl Numbers {
 }
 
 impl ParticipantId {
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
+
     /// The participant that a client means; `None` for a text that names nobody.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         number(text, 'p').map(Self)

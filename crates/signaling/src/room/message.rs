@@ -70,7 +70,6 @@ pub(crate) enum ClientMessage {
         #[serde(flatten)]
         action: Action,
     },
-    OpenData,
     JoinRoom {
         name: String,
         room: String,
@@ -145,7 +144,7 @@ pub(crate) enum Action {
     End,
 }
 
-const CLIENT_IDS: [&str; 18] = [
+const CLIENT_IDS: [&str; 17] = [
     "createRoom",
     "join",
     "leave",
@@ -160,7 +159,6 @@ const CLIENT_IDS: [&str; 18] = [
     "typing",
     "react",
     "moderate",
-    "openData",
     "joinRoom",
     "receiveVideoFrom",
     "leaveRoom",
@@ -224,7 +222,7 @@ mod tests {
     }
 
     /// One good text for each message, in the order of [`CLIENT_IDS`].
-    const GOOD: [&str; 18] = [
+    const GOOD: [&str; 17] = [
         r#"{"id":"createRoom","request":1}"#,
         r#"{"id":"join","room":"a","name":"b","token":"x","resumeToken":"y","fresh":true}"#,
         r#"{"id":"leave"}"#,
@@ -239,7 +237,6 @@ mod tests {
         r#"{"id":"typing","typing":false}"#,
         r#"{"id":"react","reaction":"x"}"#,
         r#"{"id":"moderate","action":"remove","participant":"p1"}"#,
-        r#"{"id":"openData"}"#,
         r#"{"id":"joinRoom","name":"a","room":"b"}"#,
         r#"{"id":"receiveVideoFrom","sender":"a","sdpOffer":"v=0"}"#,
         r#"{"id":"leaveRoom"}"#,

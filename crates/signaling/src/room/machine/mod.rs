@@ -239,7 +239,6 @@ impl Machine {
             }
             ClientMessage::Typing { typing } => room.typing(asker, who, typing, out),
             ClientMessage::React { reaction } => room.react(asker, who, reaction, out)?,
-            ClientMessage::OpenData => room.open_data(asker, who, out)?,
             ClientMessage::ReceiveVideoFrom { sender, sdp_offer } => {
                 room.receive_from(&mut self.numbers, who, &sender, sdp_offer, out)?;
             }

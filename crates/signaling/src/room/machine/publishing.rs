@@ -69,7 +69,12 @@ impl Room {
         }
         let offered = tracks
             .iter()
-            .map(|(mid, id, track)| OfferedTrack { track: *id, mid: mid.clone(), kind: track.source.kind() })
+            .map(|(mid, id, track)| OfferedTrack {
+                track: *id,
+                mid: mid.clone(),
+                source: track.source,
+                size: track.size,
+            })
             .collect();
         publishing.pending = Some(Pending { asker, tracks });
         publishing.candidates = 0;
@@ -188,18 +193,6 @@ impl Room {
     ) {
         let to = self.connection(who).into_iter().collect();
         out.tell(to, ServerMessage::IceCandidate { connection: Some(leg), name: None, candidate });
-    }
-
-    pub(super) fn open_data(
-        &mut self,
-        asker: Asker,
-        who: ParticipantId,
-        out: &mut Output,
-    ) -> Result<(), Refusal> {
-        self.participant(who)?.keel().ok_or(Refusal::OtherForm)?;
-        self.media(MediaCommand::OpenData { participant: who }, out);
-        out.done(asker);
-        Ok(())
     }
 
     /// What of a publisher's encodings is wanted by anybody.

@@ -34,6 +34,11 @@ impl Default for Quality {
 }
 
 impl Sample {
+    /// Whether it is as good as there is a word for.
+    pub(in crate::room) fn is_fine(self) -> bool {
+        self.level() == Level::Good
+    }
+
     fn level(self) -> Level {
         let slower_than = |limit: Duration| self.rtt.is_some_and(|rtt| rtt > limit);
         if self.is_down || self.loss > POOR_LOSS || slower_than(POOR_RTT) {

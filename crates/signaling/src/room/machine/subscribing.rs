@@ -207,7 +207,7 @@ impl Room {
         if let Phase::Applying { asker, .. } = std::mem::take(&mut subscribing.phase) {
             out.done(asker);
         }
-        subscribing.refused.extend(refused);
+        subscribing.refuse(refused);
         self.is_dirty = true;
     }
 
