@@ -96,6 +96,16 @@ pub enum NegotiationError {
     /// An answer came without an offer, or an answer was asked for without one.
     #[error("there is no offer to answer")]
     NoOffer,
+    /// An offer of Keel waits for its answer: there is one at a time.
+    #[error("an offer waits for its answer")]
+    OfferOutstanding,
+    /// On this peer connection the other side makes the offers (RFC 8829 §4.1.8.2 calls it glare): Keel where
+    /// it has lines to send, else the peer.
+    #[error("the other side makes the offers on this connection")]
+    OtherSideOffers,
+    /// More lines than [`crate::session::sdp::LINES_MAX`], or than one session has SSRCs for.
+    #[error("more lines than a peer connection may have")]
+    TooManyLines,
     /// The peer is a lite ICE agent, so the session needs sockets of its own: there are too many such
     /// sessions ([`crate::MediaConfig::full_sessions_per_worker_max`]), or the system refused. Nothing has
     /// changed; it may be tried again.
@@ -103,6 +113,24 @@ pub enum NegotiationError {
     NoSockets,
     /// The endpoint has been released.
     #[error("the endpoint has been released")]
+    Released,
+    /// The media server has stopped.
+    #[error("the media server has stopped")]
+    Stopped,
+}
+
+/// Why a line was not added to a peer connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LineError {
+    /// The connection has as many lines as it may have ([`crate::session::sdp::LINES_MAX`]), or the pipeline
+    /// or its worker as many elements.
+    #[error("the peer connection has as many lines as it may have")]
+    Full,
+    /// The peer makes the offers on this connection: its lines are those that it offers.
+    #[error("the peer makes the offers on this connection")]
+    PeerOffers,
+    /// The connection has been released.
+    #[error("the peer connection has been released")]
     Released,
     /// The media server has stopped.
     #[error("the media server has stopped")]

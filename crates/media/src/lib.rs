@@ -17,13 +17,17 @@ pub mod worker;
 
 pub use capture::{Capture, CaptureLimits};
 pub use error::{
-    CandidateError, CaptureError, ConnectError, CreateError, DataChannelError, KeyframeError,
+    CandidateError, CaptureError, ConnectError, CreateError, DataChannelError, KeyframeError, LineError,
     NegotiationError, StartError,
 };
+pub use forward::{LayerTarget, Priority};
 pub use pipeline::{
-    ConnectionState, DataChannelInfo, DataChannelOptions, DataChannelState, Dscp, DtlsState, ElementKind,
-    ElementSurvey, EndpointEvent, EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge,
-    GraphElement, IceCandidate, IceState, MediaConfig, MediaKind, MediaServer, MediaSnapshot, MediaType,
-    OfferDirection, OfferOptions, PassThrough, Pipeline, PipelineEvent, PipelineEvents, PipelineGraph,
-    PipelineSurvey, Placement, StreamStats, StreamTotals, WebRtcEndpoint,
+    AppliedAnswer, AppliedLine, AppliedOffer, ConnectionState, ConnectionStats, DataChannelInfo,
+    DataChannelOptions, DataChannelState, Dscp, DtlsState, ElementKind, ElementSurvey, EndpointEvent,
+    EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge, GraphElement, IceCandidate,
+    IceRestart, IceState, LineOptions, LineStats, MediaConfig, MediaKind, MediaServer, MediaSnapshot,
+    MediaType, OfferDirection, OfferOptions, PassThrough, PeerConnection, PeerConnectionOptions, Pipeline,
+    PipelineEvent, PipelineEvents, PipelineGraph, PipelineSurvey, Placement, StreamStats, StreamTotals,
+    WebRtcEndpoint,
 };
+pub use session::sdp::{LINES_MAX, LinesOffer};

@@ -85,6 +85,7 @@ impl Forwarder {
     pub fn set_target(&mut self, sink: SinkId, target: LayerTarget, now: Instant) {
         if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
             outgoing.target = target;
+            self.note_wish(sink);
             self.aim_and_ask(sink, now);
         }
     }
@@ -93,6 +94,7 @@ impl Forwarder {
     pub fn pause(&mut self, sink: SinkId) {
         if let Some(outgoing) = self.sinks.get_mut(sink.number()) {
             outgoing.paused = true;
+            self.note_wish(sink);
             self.rest(sink);
         }
     }
@@ -117,6 +119,7 @@ impl Forwarder {
     pub fn resume(&mut self, sink: SinkId, now: Instant) {
         if let Some(outgoing) = self.sinks.get_mut(sink.number()).filter(|sink| sink.paused) {
             outgoing.paused = false;
+            self.note_wish(sink);
             self.aim_and_ask(sink, now);
         }
     }

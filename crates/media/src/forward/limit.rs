@@ -48,7 +48,10 @@ impl Forwarder {
     /// connections.
     pub(super) fn renew_allowance(&mut self, track: TrackId) {
         match self.tracks.get(track.number()).map(|known| known.peer) {
-            Some(Some(peer)) => self.renew_allowance_of(peer),
+            Some(Some(peer)) => {
+                self.renew_allowance_of(peer);
+                self.renew_wanted(track);
+            }
             Some(None) => self.renew_demand(track),
             None => {}
         }

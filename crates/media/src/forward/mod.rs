@@ -93,13 +93,14 @@ mod timeline;
 mod timeout;
 mod track;
 mod transport;
+mod wanted;
 mod window;
 
 pub use budget::Priority;
 pub use departure::Departure;
 pub use drop::{DropCounters, DropReason};
 pub use layer::{LayerTarget, Layers, SPATIAL_MAX, SinkLayer, TEMPORAL_MAX};
-pub use output::Output;
+pub use output::{FlowingStream, Output};
 pub use relay::{
     Demand, RelayNews, RelayTo, RelayWay, RelayedEncoding, RelayedPacket, RelayedPayload, RelayedTrack,
 };
@@ -107,6 +108,7 @@ pub use source::Relation;
 pub use speaker::{Loudness, SpeakerChange, SpeakerWatch};
 pub use stats::Totals;
 pub use track::{ENCODINGS_MAX, TrackConfig};
+pub use wanted::WantedEncodings;
 
 use crate::id::{SessionId, SinkId, SourceId};
 use crate::pipeline::MediaKind;

@@ -1,6 +1,7 @@
 //! What the forwarding core wants done or known besides packets.
 
 use super::relay::{Demand, RelayNews, RelayWay};
+use super::wanted::WantedEncodings;
 use crate::id::{SessionId, SinkId, TrackId};
 use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::Report;
@@ -23,8 +24,8 @@ pub enum Output {
         session: SessionId,
         /// Its kind.
         kind: MediaKind,
-        /// From the peer, rather than to it.
-        incoming: bool,
+        /// Which one.
+        stream: FlowingStream,
         /// Began, rather than ceased.
         flowing: bool,
     },
@@ -52,6 +53,16 @@ pub enum Output {
         /// The encoding, from the least.
         encoding: usize,
     },
+    /// Other encodings of a track than before are wanted by its subscribers, here or elsewhere
+    /// ([`super::Forwarder::wanted`]).
+    Wanted {
+        /// Whose track.
+        session: SessionId,
+        /// The track.
+        track: TrackId,
+        /// Those that are wanted now.
+        wanted: WantedEncodings,
+    },
     /// What the subscribers of a relayed track ask for has changed: tell the forwarder that it comes from.
     RelayedDemand {
         /// The track here.
@@ -59,6 +70,15 @@ pub enum Output {
         /// All of it.
         demand: Demand,
     },
+}
+
+/// A stream that began or ceased.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FlowingStream {
+    /// From the peer.
+    Incoming(TrackId),
+    /// To the peer.
+    Outgoing(SinkId),
 }
 
 /// Effects that wait for the caller. One sender report of a publisher makes one for each subscriber, so

@@ -8,6 +8,7 @@
 use super::source::{Body, FreshPayload, Place, Relation, Source};
 use super::timeout::Owner;
 use super::track::{ENCODINGS_MAX, Track};
+use super::wanted::WantedEncodings;
 use super::{DropReason, Forwarder, Output};
 use crate::codec::FrameInfo;
 use crate::id::{RelayId, SessionId, SourceId, TrackId};
@@ -127,6 +128,8 @@ pub struct Demand {
     pub sinks: usize,
     /// The most that the only one is to be sent, where there is one and it has a limit.
     pub ceiling: Option<Bitrate>,
+    /// The encodings that any of them wants.
+    pub wanted: WantedEncodings,
 }
 
 /// A source's way to another forwarder, from a number on.
@@ -286,7 +289,11 @@ impl Forwarder {
     /// Tells the forwarder that a relayed track comes from when what its subscribers ask for has changed.
     pub(super) fn renew_demand(&mut self, track: TrackId) {
         let Some(known) = self.tracks.get(track.number()) else { return };
-        let demand = Demand { sinks: known.sinks.len(), ceiling: self.only_ceiling(known) };
+        let demand = Demand {
+            sinks: known.sinks.len(),
+            ceiling: self.only_ceiling(known),
+            wanted: self.wanted_of(known),
+        };
         if let Some(known) = self.tracks.get_mut(track.number()).filter(|known| known.told != demand) {
             known.told = demand;
             self.outputs.push(Output::RelayedDemand { track, demand });

@@ -2,7 +2,7 @@
 
 use super::Forwarder;
 use super::keyframe::Ask;
-use super::output::{Output, Outputs};
+use super::output::{FlowingStream, Output, Outputs};
 use super::relay::{Origin, RelayNews};
 use super::seed::Seed;
 use super::sink::Sink;
@@ -121,7 +121,12 @@ impl Forwarder {
             let peer = track.peer.and_then(|key| self.peers.get(key));
             let Some(session) = peer.map(|peer| peer.session) else { return };
             let kind = track.kind;
-            self.outputs.push(Output::Flowing { session, kind, incoming: true, flowing });
+            self.outputs.push(Output::Flowing {
+                session,
+                kind,
+                stream: FlowingStream::Incoming(id),
+                flowing,
+            });
         }
     }
 
@@ -259,7 +264,12 @@ impl Sink {
                 self.rate.stop();
             }
             let (session, kind) = (self.config.session, self.config.kind);
-            outputs.push(Output::Flowing { session, kind, incoming: false, flowing });
+            outputs.push(Output::Flowing {
+                session,
+                kind,
+                stream: FlowingStream::Outgoing(self.id),
+                flowing,
+            });
         }
     }
 

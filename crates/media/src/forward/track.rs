@@ -6,6 +6,7 @@ use super::relay::{Demand, Origin, Relay};
 use super::source::{FIRST, Source};
 use super::speaker::Loudness;
 use super::timeout::Owner;
+use super::wanted::WantedEncodings;
 use crate::id::{SessionId, SinkId, SourceId, TrackId};
 use crate::pipeline::{MediaKind, StreamStats};
 use crate::rtp::{BitrateLimits, RtpParameters};
@@ -46,6 +47,8 @@ pub(super) struct Track {
     pub(super) relays: Vec<Relay>,
     /// What the forwarder that it comes from was told last.
     pub(super) told: Demand,
+    /// The encodings that the owner was told to be wanted.
+    pub(super) told_wanted: WantedEncodings,
     pub(super) limits: BitrateLimits,
     /// The owner was told that media arrives.
     pub(super) told_flowing: bool,
@@ -67,6 +70,7 @@ impl Track {
             sinks: Vec::new(),
             relays: Vec::new(),
             told: Demand::default(),
+            told_wanted: WantedEncodings::default(),
             limits: BitrateLimits::default(),
             told_flowing: false,
         }
@@ -160,7 +164,11 @@ impl Forwarder {
                 changed |= source.meter.set_active(false);
             }
         }
-        if self.rank_encodings(id) || changed {
+        let exchanged = self.rank_encodings(id);
+        if exchanged {
+            self.renew_wishes(id);
+        }
+        if exchanged || changed {
             self.aim_all(id, now);
         }
         self.ask_for_spatial(id, now);

@@ -2,13 +2,16 @@
 
 use super::{IceCandidate, MediaKind};
 use crate::id::ElementId;
+use crate::rtp::Rid;
 use std::net::SocketAddr;
 use tokio::sync::mpsc;
 
 /// An endpoint's event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PipelineEvent {
-    /// Whose.
+    /// Whose: the endpoint's or the peer connection's. Of a line what concerns its media alone:
+    /// [`EndpointEvent::MediaFlowingIn`], [`EndpointEvent::MediaFlowingOut`], [`EndpointEvent::NoCommonCodec`],
+    /// [`EndpointEvent::WantedEncodings`], [`EndpointEvent::DominantSpeaker`], [`EndpointEvent::Loudest`].
     pub endpoint: ElementId,
     /// What happened.
     pub event: EndpointEvent,
@@ -76,6 +79,14 @@ pub enum EndpointEvent {
     Loudest {
         /// Joined or left them.
         joined: bool,
+    },
+    /// Of a line of a peer connection that video arrives on: other encodings than before are wanted by those
+    /// who receive it, on whatever worker. What is not wanted any more is told when it has not been for two
+    /// seconds, what is wanted again at once; the publisher may stop sending the others.
+    WantedEncodings {
+        /// Each encoding with its name, in the order of the description, and whether it is wanted. Without
+        /// simulcast there is one without a name.
+        wanted: Vec<(Option<Rid>, bool)>,
     },
     /// The peer closed its connection.
     PeerClosed,

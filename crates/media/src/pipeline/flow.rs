@@ -8,6 +8,9 @@ use crate::id::ElementId;
 pub enum ElementKind {
     /// Media begins and ends here: a peer sends and receives it.
     Endpoint,
+    /// One m-line of a peer connection: media of its kind begins or ends here. The connection itself is an
+    /// [`Self::Endpoint`], of data only.
+    Line,
     /// What comes in goes out.
     PassThrough,
 }

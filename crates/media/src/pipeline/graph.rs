@@ -165,7 +165,7 @@ impl Graph {
     pub(crate) fn origin(&self, element: ElementId, media: MediaType) -> Option<ElementId> {
         let known = self.elements.get(&element)?;
         match known.kind {
-            ElementKind::Endpoint => Some(element),
+            ElementKind::Endpoint | ElementKind::Line => Some(element),
             ElementKind::PassThrough => known.by_media[media as usize].feeder,
         }
     }
@@ -190,6 +190,11 @@ impl Graph {
     /// Whether anything is connected behind an element.
     pub(crate) fn has_sink(&self, element: ElementId, media: MediaType) -> bool {
         self.ports(element, media).is_some_and(|ports| !ports.sinks.is_empty())
+    }
+
+    /// The pipeline that an element is part of.
+    pub(crate) fn pipeline_of(&self, element: ElementId) -> Option<PipelineId> {
+        self.elements.get(&element).map(|known| known.pipeline)
     }
 
     pub(crate) fn kind(&self, element: ElementId) -> Option<ElementKind> {
@@ -245,7 +250,7 @@ impl Graph {
         }
         let change = |sink| FeedChange { media, sink, before, after };
         match self.kind(element) {
-            Some(ElementKind::Endpoint) => vec![change(element)],
+            Some(ElementKind::Endpoint | ElementKind::Line) => vec![change(element)],
             Some(ElementKind::PassThrough) => self.fed_by(element, media).map(change).collect(),
             None => Vec::new(),
         }

@@ -28,6 +28,7 @@ mod flow;
 pub(crate) mod graph;
 mod kind;
 mod pass_through;
+mod peer_connection;
 mod placement;
 mod server;
 mod stats;
@@ -42,6 +43,11 @@ pub use event::{ConnectionState, DtlsState, EndpointEvent, IceState, PipelineEve
 pub use flow::{ElementKind, Flow, GraphEdge, GraphElement, PipelineGraph};
 pub use kind::{MediaKind, MediaType};
 pub use pass_through::PassThrough;
+pub(crate) use peer_connection::DeliveryChange;
+pub use peer_connection::{
+    AppliedAnswer, AppliedLine, AppliedOffer, ConnectionStats, IceRestart, LineOptions, LineStats,
+    PeerConnection, PeerConnectionOptions,
+};
 pub use server::MediaServer;
 pub use stats::{EndpointStats, MediaSnapshot, StreamStats, StreamTotals};
 pub use survey::{ElementSurvey, PipelineSurvey};
@@ -50,7 +56,7 @@ use crate::error::{
     CandidateError, ConnectError, CreateError, DataChannelError, KeyframeError, NegotiationError,
 };
 use crate::id::{ElementId, PipelineId};
-use crate::worker::{Command, WorkerHandle};
+use crate::worker::{Command, Repeats, WorkerHandle};
 use placement::Placer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -101,11 +107,50 @@ impl Pipeline {
         let share = handle.share();
         let (pipeline, home) = (self.id, self.home.clone());
         let endpoint = WebRtcEndpoint { id, pipeline, home, worker: handle.clone() };
+        let repeats = Repeats::Once;
         self.home
-            .call(|reply| Command::CreateEndpoint { pipeline, endpoint: id, worker, share, options, reply })
+            .call(|reply| Command::CreateEndpoint {
+                pipeline,
+                endpoint: id,
+                worker,
+                share,
+                options,
+                repeats,
+                reply,
+            })
             .await
             .ok_or(CreateError::Stopped)??;
         Ok(endpoint)
+    }
+
+    /// Adds a peer with any number of tracks. Its events arrive at the pipeline's receiver, those of its lines
+    /// under their own identifiers.
+    ///
+    /// # Errors
+    /// [`CreateError::Full`] at the worker's session limit, or with 10,000 elements in the pipeline.
+    pub async fn create_peer_connection(
+        &self,
+        options: PeerConnectionOptions,
+    ) -> Result<PeerConnection, CreateError> {
+        let id = ElementId::new(self.next_element.fetch_add(1, Ordering::Relaxed));
+        let (worker, handle) = self.placer.place();
+        let share = handle.share();
+        let (pipeline, home, next_element) = (self.id, self.home.clone(), self.next_element.clone());
+        let connection = PeerConnection::new(id, pipeline, home, handle.clone(), next_element);
+        let (options, repeats) = (options.into(), Repeats::Always);
+        self.home
+            .call(|reply| Command::CreateEndpoint {
+                pipeline,
+                endpoint: id,
+                worker,
+                share,
+                options,
+                repeats,
+                reply,
+            })
+            .await
+            .ok_or(CreateError::Stopped)??;
+        Ok(connection)
     }
 
     /// Adds an element that passes on what it is sent: a place in the graph to connect through.

@@ -68,6 +68,8 @@ pub(crate) enum SessionEvent {
         remote: SocketAddr,
     },
     AddressRemoved(SocketAddr),
+    /// No check names this fragment of ours any more: a restart of ICE has succeeded.
+    UfragRetired(String),
     PairSelected {
         local: SocketAddr,
         remote: SocketAddr,
@@ -171,6 +173,18 @@ impl Session {
         }
         if self.ice.selected().is_some() {
             self.dtls.start(now);
+        }
+        self.advance(now);
+    }
+
+    /// Learns what a later description says of the peer: other credentials after a restart of ICE, candidates.
+    /// DTLS goes on.
+    pub(crate) fn renew_remote(&mut self, now: Instant, remote: &RemoteTransport) {
+        if let Some(credentials) = &remote.ice {
+            self.ice.restart_remote(now, credentials.clone());
+        }
+        for candidate in &remote.candidates {
+            self.add_address(now, candidate);
         }
         self.advance(now);
     }
@@ -342,6 +356,7 @@ impl Session {
                 IceEvent::Validated { local, remote } => {
                     self.events.push_back(SessionEvent::AddressAdded { local, remote });
                 }
+                IceEvent::Retired { ufrag } => self.events.push_back(SessionEvent::UfragRetired(ufrag)),
                 IceEvent::Dropped { remote } => self.events.push_back(SessionEvent::AddressRemoved(remote)),
                 IceEvent::Selected { local, remote } => {
                     self.events.push_back(SessionEvent::PairSelected { local, remote });

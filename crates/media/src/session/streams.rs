@@ -3,23 +3,37 @@
 use crate::forward::DropReason;
 use crate::id::SourceId;
 use crate::rtp::{Extension, ExtensionId, Mid, PayloadType, Rid, RtpHeader, RtpParameters, Ssrc};
+use std::collections::VecDeque;
 
-/// SSRCs remembered per session. Authentic peers only; a peer that exceeds it is broken.
-const STREAMS_MAX: usize = 64;
+/// SSRCs remembered per session: four encodings with their retransmissions on half of the m-lines that a peer
+/// connection may have. Authentic peers only; a peer that exceeds it is broken.
+const STREAMS_MAX: usize = 256;
+/// SSRCs of ended m-lines remembered per session, the latest: their packets may be under way for a moment.
+const ENDED_MAX: usize = 64;
 
 /// The receiving m-lines of one session, and the SSRCs seen or declared for them.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     receivers: Vec<Receiver>,
     bindings: Vec<Binding>,
+    /// No longer anybody's. A packet that does not say its m-line itself must not be taken for another one's.
+    ended: VecDeque<Ssrc>,
 }
 
-/// Which receiver, counted from 0, and which of its sources an SSRC belongs to.
+/// What an SSRC is for.
 #[derive(Clone, Copy, Debug)]
 struct Binding {
     ssrc: Ssrc,
-    receiver: usize,
+    mid: Mid,
     source: SourceId,
+    payloads: Payloads,
+}
+
+/// The payload types of an m-line, one bit each.
+#[derive(Clone, Copy, Debug)]
+struct Payloads {
+    primary: u128,
+    rtx: u128,
 }
 
 /// An authenticated packet's place.
@@ -48,38 +62,44 @@ struct Receiver {
     mid_extension: Option<ExtensionId>,
     rid_extension: Option<ExtensionId>,
     repaired_rid_extension: Option<ExtensionId>,
-    /// One bit per payload type.
-    primary: u128,
-    rtx: u128,
+    payloads: Payloads,
 }
 
 impl Streams {
-    /// Adds a receiving m-line with the SSRCs that its description declares, each with its source.
+    /// Adds a receiving m-line with the SSRCs that its description declares, each with its source. One of
+    /// that name that was there before has ended.
     pub(crate) fn add(
         &mut self,
         encodings: Encodings,
         parameters: &RtpParameters,
         declared: impl IntoIterator<Item = (Ssrc, SourceId)>,
     ) {
-        let receiver = self.receivers.len();
-        let bit = |payload_type: PayloadType| 1u128 << payload_type.wire();
+        let mid = parameters.mid;
+        self.remove(mid);
+        let payloads = Payloads::of(parameters);
         self.receivers.push(Receiver {
             encodings,
-            mid: parameters.mid,
+            mid,
             mid_extension: parameters.extensions.id(Extension::Mid),
             rid_extension: parameters.extensions.id(Extension::Rid),
             repaired_rid_extension: parameters.extensions.id(Extension::RepairedRid),
-            primary: parameters.formats.iter().fold(0, |bits, format| bits | bit(format.payload_type)),
-            rtx: parameters
-                .formats
-                .iter()
-                .filter_map(|format| format.rtx)
-                .fold(0, |bits, rtx| bits | bit(rtx)),
+            payloads,
         });
         for (ssrc, source) in declared {
             if self.bindings.len() < STREAMS_MAX && self.bound(ssrc).is_none() {
-                self.bindings.push(Binding { ssrc, receiver, source });
+                self.ended.retain(|ended| *ended != ssrc);
+                self.bindings.push(Binding { ssrc, mid, source, payloads });
             }
+        }
+    }
+
+    /// Removes an m-line, if it is there: packets on its SSRCs are refused from now on.
+    pub(crate) fn remove(&mut self, mid: Mid) {
+        self.receivers.retain(|receiver| receiver.mid != mid);
+        let ended = self.bindings.extract_if(.., |binding| binding.mid == mid);
+        self.ended.extend(ended.map(|binding| binding.ssrc));
+        while self.ended.len() > ENDED_MAX {
+            self.ended.pop_front();
         }
     }
 
@@ -91,13 +111,13 @@ impl Streams {
     /// When none fits, the payload type is not of that m-line, or the SSRC is one too many.
     pub(crate) fn resolve(&mut self, header: &RtpHeader, packet: &[u8]) -> Result<Arrival, DropReason> {
         let bit = 1u128 << header.payload_type.wire();
-        let Binding { receiver, source, .. } = match self.bound(header.ssrc) {
+        let Binding { source, payloads, .. } = match self.bound(header.ssrc) {
             Some(binding) => binding,
             None => self.bind(header, packet, bit)?,
         };
-        match self.receivers.get(receiver) {
-            Some(receiver) if receiver.primary & bit != 0 => Ok(Arrival::Primary(source)),
-            Some(receiver) if receiver.rtx & bit != 0 => Ok(Arrival::Rtx(source)),
+        match payloads {
+            Payloads { primary, .. } if primary & bit != 0 => Ok(Arrival::Primary(source)),
+            Payloads { rtx, .. } if rtx & bit != 0 => Ok(Arrival::Rtx(source)),
             _ => Err(DropReason::RtpUnknownPayloadType),
         }
     }
@@ -112,30 +132,44 @@ impl Streams {
     }
 
     fn bind(&mut self, header: &RtpHeader, packet: &[u8], bit: u128) -> Result<Binding, DropReason> {
-        let place = self.find(header, packet, bit).ok_or(DropReason::RtpUnknownStream)?;
-        let receiver = self.receivers.get(place).ok_or(DropReason::RtpUnknownStream)?;
+        let receiver = self.find(header, packet, bit).ok_or(DropReason::RtpUnknownStream)?;
         let source = receiver.source(header, packet, bit).ok_or(DropReason::RtpUnknownEncoding)?;
         if self.bindings.len() >= STREAMS_MAX {
             return Err(DropReason::RtpTooManyStreams);
         }
-        let binding = Binding { ssrc: header.ssrc, receiver: place, source };
+        let binding = Binding { ssrc: header.ssrc, mid: receiver.mid, source, payloads: receiver.payloads };
+        self.ended.retain(|ended| *ended != header.ssrc);
         self.bindings.push(binding);
         Ok(binding)
     }
 
-    fn find(&self, header: &RtpHeader, packet: &[u8], bit: u128) -> Option<usize> {
-        let named = self.receivers.iter().position(|receiver| {
+    fn find(&self, header: &RtpHeader, packet: &[u8], bit: u128) -> Option<&Receiver> {
+        let named = self.receivers.iter().find(|receiver| {
             receiver
                 .mid_extension
                 .and_then(|id| header.extension(packet, id))
                 .is_some_and(|value| value == receiver.mid.as_bytes())
         });
-        let uses = |receiver: &Receiver| (receiver.primary | receiver.rtx) & bit != 0;
-        named.or_else(|| {
-            let only = self.receivers.iter().position(uses)?;
-            let others = self.receivers.get(only + 1..).unwrap_or_default();
-            (!others.iter().any(uses)).then_some(only)
-        })
+        if named.is_some() || self.ended.contains(&header.ssrc) {
+            return named;
+        }
+        let mut using = self.receivers.iter().filter(|receiver| receiver.payloads.contains(bit));
+        using.next().filter(|_| using.next().is_none())
+    }
+}
+
+impl Payloads {
+    fn of(parameters: &RtpParameters) -> Self {
+        let bit = |payload_type: PayloadType| 1u128 << payload_type.wire();
+        let formats = parameters.formats.iter();
+        Self {
+            primary: formats.clone().fold(0, |bits, format| bits | bit(format.payload_type)),
+            rtx: formats.filter_map(|format| format.rtx).fold(0, |bits, rtx| bits | bit(rtx)),
+        }
+    }
+
+    const fn contains(self, bit: u128) -> bool {
+        (self.primary | self.rtx) & bit != 0
     }
 }
 
@@ -149,7 +183,8 @@ impl Receiver {
             Encodings::Named(named) => named,
         };
         // RFC 8852 §3: retransmissions name what they repair by an extension of its own.
-        let extension = if self.rtx & bit != 0 { self.repaired_rid_extension } else { self.rid_extension };
+        let extension =
+            if self.payloads.rtx & bit != 0 { self.repaired_rid_extension } else { self.rid_extension };
         let value = header.extension(packet, extension?)?;
         named.iter().find(|(rid, _)| rid.as_bytes() == value).map(|(_, source)| *source)
     }
@@ -284,6 +319,47 @@ mod tests {
         assert_eq!(resolve(&mut streams, &packet(96, 60, None)), Ok(Arrival::Primary(ENCODINGS[1])));
         assert_eq!(resolve(&mut streams, &packet(97, 51, None)), Ok(Arrival::Rtx(ENCODINGS[0])));
         assert_eq!(resolve(&mut streams, &packet(96, 70, Some("1"))), Err(DropReason::RtpUnknownEncoding));
+    }
+
+    #[test]
+    fn an_ended_m_line_s_ssrcs_are_not_taken_for_another_one_s() {
+        let mut streams = streams();
+        let second = parameters("2", Codec::Vp8, 96, Some(97));
+        let screen = SourceId::new(9);
+        streams.add(Encodings::One(screen), &second, [(Ssrc::new(30), screen)]);
+        assert_eq!(resolve(&mut streams, &packet(96, 30, None)), Ok(Arrival::Primary(screen)));
+        streams.remove(Mid::new("2").expect("valid"));
+        // Now the camera's m-line alone uses the payload type.
+        let unknown = Err(DropReason::RtpUnknownStream);
+        assert_eq!(resolve(&mut streams, &packet(96, 30, None)), unknown);
+        assert_eq!(resolve(&mut streams, &packet(96, 30, Some("2"))), unknown);
+        assert_eq!(resolve(&mut streams, &packet(96, 31, None)), Ok(Arrival::Primary(VIDEO)));
+        assert_eq!(
+            resolve(&mut streams, &packet(96, 30, Some("1"))),
+            Ok(Arrival::Primary(VIDEO)),
+            "it says so"
+        );
+
+        let again = SourceId::new(10);
+        streams.remove(Mid::new("1").expect("valid"));
+        streams.add(Encodings::One(again), &second, [(Ssrc::new(30), again)]);
+        assert_eq!(
+            resolve(&mut streams, &packet(96, 30, None)),
+            Ok(Arrival::Primary(again)),
+            "declared anew"
+        );
+    }
+
+    #[test]
+    fn m_lines_that_come_and_go_leave_a_bounded_trace() {
+        let mut streams = streams();
+        for number in 0..10_000 {
+            let ssrc = Ssrc::new(1_000 + number);
+            let parameters = parameters("2", Codec::Vp8, 96, Some(97));
+            streams.add(Encodings::One(VIDEO), &parameters, [(ssrc, VIDEO)]);
+        }
+        assert_eq!((streams.receivers.len(), streams.bindings.len()), (3, 2));
+        assert_eq!(streams.ended.len(), ENDED_MAX);
     }
 
     #[test]

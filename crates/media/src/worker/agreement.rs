@@ -14,10 +14,10 @@ use crate::session::sdp::{self, Peers};
 use std::time::Instant;
 
 impl State {
-    /// Tells an endpoint's home what its peer accepts, after that may have changed.
+    /// Tells an element's home what its peer accepts, after that may have changed.
     pub(super) fn report_abilities(&mut self, id: ElementId) {
-        let Some(endpoint) = self.endpoints.get(&id) else { return };
-        let (home, abilities) = (endpoint.home, endpoint.abilities());
+        let Some(endpoint) = self.owner_of(id) else { return };
+        let (home, abilities) = (endpoint.home, endpoint.abilities(id));
         if self.relays.is_elsewhere(home) {
             self.relays.tell(home, Message::Abilities { endpoint: id, abilities });
         } else {
@@ -93,19 +93,20 @@ impl State {
         peers
     }
 
-    fn ability(&self, id: ElementId, kind: MediaKind) -> Option<&Ability> {
+    pub(super) fn ability(&self, id: ElementId, kind: MediaKind) -> Option<&Ability> {
         self.members.get(&id)?.abilities.0[kind as usize].as_ref()
     }
 }
 
 impl Endpoint {
-    fn abilities(&self) -> Abilities {
-        Abilities(MediaKind::ALL.map(|kind| match (&self.negotiation, self.parameters(kind)) {
+    /// What the peer accepts for one of its elements.
+    pub(super) fn abilities(&self, element: ElementId) -> Abilities {
+        Abilities(MediaKind::ALL.map(|kind| match (&self.negotiation, self.media_of(element, kind)) {
             (Negotiation::OfferReceived(offer), _) => {
                 let restriction = self.local.restrictions.of_kind(kind);
                 offer.formats(kind).map(|formats| Ability::Offered(restriction.accepted(formats)))
             }
-            (_, Some(parameters)) => Some(Ability::Agreed(parameters.formats.clone())),
+            (_, Some(media)) => Some(Ability::Agreed(media.parameters.formats.clone())),
             _ => None,
         }))
     }

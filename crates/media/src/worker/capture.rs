@@ -19,7 +19,7 @@ impl State {
         if seat.tap.as_ref().is_some_and(|tap| !tap.has_ended(now)) {
             return Err(CaptureError::Busy);
         }
-        let parameters = endpoint.media.iter().flatten().map(|media| &*media.parameters);
+        let parameters = endpoint.media.iter().map(|media| &*media.parameters);
         let wall = SystemTime::now(); // clock: the one time of day in a capture; the rest counts from it
         let epoch = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
         seat.tap = Some(Box::new(start.tap(now, epoch, parameters)));

@@ -3,15 +3,17 @@
 use super::relay::Message;
 use crate::capture::CaptureStart;
 use crate::error::{
-    CandidateError, CaptureError, ConnectError, CreateError, DataChannelError, KeyframeError,
+    CandidateError, CaptureError, ConnectError, CreateError, DataChannelError, KeyframeError, LineError,
     NegotiationError,
 };
 use crate::id::{ElementId, PipelineId};
 use crate::pipeline::survey::{EndpointSurvey, PipelineOutline};
 use crate::pipeline::{
-    DataChannelOptions, EndpointOptions, EndpointSettings, EndpointStats, Flow, IceCandidate, MediaSnapshot,
-    MediaType, OfferOptions, PipelineEvent,
+    AppliedAnswer, AppliedOffer, ConnectionStats, DataChannelOptions, DeliveryChange, EndpointOptions,
+    EndpointSettings, EndpointStats, Flow, IceCandidate, IceRestart, LineOptions, MediaSnapshot, MediaType,
+    OfferOptions, PipelineEvent,
 };
+use crate::session::sdp::LinesOffer;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::io;
@@ -43,7 +45,45 @@ pub(crate) enum Command {
         worker: usize,
         share: LoadShare,
         options: EndpointOptions,
+        repeats: Repeats,
         reply: Reply<Result<(), CreateError>>,
+    },
+    ApplyOffer {
+        connection: ElementId,
+        offer: String,
+        /// The first of [`crate::session::sdp::LINES_MAX`] names for lines that begin with the offer.
+        fresh: u64,
+        reply: Reply<Result<AppliedOffer, NegotiationError>>,
+    },
+    AddLine {
+        connection: ElementId,
+        line: ElementId,
+        options: LineOptions,
+        reply: Reply<Result<(), LineError>>,
+    },
+    RemoveLine {
+        connection: ElementId,
+        line: ElementId,
+        reply: Reply<()>,
+    },
+    CreateOffer {
+        connection: ElementId,
+        restart: IceRestart,
+        reply: Reply<Result<LinesOffer, NegotiationError>>,
+    },
+    ApplyAnswer {
+        connection: ElementId,
+        answer: String,
+        reply: Reply<Result<AppliedAnswer, NegotiationError>>,
+    },
+    Deliver {
+        line: ElementId,
+        change: DeliveryChange,
+        reply: Reply<()>,
+    },
+    ConnectionStats {
+        connection: ElementId,
+        reply: Reply<Option<ConnectionStats>>,
     },
     ReleaseElement {
         element: ElementId,
@@ -161,6 +201,15 @@ pub(crate) enum Command {
     },
     /// What another worker says.
     Message(Message),
+}
+
+/// How often a new endpoint is negotiated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Repeats {
+    /// Once, with at most one m-line of each kind.
+    Once,
+    /// Again and again, as a peer connection.
+    Always,
 }
 
 /// A pipeline's place in the limits and on its worker, given back when it is dropped: with the released

@@ -21,15 +21,40 @@ impl State {
             Command::ReleasePipeline { pipeline, reply } => {
                 self.release_pipeline(now, pipeline, reply.map(Completion::released));
             }
-            Command::CreateEndpoint { pipeline, endpoint, worker, share, options, reply } => {
+            Command::CreateEndpoint { pipeline, endpoint, worker, share, options, repeats, reply } => {
                 if !reply.is_closed() {
-                    self.create_endpoint(pipeline, endpoint, worker, share, options, reply);
+                    let new = (options, repeats);
+                    self.create_endpoint(pipeline, endpoint, worker, share, new, reply);
                 }
             }
             Command::CreatePassThrough { pipeline, element, reply } => {
                 if !reply.is_closed() {
                     answer(reply, self.graph.add_element(pipeline, element, ElementKind::PassThrough));
                 }
+            }
+            Command::ApplyOffer { connection, offer, fresh, reply } => {
+                answer(reply, self.apply_offer(now, connection, &offer, fresh));
+            }
+            Command::AddLine { connection, line, options, reply } => {
+                if !reply.is_closed() {
+                    self.add_line(connection, line, options, reply);
+                }
+            }
+            Command::RemoveLine { connection, line, reply } => {
+                self.remove_line(now, connection, line, &Completion::released(reply));
+            }
+            Command::CreateOffer { connection, restart, reply } => {
+                self.ask_for_lines_offer(connection, restart, reply);
+            }
+            Command::ApplyAnswer { connection, answer: sdp, reply } => {
+                answer(reply, self.apply_answer(now, connection, &sdp));
+            }
+            Command::Deliver { line, change, reply } => {
+                self.deliver(now, line, change);
+                answer(reply, ());
+            }
+            Command::ConnectionStats { connection, reply } => {
+                answer(reply, self.connection_stats(connection));
             }
             Command::ReleaseElement { element, reply } => {
                 self.release_element(now, element, reply.map(Completion::released).as_ref());
@@ -127,6 +152,19 @@ impl State {
             Message::GenerateOffer { endpoint, options, peers, reply } => {
                 answer(reply, self.generate_offer(endpoint, options, &peers));
             }
+            Message::OpenLine { connection, line, options, reply } => {
+                let opened = self.open_line(connection, line, options);
+                if opened.is_err()
+                    && let Some(home) = self.endpoints.get(&connection).map(|known| known.home)
+                {
+                    self.relays.tell(home, Message::NotOpened { endpoint: line });
+                }
+                answer(reply, opened);
+            }
+            Message::CreateOffer { connection, restart, sources, reply } => {
+                answer(reply, self.create_lines_offer(connection, restart, &sources));
+            }
+            Message::Lines { connection, began, ended } => self.note_lines(now, connection, &began, &ended),
             Message::Flow { endpoint, media, place, reply } => {
                 answer(reply, self.flow(endpoint, media, place));
             }

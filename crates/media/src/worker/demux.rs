@@ -43,16 +43,25 @@ impl Routes {
         true
     }
 
-    /// Removes a session with the addresses that lead to it.
-    pub(super) fn remove(
+    /// Removes a session with the fragments and addresses that lead to it.
+    pub(super) fn remove<'a>(
         &mut self,
-        ufrag: &str,
+        ufrags: impl IntoIterator<Item = &'a str>,
         addresses: impl IntoIterator<Item = SocketAddr>,
         session: SessionId,
     ) {
-        self.by_ufrag.remove(ufrag);
+        for ufrag in ufrags {
+            self.remove_ufrag(ufrag, session);
+        }
         for address in addresses {
             self.remove_address(address, session);
+        }
+    }
+
+    /// Lets this fragment lead nowhere, if it leads to this session.
+    pub(super) fn remove_ufrag(&mut self, ufrag: &str, session: SessionId) {
+        if self.by_ufrag(ufrag) == Some(session) {
+            self.by_ufrag.remove(ufrag);
         }
     }
 
@@ -118,7 +127,7 @@ mod tests {
         assert!(routes.add("abcd", FIRST));
         assert!(!routes.add("abcd", SECOND));
         routes.add_address(address, FIRST);
-        routes.remove("abcd", [address], FIRST);
+        routes.remove(["abcd"], [address], FIRST);
         assert_eq!(routes.by_ufrag("abcd"), None);
         assert_eq!(routes.by_address(address), None);
     }

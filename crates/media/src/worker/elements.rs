@@ -1,22 +1,23 @@
 //! Pipelines and elements come and go.
 
-use super::command::{LoadShare, Reply, Reservation};
+use super::command::{LoadShare, Repeats, Reply, Reservation};
 use super::control::answer;
-use super::endpoint::{Endpoint, Negotiation};
+use super::endpoint::{Endpoint, Negotiation, Renegotiation};
+use super::lines::Line;
 use super::relay::{Abilities, Completion, FeedOrder, Message, NewEndpoint};
 use super::table::slot_of;
-use super::{Member, Owner, Seat, State};
+use super::{Member, MemberKind, Owner, Seat, State};
 use crate::error::CreateError;
 use crate::id::{ElementId, PipelineId, SessionId};
 use crate::pipeline::{
-    ElementKind, EndpointEvent, EndpointOptions, EndpointSettings, IceState, MediaKind, MediaType,
-    PipelineEvent,
+    ElementKind, EndpointEvent, EndpointOptions, EndpointSettings, IceState, MediaType, PipelineEvent,
 };
 use crate::rtp::Ssrc;
 use crate::session::Session;
 use crate::session::ice::{IceAgent, IceCredentials};
 use crate::session::sdp::{LocalDescription, Restrictions, SendStream};
 use rand::Rng;
+use std::collections::BTreeSet;
 use std::time::Instant;
 use tokio::sync::mpsc;
 
@@ -46,7 +47,7 @@ impl State {
         id: ElementId,
         worker: usize,
         share: LoadShare,
-        options: EndpointOptions,
+        (options, repeats): (EndpointOptions, Repeats),
         reply: Reply<Result<(), CreateError>>,
     ) {
         let Some(events) = self.pipelines.get(&pipeline).map(|owner| owner.events.clone()) else {
@@ -55,8 +56,10 @@ impl State {
         if let Err(error) = self.graph.add_element(pipeline, id, ElementKind::Endpoint) {
             return answer(reply, Err(error));
         }
-        self.members.insert(id, Member { worker, abilities: Abilities::default() });
-        let new = NewEndpoint { pipeline, endpoint: id, home: self.index, options, share, events };
+        let kind = MemberKind::Whole { lines: BTreeSet::new() };
+        self.members.insert(id, Member { worker, abilities: Abilities::default(), kind });
+        let home = self.index;
+        let new = NewEndpoint { pipeline, endpoint: id, home, options, repeats, share, events };
         if self.relays.is_elsewhere(worker) {
             // To a worker that has stopped: the caller hears as much when its reply is dropped.
             self.relays.tell(worker, Message::OpenEndpoint(Box::new(new), reply));
@@ -72,7 +75,7 @@ impl State {
 
     /// Opens the session of a new endpoint.
     pub(super) fn open_endpoint(&mut self, new: NewEndpoint) -> Result<(), CreateError> {
-        let NewEndpoint { pipeline, endpoint: id, home, options, share, events } = new;
+        let NewEndpoint { pipeline, endpoint: id, home, options, repeats, share, events } = new;
         let ice = IceAgent::new(&mut self.rng).map_err(|_| CreateError::Stopped)?;
         let mut local =
             describe(&mut self.rng, ice.local_credentials(), self.certificate.fingerprint().hex());
@@ -98,10 +101,13 @@ impl State {
             events,
             session,
             local: LocalDescription { restrictions: Restrictions::of(&options, &settings), ..local },
-            negotiation: Negotiation::New,
+            negotiation: match repeats {
+                Repeats::Once => Negotiation::New,
+                Repeats::Always => Negotiation::Repeated(Box::new(Renegotiation::Undecided)),
+            },
             local_sdp: None,
             remote_sdp: None,
-            media: [None, None],
+            media: Vec::new(),
             data: None,
             gathered: false,
             connected: false,
@@ -114,11 +120,23 @@ impl State {
     }
 
     /// Releases an element with its connections and, if it is an endpoint, its streams and session, once,
-    /// wherever it lives.
+    /// wherever it lives. The lines of a peer connection go with it.
     pub(super) fn release_element(&mut self, now: Instant, id: ElementId, done: Option<&Completion>) {
         let changes = self.graph.remove_element(id);
         self.follow(now, changes, done);
-        match self.members.remove(&id).map(|member| member.worker) {
+        let member = self.members.remove(&id);
+        match member.as_ref().map(|member| &member.kind) {
+            Some(MemberKind::Whole { lines }) => {
+                for line in lines {
+                    let changes = self.graph.remove_element(*line);
+                    self.members.remove(line);
+                    self.follow(now, changes, done);
+                }
+            }
+            Some(MemberKind::Line { connection, .. }) => self.forget_line(*connection, id),
+            None => {}
+        }
+        match member.map(|member| member.worker) {
             Some(worker) if self.relays.is_elsewhere(worker) => {
                 let message = Message::CloseEndpoint { endpoint: id, done: done.cloned() };
                 self.relays.tell(worker, message);
@@ -128,11 +146,20 @@ impl State {
         }
     }
 
-    /// Closes an endpoint that lives here. Nothing happens the second time.
+    /// Closes an endpoint or a line that lives here. Nothing happens the second time.
     pub(super) fn close_endpoint(&mut self, now: Instant, id: ElementId) {
+        let feedless = |media, sink| FeedOrder { media, sink, source: None };
+        if self.lines.contains_key(&id) {
+            MediaType::ALL.into_iter().for_each(|media| self.feed(now, feedless(media, id)));
+            return self.close_line(id);
+        }
         let Some(session) = self.endpoints.get(&id).map(|endpoint| endpoint.session) else { return };
+        let of_it = |(line, known): (&ElementId, &Line)| (known.connection == id).then_some(*line);
+        for line in self.lines.iter().filter_map(of_it).collect::<Vec<_>>() {
+            self.close_endpoint(now, line);
+        }
         for media in MediaType::ALL {
-            self.feed(now, FeedOrder { media, sink: id, source: None });
+            self.feed(now, feedless(media, id));
         }
         self.close_session(now, session);
         self.emit(id, EndpointEvent::Ice(IceState::Closed));
@@ -149,18 +176,12 @@ impl State {
         let endpoint = seat.endpoint;
         seat.session.close(now);
         self.settle(now, id);
-        if let Some(known) = self.endpoints.get_mut(&endpoint) {
-            for (kind, media) in MediaKind::ALL.into_iter().zip(std::mem::take(&mut known.media)) {
-                let Some(media) = media else { continue };
-                if let Some(track) = media.track {
-                    self.end_relays(endpoint, kind);
-                    self.forwarder.remove_track(track);
-                }
-                media.sink.into_iter().for_each(|sink| self.forwarder.remove_sink(sink));
-            }
+        let media = self.endpoints.get(&endpoint).into_iter().flat_map(|known| &known.media);
+        for element in media.map(|media| media.element).collect::<BTreeSet<_>>() {
+            self.close_media(endpoint, element);
         }
         if let Some(seat) = self.sessions.remove(id) {
-            self.routes.remove(&seat.session.ice.local_credentials().ufrag, seat.session.ice.validated(), id);
+            self.routes.remove(seat.session.ice.ufrags(), seat.session.ice.validated(), id);
             self.own.close(&seat.own, &mut self.counters);
             self.timers.set(slot_of(id), None);
         }

@@ -1,14 +1,18 @@
-//! What a worker knows of one endpoint beyond its session.
+//! What a worker knows of one endpoint or peer connection beyond its session.
 
+use super::dynacast::EncodingWatch;
 use super::latency::LatencyMeter;
-use crate::id::{SessionId, SinkId, SourceId, TrackId};
+use crate::id::{ElementId, SessionId, SinkId, SourceId, TrackId};
 use crate::pipeline::{EndpointOptions, EndpointSettings, MediaKind, PipelineEvent};
-use crate::rtp::{Rid, RtpParameters};
-use crate::session::sdp::{LocalDescription, NegotiatedData, Offer, RemoteDescription};
+use crate::rtp::{Mid, Rid, RtpParameters};
+use crate::session::sdp::{
+    Answerer, DeclaredStreams, LocalDescription, NegotiatedData, Offer, Offerer, RemoteDescription,
+    SendStream, Simulcast,
+};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// One endpoint: where its negotiation stands, and what came of it.
+/// One peer: where its negotiation stands, and what came of it.
 #[derive(Debug)]
 pub(super) struct Endpoint {
     /// The worker that has its pipeline's graph.
@@ -22,7 +26,8 @@ pub(super) struct Endpoint {
     pub(super) local_sdp: Option<String>,
     /// What the peer gave.
     pub(super) remote_sdp: Option<String>,
-    pub(super) media: [Option<Media>; MediaKind::ALL.len()],
+    /// The m-lines of audio and video: at most one of each kind of an endpoint, any number of a connection.
+    pub(super) media: Vec<Media>,
     /// The m-line of data channels.
     pub(super) data: Option<NegotiatedData>,
     pub(super) gathered: bool,
@@ -33,7 +38,7 @@ pub(super) struct Endpoint {
     pub(super) latency: Option<LatencyMeter>,
 }
 
-/// How far an endpoint's one negotiation has come.
+/// How far negotiation has come: an endpoint has one, a peer connection one after another.
 #[derive(Debug)]
 pub(super) enum Negotiation {
     New,
@@ -45,11 +50,24 @@ pub(super) enum Negotiation {
     AnswerSent,
     /// The peer has answered our offer.
     AnswerReceived,
+    /// A peer connection's.
+    Repeated(Box<Renegotiation>),
 }
 
-/// The m-line of one kind.
+/// Who makes the offers of a peer connection: whoever made the first one.
+#[derive(Debug)]
+pub(super) enum Renegotiation {
+    Undecided,
+    PeerOffers(Answerer),
+    KeelOffers(Offerer),
+}
+
+/// One m-line of audio or video.
 #[derive(Clone, Debug)]
 pub(super) struct Media {
+    /// Whose media it is in the pipeline: the endpoint's, or a line's.
+    pub(super) element: ElementId,
+    pub(super) kind: MediaKind,
     /// Its place among the m-lines.
     pub(super) index: u16,
     pub(super) parameters: Arc<RtpParameters>,
@@ -57,37 +75,61 @@ pub(super) struct Media {
     pub(super) track: Option<TrackId>,
     /// The encodings of that track, with the names that the peer gave them.
     pub(super) encodings: Vec<(SourceId, Option<Rid>)>,
+    /// What tells those apart, and the SSRCs that the peer has announced.
+    pub(super) received: (Simulcast, DeclaredStreams),
     /// Where the peer receives, what it gets.
     pub(super) sink: Option<SinkId>,
+    pub(super) send: Option<SendStream>,
+    /// A line's video that the peer sends: who wants which encoding.
+    pub(super) watch: Option<EncodingWatch>,
+}
+
+impl Negotiation {
+    /// Whether Keel has not described itself yet.
+    pub(super) fn is_without_description(&self) -> bool {
+        match self {
+            Self::New | Self::OfferReceived(_) => true,
+            Self::OfferSent(_) | Self::AnswerSent | Self::AnswerReceived => false,
+            Self::Repeated(repeated) => match &**repeated {
+                Renegotiation::Undecided => true,
+                Renegotiation::PeerOffers(_) => false,
+                Renegotiation::KeelOffers(offerer) => offerer.is_first() && !offerer.is_outstanding(),
+            },
+        }
+    }
 }
 
 impl Endpoint {
-    pub(super) fn track(&self, kind: MediaKind) -> Option<TrackId> {
-        self.media[kind as usize].as_ref()?.track
-    }
-
-    pub(super) fn sink(&self, kind: MediaKind) -> Option<SinkId> {
-        self.media[kind as usize].as_ref()?.sink
+    /// The m-line of an element's kind.
+    pub(super) fn media_of(&self, element: ElementId, kind: MediaKind) -> Option<&Media> {
+        self.media.iter().find(|media| media.element == element && media.kind == kind)
     }
 
     pub(super) fn sinks(&self) -> impl Iterator<Item = SinkId> + '_ {
-        self.media.iter().flatten().filter_map(|media| media.sink)
+        self.media.iter().filter_map(|media| media.sink)
     }
 
     /// The m-line whose transport all share: its place, and its tag where one is accepted.
     pub(super) fn first_line(&self) -> (u16, Option<String>) {
-        if let Negotiation::OfferSent(offer) = &self.negotiation {
-            return (0, offer.first_mid().map(|mid| mid.as_str().to_owned()));
+        let offered = match &self.negotiation {
+            Negotiation::OfferSent(offer) => Some((0, offer.first_mid())),
+            Negotiation::Repeated(repeated) => match &**repeated {
+                Renegotiation::KeelOffers(offerer) => {
+                    offerer.first_mid().map(|(index, mid)| (index, Some(mid)))
+                }
+                Renegotiation::Undecided | Renegotiation::PeerOffers(_) => None,
+            },
+            _ => None,
+        };
+        let text = |mid: Mid| mid.as_str().to_owned();
+        if let Some((index, mid)) = offered {
+            return (index, mid.map(text));
         }
-        let media = self.media.iter().flatten().map(|media| (media.index, media.parameters.mid));
+        let media = self.media.iter().map(|media| (media.index, media.parameters.mid));
         let data = self.data.map(|data| (data.index, data.mid));
         match media.chain(data).min_by_key(|(index, _)| *index) {
-            Some((index, mid)) => (index, Some(mid.as_str().to_owned())),
+            Some((index, mid)) => (index, Some(text(mid))),
             None => (0, None),
         }
-    }
-
-    pub(super) fn parameters(&self, kind: MediaKind) -> Option<&Arc<RtpParameters>> {
-        self.media[kind as usize].as_ref().map(|media| &media.parameters)
     }
 }

@@ -1,11 +1,12 @@
 //! The end of a tick: reports and forwarded packets are written, sealed and sent.
 
 use super::batch::{Destination, FlushReport, Segmentation, SendBatch};
+use super::endpoint::Media;
 use super::own_socket::OwnSockets;
 use super::socket::{MediaSocket, SocketId};
 use super::{Counters, Outgoing, Path, Seat, State};
 use crate::capture::Way;
-use crate::forward::{DropReason, Output};
+use crate::forward::{DropReason, FlowingStream, Output};
 use crate::id::SessionId;
 use crate::pipeline::EndpointEvent;
 use crate::rtp::AbsSendTime;
@@ -67,15 +68,21 @@ impl State {
                     }
                     growing.get_or_insert_with(|| (session, Vec::new())).1.push(report);
                 }
-                Output::Flowing { session, kind, incoming: true, flowing } => {
-                    self.emit_for(session, EndpointEvent::MediaFlowingIn { kind, flowing });
+                Output::Flowing { session, kind, stream, flowing } => {
+                    let event = match stream {
+                        FlowingStream::Incoming(_) => EndpointEvent::MediaFlowingIn { kind, flowing },
+                        FlowingStream::Outgoing(_) => EndpointEvent::MediaFlowingOut { kind, flowing },
+                    };
+                    self.emit_for(session, event, |media| match stream {
+                        FlowingStream::Incoming(track) => media.track == Some(track),
+                        FlowingStream::Outgoing(sink) => media.sink == Some(sink),
+                    });
                 }
-                Output::Flowing { session, kind, incoming: false, flowing } => {
-                    self.emit_for(session, EndpointEvent::MediaFlowingOut { kind, flowing });
+                Output::NoCommonCodec { session, kind, sink } => {
+                    let is_its = |media: &Media| media.sink == Some(sink);
+                    self.emit_for(session, EndpointEvent::NoCommonCodec(kind), is_its);
                 }
-                Output::NoCommonCodec { session, kind, .. } => {
-                    self.emit_for(session, EndpointEvent::NoCommonCodec(kind));
-                }
+                Output::Wanted { session, track, wanted } => self.note_wanted(now, session, track, wanted),
                 Output::Relay { way, news } => self.relay_news(way, news),
                 Output::RelayedKeyframeWish { track, encoding } => {
                     self.wish_keyframe_elsewhere(track, encoding);
@@ -88,9 +95,12 @@ impl State {
         }
     }
 
-    fn emit_for(&mut self, session: SessionId, event: EndpointEvent) {
-        if let Some(endpoint) = self.sessions.get(session).map(|seat| seat.endpoint) {
-            self.emit(endpoint, event);
+    /// Tells what happened to a stream, as its element's event. Of one that has just ended it is the end.
+    fn emit_for(&mut self, session: SessionId, event: EndpointEvent, is_its: impl Fn(&Media) -> bool) {
+        let Some(id) = self.sessions.get(session).map(|seat| seat.endpoint) else { return };
+        let media = self.endpoints.get(&id).and_then(|known| known.media.iter().find(|media| is_its(media)));
+        if let Some(element) = media.map(|media| media.element) {
+            self.emit(element, event);
         }
     }
 

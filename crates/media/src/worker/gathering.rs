@@ -1,7 +1,6 @@
 //! Which addresses an endpoint tells its peer.
 
 use super::State;
-use super::endpoint::Negotiation;
 use crate::error::NegotiationError;
 use crate::id::ElementId;
 use crate::pipeline::{EndpointEvent, EndpointSettings, IceCandidate};
@@ -14,7 +13,7 @@ impl State {
     /// others later, the peer learns of these by the checks.
     pub(super) fn gather_candidates(&mut self, id: ElementId) -> Result<(), NegotiationError> {
         let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
-        if matches!(endpoint.negotiation, Negotiation::New | Negotiation::OfferReceived(_)) {
+        if endpoint.negotiation.is_without_description() {
             return Err(NegotiationError::NoOffer);
         }
         if std::mem::replace(&mut endpoint.gathered, true) {

@@ -52,7 +52,8 @@ impl State {
         for id in &self.latency_watched {
             let Some(endpoint) = self.endpoints.get_mut(id) else { continue };
             for kind in MediaKind::ALL {
-                let stats = endpoint.sink(kind).and_then(|sink| self.forwarder.sink_stats(sink));
+                let sink = endpoint.media_of(*id, kind).and_then(|media| media.sink);
+                let stats = sink.and_then(|sink| self.forwarder.sink_stats(sink));
                 if let (Some(stats), Some(meter)) = (stats, &mut endpoint.latency) {
                     meter.note(kind, stats.packets, spent);
                 }

@@ -8,15 +8,18 @@ mod agreement;
 pub mod batch;
 mod capture;
 mod command;
+mod connection;
 mod control;
 mod data;
 mod demux;
+mod dynacast;
 mod elements;
 mod endpoint;
 mod feeds;
 mod flush;
 mod gathering;
 mod latency;
+mod lines;
 mod negotiation;
 mod own_socket;
 mod receive;
@@ -31,7 +34,7 @@ mod timers;
 mod trace;
 mod wait;
 
-pub(crate) use command::{Command, LoadShare, WorkerHandle};
+pub(crate) use command::{Command, LoadShare, Repeats, WorkerHandle};
 
 use crate::capture::Tap;
 use crate::error::StartError;
@@ -48,6 +51,7 @@ use demux::Routes;
 use endpoint::Endpoint;
 use feeds::Feeds;
 use flush::SendQueue;
+use lines::Line;
 use own_socket::OwnSockets;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -97,7 +101,11 @@ pub(super) struct State {
     members: BTreeMap<ElementId, Member>,
     /// The endpoints that live here.
     endpoints: BTreeMap<ElementId, Endpoint>,
-    /// Who feeds them.
+    /// The lines of those that are peer connections.
+    lines: BTreeMap<ElementId, Line>,
+    /// When to look again at who wants which encoding of a line.
+    watches: BTreeSet<(Instant, ElementId)>,
+    /// Who feeds endpoints and lines.
     feeds: Feeds,
     relays: Relays,
     /// The endpoints whose latency is measured.
@@ -156,12 +164,28 @@ struct Owner {
     _place: Reservation,
 }
 
-/// An endpoint of a pipeline whose home is here.
+/// An endpoint or line of a pipeline whose home is here.
 #[derive(Debug)]
 struct Member {
     /// Where it lives.
     worker: usize,
     abilities: Abilities,
+    kind: MemberKind,
+}
+
+#[derive(Debug)]
+enum MemberKind {
+    /// An endpoint, or a peer connection with these lines.
+    Whole { lines: BTreeSet<ElementId> },
+    /// A line, which Keel sends on or receives on.
+    Line { connection: ElementId, is_sink: bool },
+}
+
+impl Member {
+    /// Whether nothing comes from it.
+    const fn is_sink(&self) -> bool {
+        matches!(self.kind, MemberKind::Line { is_sink: true, .. })
+    }
 }
 
 /// One shared socket's outgoing datagrams of this tick.
@@ -208,6 +232,8 @@ impl Worker {
             pipelines: BTreeMap::new(),
             members: BTreeMap::new(),
             endpoints: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            watches: BTreeSet::new(),
             feeds: Feeds::default(),
             relays: Relays::new(index),
             latency_watched: BTreeSet::new(),
@@ -363,11 +389,13 @@ impl State {
             self.forwarder.handle_timeout(now);
         }
         self.look_at_speakers(now);
+        self.look_at_encodings(now);
     }
 
     fn next_timeout(&self) -> Option<Instant> {
         let speakers = self.speakers.values().map(SpeakerWatch::poll_timeout).min();
-        [self.timers.next(), self.forwarder.poll_timeout(), speakers].into_iter().flatten().min()
+        let encodings = self.watches.first().map(|(due, _)| *due);
+        [self.timers.next(), self.forwarder.poll_timeout(), speakers, encodings].into_iter().flatten().min()
     }
 
     /// After anything happened in a session: its datagrams go out, its events up, its timer is set.
@@ -437,6 +465,7 @@ impl State {
                 }
             }
             SessionEvent::AddressRemoved(address) => self.routes.remove_address(address, id),
+            SessionEvent::UfragRetired(ufrag) => self.routes.remove_ufrag(&ufrag, id),
             SessionEvent::Ice(state) => {
                 self.emit(endpoint, EndpointEvent::Ice(state));
                 self.report_connection(id, endpoint);
@@ -468,7 +497,7 @@ impl State {
 
     /// Sends an event to the pipeline's owner; a full queue drops it and counts.
     fn emit(&mut self, endpoint: ElementId, event: EndpointEvent) {
-        let Some(known) = self.endpoints.get(&endpoint) else { return };
+        let Some(known) = self.owner_of(endpoint) else { return };
         tracing::debug!(%endpoint, ?event, "endpoint");
         if let Err(mpsc::error::TrySendError::Full(_)) =
             known.events.try_send(PipelineEvent { endpoint, event })

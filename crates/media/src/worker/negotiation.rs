@@ -1,10 +1,9 @@
 //! Descriptions and candidates of an endpoint and its peer, and the streams that come of them.
 
 use super::State;
-use super::endpoint::{Media, Negotiation};
+use super::endpoint::Negotiation;
 use super::relay::Feeder;
 use crate::error::{CandidateError, NegotiationError};
-use crate::forward::{SinkConfig, TrackConfig};
 use crate::id::{ElementId, SourceId};
 use crate::pipeline::{IceCandidate, MediaKind, OfferOptions};
 use crate::rtp::{Rid, RtpParameters};
@@ -13,7 +12,6 @@ use crate::session::sdp::{
     RemoteTransport, Simulcast,
 };
 use crate::session::{Encodings, Streams};
-use std::sync::Arc;
 use std::time::Instant;
 
 impl State {
@@ -39,7 +37,7 @@ impl State {
         let endpoint = self.endpoints.get(&id).ok_or(NegotiationError::Released)?;
         let offer = match &endpoint.negotiation {
             Negotiation::OfferReceived(offer) => offer,
-            Negotiation::AnswerSent | Negotiation::AnswerReceived => {
+            Negotiation::AnswerSent | Negotiation::AnswerReceived | Negotiation::Repeated(_) => {
                 return Err(NegotiationError::AlreadyNegotiated);
             }
             Negotiation::New | Negotiation::OfferSent(_) => return Err(NegotiationError::NoOffer),
@@ -84,9 +82,10 @@ impl State {
             // KMS: 40210.
             Negotiation::AnswerReceived => return Err(NegotiationError::AnswerAlreadyProcessed),
             // KMS: 40209, also where the endpoint itself has answered.
-            Negotiation::New | Negotiation::OfferReceived(_) | Negotiation::AnswerSent => {
-                return Err(NegotiationError::NoOffer);
-            }
+            Negotiation::New
+            | Negotiation::OfferReceived(_)
+            | Negotiation::AnswerSent
+            | Negotiation::Repeated(_) => return Err(NegotiationError::NoOffer),
         };
         let answer = RemoteDescription::parse(text)?;
         let negotiated = sdp::accept_answer(offer, &answer)?;
@@ -117,44 +116,13 @@ impl State {
     /// connections that were waiting for them carry media.
     fn establish(&mut self, now: Instant, id: ElementId, remote: &RemoteTransport, negotiated: Negotiated) {
         let Some(endpoint) = self.endpoints.get_mut(&id) else { return };
-        let session = endpoint.session;
-        let Some(seat) = self.sessions.get_mut(session) else { return };
+        let (session, cname) = (endpoint.session, endpoint.local.cname.clone());
+        endpoint.data = negotiated.data.or(endpoint.data);
         for media in negotiated.media {
-            let parameters = Arc::new(media.parameters);
-            let mut encodings = Vec::new();
-            let track = parameters.direction.receives().then(|| {
-                let count = media.simulcast.encodings();
-                let (kind, parameters) = (media.kind, parameters.clone());
-                let config = TrackConfig { session, kind, parameters: parameters.clone(), encodings: count };
-                let track = self.forwarder.add_track(config);
-                let sources = (0..count).filter_map(|encoding| self.forwarder.source_of(track, encoding));
-                encodings = receive(
-                    &mut seat.session.streams,
-                    &media.simulcast,
-                    sources,
-                    &parameters,
-                    &media.receive,
-                );
-                track
-            });
-            let sink = media.send.filter(|_| parameters.direction.sends()).map(|send| {
-                self.forwarder.add_sink(SinkConfig {
-                    session,
-                    kind: media.kind,
-                    parameters: parameters.clone(),
-                    ssrc: send.ssrc,
-                    rtx_ssrc: send.rtx,
-                    cname: endpoint.local.cname.as_str().into(),
-                })
-            });
-            let index = media.index;
-            endpoint.media[media.kind as usize] = Some(Media { index, parameters, track, encodings, sink });
+            self.open_media(now, id, id, media, &cname);
         }
-        if endpoint.parameters(MediaKind::Video).is_some() {
-            seat.session.expect_video();
-        }
+        let Some(seat) = self.sessions.get_mut(session) else { return };
         if let Some(data) = negotiated.data {
-            endpoint.data = Some(data);
             seat.session.allow_data(data.message_bytes_max);
         }
         seat.session.set_remote(now, remote, negotiated.dtls_role, &mut self.rng);
@@ -166,8 +134,8 @@ impl State {
         }
     }
 
-    /// Lets media flow along the connections that were waiting for an endpoint's streams.
-    fn join(&mut self, now: Instant, id: ElementId, kind: MediaKind) {
+    /// Lets media flow along the connections that were waiting for an element's streams.
+    pub(super) fn join(&mut self, now: Instant, id: ElementId, kind: MediaKind) {
         if let Some(feeder) = self.feeds.feeder(id, kind.into()) {
             self.route(now, feeder, id, kind);
         }
@@ -183,7 +151,7 @@ impl State {
 
 /// Tells a session which packets belong to the sources of one m-line, and returns the sources with the names
 /// of their encodings.
-fn receive(
+pub(super) fn receive(
     streams: &mut Streams,
     simulcast: &Simulcast,
     sources: impl Iterator<Item = SourceId> + Clone,

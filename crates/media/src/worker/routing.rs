@@ -6,7 +6,7 @@ use super::command::Reply;
 use super::control::answer;
 use super::relay::{Completion, FeedOrder, Feeder, FlowPlace, Message, Remote};
 use crate::error::{ConnectError, KeyframeError};
-use crate::id::{ElementId, TrackId};
+use crate::id::ElementId;
 use crate::pipeline::graph::{Edge, EdgeError, FeedChange};
 use crate::pipeline::{ElementKind, Flow, MediaKind, MediaType};
 use std::time::Instant;
@@ -52,7 +52,7 @@ impl State {
     pub(super) fn feed(&mut self, now: Instant, order: FeedOrder) {
         let FeedOrder { media, sink, source } = order;
         // A message may be late for one that is released.
-        if !self.endpoints.contains_key(&sink) {
+        if self.owner_of(sink).is_none() {
             return;
         }
         let before = self.feeds.set(sink, media, source);
@@ -72,7 +72,7 @@ impl State {
     /// Lets media flow from a source to an endpoint here, as far as both have streams; what flowed before
     /// ends.
     pub(super) fn route(&mut self, now: Instant, source: Feeder, sink: ElementId, kind: MediaKind) {
-        let Some(outgoing) = self.endpoints.get(&sink).and_then(|sink| sink.sink(kind)) else { return };
+        let Some(outgoing) = self.sink_of(sink, kind) else { return };
         let track = if self.relays.is_elsewhere(source.worker) {
             match self.relays.remote(source.element, kind.into()) {
                 Remote::Expected => return self.forwarder.suspend(outgoing),
@@ -88,15 +88,15 @@ impl State {
     }
 
     pub(super) fn request_keyframe(&mut self, now: Instant, id: ElementId) -> Result<(), KeyframeError> {
-        let endpoint = self.endpoints.get(&id).ok_or(KeyframeError::Released)?;
-        let track = endpoint.track(MediaKind::Video).ok_or(KeyframeError::NoVideo)?;
+        self.owner_of(id).ok_or(KeyframeError::Released)?;
+        let track = self.track_of(Some(id), MediaType::Video).ok_or(KeyframeError::NoVideo)?;
         if self.forwarder.request_keyframe_of(track, now) { Ok(()) } else { Err(KeyframeError::NoVideo) }
     }
 
     /// Whether media passes an element, asked where its source lives.
     pub(super) fn ask_for_flow(&mut self, element: ElementId, media: MediaType, reply: Reply<Option<Flow>>) {
         let (endpoint, place) = match self.graph.kind(element) {
-            Some(ElementKind::Endpoint) => (Some(element), FlowPlace::Endpoint),
+            Some(ElementKind::Endpoint | ElementKind::Line) => (Some(element), FlowPlace::Endpoint),
             Some(ElementKind::PassThrough) => {
                 let has_sink = self.graph.has_sink(element, media);
                 (self.graph.feeder(element, media), FlowPlace::Behind { has_sink })
@@ -115,12 +115,12 @@ impl State {
 
     /// Whether media passes an endpoint here, or an element behind it.
     pub(super) fn flow(&self, endpoint: ElementId, media: MediaType, place: FlowPlace) -> Option<Flow> {
-        let known = self.endpoints.get(&endpoint)?;
+        self.owner_of(endpoint)?;
         let track = self.track_of(Some(endpoint), media);
         let incoming = track.is_some_and(|track| self.forwarder.track_flows(track));
         let outgoing = match place {
             FlowPlace::Endpoint => {
-                let sink = media.rtp().and_then(|kind| known.sink(kind));
+                let sink = media.rtp().and_then(|kind| self.sink_of(endpoint, kind));
                 sink.is_some_and(|sink| self.forwarder.sink_flows(sink))
             }
             FlowPlace::Behind { has_sink } => incoming && has_sink,
@@ -128,12 +128,8 @@ impl State {
         Some(Flow { incoming, outgoing })
     }
 
-    pub(super) fn track_of(&self, endpoint: Option<ElementId>, media: MediaType) -> Option<TrackId> {
-        self.endpoints.get(&endpoint?)?.track(media.rtp()?)
-    }
-
     fn unroute(&mut self, sink: ElementId, kind: MediaKind) {
-        if let Some(sink) = self.endpoints.get(&sink).and_then(|sink| sink.sink(kind)) {
+        if let Some(sink) = self.sink_of(sink, kind) {
             self.forwarder.disconnect(sink);
         }
     }

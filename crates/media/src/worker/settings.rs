@@ -25,18 +25,20 @@ impl State {
         self.report_abilities(id);
     }
 
-    /// Hands the limits on video to the forwarder, as far as there are streams yet.
+    /// Hands the limits on video to the forwarder, as far as there are streams yet; a connection's are of each.
     pub(super) fn apply_limits(&mut self, id: ElementId) {
         let Some(endpoint) = self.endpoints.get(&id) else { return };
         let EndpointSettings { video_receive_min, video_receive_max, video_send_min, video_send_max, .. } =
             endpoint.settings;
-        if let Some(track) = endpoint.track(MediaKind::Video) {
-            let limits = BitrateLimits { min: video_receive_min, max: video_receive_max };
-            self.forwarder.limit_track(track, limits);
-        }
-        if let Some(sink) = endpoint.sink(MediaKind::Video) {
-            let limits = BitrateLimits { min: video_send_min, max: video_send_max };
-            self.forwarder.limit_sink(sink, limits);
+        for media in endpoint.media.iter().filter(|media| media.kind == MediaKind::Video) {
+            if let Some(track) = media.track {
+                let limits = BitrateLimits { min: video_receive_min, max: video_receive_max };
+                self.forwarder.limit_track(track, limits);
+            }
+            if let Some(sink) = media.sink {
+                let limits = BitrateLimits { min: video_send_min, max: video_send_max };
+                self.forwarder.limit_sink(sink, limits);
+            }
         }
     }
 }

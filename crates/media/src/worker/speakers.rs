@@ -5,7 +5,7 @@ use super::State;
 use super::relay::Message;
 use crate::forward::{Loudness, SpeakerChange, SpeakerWatch};
 use crate::id::{ElementId, PipelineId, TrackId};
-use crate::pipeline::{EndpointEvent, MediaKind};
+use crate::pipeline::{EndpointEvent, MediaType};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -86,7 +86,8 @@ impl State {
     fn members_by_worker(&self, pipeline: PipelineId) -> BTreeMap<usize, Vec<ElementId>> {
         let mut found: BTreeMap<usize, Vec<ElementId>> = BTreeMap::new();
         for element in self.graph.elements(pipeline).into_iter().flatten() {
-            if let Some(member) = self.members.get(&element) {
+            // What Keel sends is somebody else's voice.
+            if let Some(member) = self.members.get(&element).filter(|member| !member.is_sink()) {
                 found.entry(member.worker).or_default().push(element);
             }
         }
@@ -94,6 +95,6 @@ impl State {
     }
 
     fn audio_of(&self, endpoint: ElementId) -> Option<TrackId> {
-        self.endpoints.get(&endpoint)?.track(MediaKind::Audio)
+        self.track_of(Some(endpoint), MediaType::Audio)
     }
 }

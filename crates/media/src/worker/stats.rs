@@ -1,10 +1,11 @@
 //! A worker's counters, copied out.
 
 use super::State;
+use super::endpoint::Media;
 use super::latency::LatencyMeter;
 use crate::id::{ElementId, PipelineId, TrackId};
 use crate::pipeline::survey::{Brought, EndpointSurvey, OutlineElement, PipelineOutline};
-use crate::pipeline::{EndpointStats, MediaKind, MediaSnapshot, StreamStats};
+use crate::pipeline::{ConnectionStats, EndpointStats, LineStats, MediaKind, MediaSnapshot, StreamStats};
 use std::ops::Bound;
 
 impl State {
@@ -17,25 +18,38 @@ impl State {
             dtls: session.dtls_state(),
             pair: session.ice.selected(),
             srtp_profile: session.srtp_profile(),
-            incoming: endpoint
-                .media
-                .iter()
-                .flatten()
-                .flat_map(|media| &media.encodings)
-                .filter_map(|(source, rid)| {
-                    Some(StreamStats { rid: *rid, ..self.forwarder.source_stats(*source)? })
-                })
-                .collect(),
+            incoming: endpoint.media.iter().flat_map(|media| self.incoming_stats(media)).collect(),
             outgoing: endpoint
                 .media
                 .iter()
-                .flatten()
                 .filter_map(|media| self.forwarder.sink_stats(media.sink?))
                 .collect(),
             estimate: self.forwarder.estimate_of(endpoint.session),
             latency: endpoint.latency.iter().flat_map(LatencyMeter::averages).collect(),
             data_channels: session.data_channels(),
         })
+    }
+
+    fn incoming_stats(&self, media: &Media) -> impl Iterator<Item = StreamStats> {
+        media.encodings.iter().filter_map(|(source, rid)| {
+            Some(StreamStats { rid: *rid, ..self.forwarder.source_stats(*source)? })
+        })
+    }
+
+    /// What the lines of a peer connection have counted, in the order of their m-lines.
+    pub(super) fn connection_stats(&self, id: ElementId) -> Option<ConnectionStats> {
+        let connection = self.endpoint_stats(id)?;
+        let mut media: Vec<&Media> = self.endpoints.get(&id)?.media.iter().collect();
+        media.sort_by_key(|media| media.index);
+        let lines = media.into_iter().map(|media| LineStats {
+            line: media.element,
+            mid: media.parameters.mid,
+            kind: media.kind,
+            incoming: self.incoming_stats(media).collect(),
+            outgoing: media.sink.and_then(|sink| self.forwarder.sink_stats(sink)),
+            starved: media.sink.is_some_and(|sink| self.forwarder.is_starved(sink)),
+        });
+        Some(ConnectionStats { lines: lines.collect(), connection })
     }
 
     /// The first `limit` pipelines behind `after` whose home is here, in the order of their identifiers.
@@ -62,13 +76,13 @@ impl State {
 
     /// Those of the endpoints that live here.
     pub(super) fn survey_endpoints(&self, endpoints: Vec<ElementId>) -> Vec<EndpointSurvey> {
-        let known = endpoints.into_iter().filter_map(|id| Some((id, self.endpoints.get(&id)?)));
+        let known = endpoints.into_iter().filter_map(|id| Some((id, self.owner_of(id)?)));
         known
             .map(|(element, endpoint)| EndpointSurvey {
                 element,
                 label: endpoint.options.label.clone(),
                 stats: self.endpoint_stats(element),
-                brought: MediaKind::ALL.map(|kind| self.brought(endpoint.track(kind))),
+                brought: MediaKind::ALL.map(|kind| self.brought(self.track_of(Some(element), kind.into()))),
             })
             .collect()
     }

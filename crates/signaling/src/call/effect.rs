@@ -1,16 +1,14 @@
 //! What the call machine asks of the world, and what media tells it.
 
-use super::message::{Candidate, ServerMessage};
+use super::message::ServerMessage;
 use super::phase::Outcome;
 use super::refusal::{CallRefusal, OutOfPlace, RegisterRefusal};
+use crate::candidate::Candidate;
+use crate::socket::{CloseReason, ConnectionId};
 use crate::store::Secret;
 use crate::user_name::UserName;
 use std::fmt;
 use std::time::{Duration, Instant};
-
-/// One WebSocket connection. Never reused within a process.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ConnectionId(u64);
 
 /// One call. Never reused within a process.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,14 +56,6 @@ pub(crate) enum Admitted {
     Resumed,
 }
 
-/// Why the server closes a connection (RFC 6455 §7.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CloseReason {
-    /// The page has a newer connection.
-    Replaced,
-    ShuttingDown,
-}
-
 /// A call that is over.
 pub(crate) struct EndedCall {
     pub(crate) from: UserName,
@@ -95,21 +85,9 @@ pub(crate) enum MediaReport {
     Failed(String),
 }
 
-impl ConnectionId {
-    pub(crate) const fn new(number: u64) -> Self {
-        Self(number)
-    }
-}
-
 impl CallId {
     pub(crate) const fn new(number: u64) -> Self {
         Self(number)
-    }
-}
-
-impl fmt::Debug for ConnectionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "c:{}", self.0)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::Inbound;
 use super::effect::{CallId, MediaReport, Side};
-use super::message::Candidate;
+use crate::candidate::Candidate;
 use keel_media::{
     CandidateError, ConnectionState, DtlsState, EndpointEvent, EndpointOptions, MediaKind, MediaServer,
     Pipeline, PipelineEvent, PipelineEvents, WebRtcEndpoint,
@@ -156,7 +156,8 @@ fn report_on(side: Side, event: PipelineEvent) -> Option<MediaReport> {
         | EndpointEvent::MediaFlowingIn { .. }
         | EndpointEvent::MediaFlowingOut { .. }
         | EndpointEvent::DominantSpeaker { .. }
-        | EndpointEvent::Loudest { .. } => None,
+        | EndpointEvent::Loudest { .. }
+        | EndpointEvent::WantedEncodings { .. } => None,
     }
 }
 
@@ -171,6 +172,7 @@ fn kind_of(event: &EndpointEvent) -> &'static str {
         EndpointEvent::Connection(_) => "connection",
         EndpointEvent::Media(_) => "media",
         EndpointEvent::DominantSpeaker { .. } | EndpointEvent::Loudest { .. } => "speaker",
+        EndpointEvent::WantedEncodings { .. } => "wanted encodings",
         EndpointEvent::DataChannelOpened { .. } => "data channel opened",
         EndpointEvent::DataChannelClosed { .. } => "data channel closed",
         EndpointEvent::MediaFlowingIn { .. } => "media flowing in",

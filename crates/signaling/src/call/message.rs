@@ -4,6 +4,8 @@
 //! to candidates.
 
 use super::token::ResumeToken;
+use crate::candidate::Candidate;
+use crate::socket::FrameError;
 use serde::{Deserialize, Serialize};
 
 /// From the browser.
@@ -39,17 +41,6 @@ pub(crate) enum ClientMessage {
 pub(crate) enum CallReply {
     Accept { sdp_offer: String },
     Reject { message: Option<String> },
-}
-
-/// A candidate as browsers write it (W3C `RTCIceCandidateInit`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Candidate {
-    pub(crate) candidate: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) sdp_mid: Option<String>,
-    #[serde(rename = "sdpMLineIndex", skip_serializing_if = "Option::is_none")]
-    pub(crate) sdp_mline_index: Option<u16>,
 }
 
 /// To the browser.
@@ -96,40 +87,6 @@ pub(crate) enum CallAnswer {
     Rejected { message: String },
 }
 
-/// Why a frame is no message. The connection lives on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum FrameError {
-    #[error("messages are text, not binary")]
-    Binary,
-    #[error("the message is longer than {0} bytes")]
-    TooLong(usize),
-    #[error("too many messages: slow down")]
-    TooFast,
-    #[error("the message is not JSON")]
-    NotJson,
-    #[error("the message has no field `id` with a text")]
-    NoId,
-    #[error("there is no message with this `id`")]
-    UnknownId,
-    #[error("a field of `{0}` is missing or has the wrong type")]
-    Fields(&'static str),
-}
-
-impl FrameError {
-    /// The label in metrics.
-    pub(crate) const fn label(self) -> &'static str {
-        match self {
-            Self::Binary => "binary",
-            Self::TooLong(_) => "too_long",
-            Self::TooFast => "too_fast",
-            Self::NotJson => "not_json",
-            Self::NoId => "no_id",
-            Self::UnknownId => "unknown_id",
-            Self::Fields(_) => "fields",
-        }
-    }
-}
-
 const CLIENT_IDS: [&str; 6] =
     ["register", "call", "incomingCallResponse", "onIceCandidate", "stop", "watchOnline"];
 
@@ -159,20 +116,6 @@ impl ClientMessage {
 impl ServerMessage {
     pub(crate) fn to_json(&self) -> String {
         serde_json::to_string(self).expect("text keys and values always serialize")
-    }
-}
-
-impl From<Candidate> for keel_media::IceCandidate {
-    fn from(candidate: Candidate) -> Self {
-        let Candidate { candidate, sdp_mid, sdp_mline_index } = candidate;
-        Self { candidate, sdp_mid, sdp_mline_index }
-    }
-}
-
-impl From<keel_media::IceCandidate> for Candidate {
-    fn from(candidate: keel_media::IceCandidate) -> Self {
-        let keel_media::IceCandidate { candidate, sdp_mid, sdp_mline_index } = candidate;
-        Self { candidate, sdp_mid, sdp_mline_index }
     }
 }
 

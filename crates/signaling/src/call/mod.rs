@@ -14,21 +14,23 @@ mod refusal;
 mod registry;
 mod token;
 
-pub(crate) use effect::{Admitted, CloseReason, ConnectionId};
-pub(crate) use message::{ClientMessage, FrameError, ServerMessage};
+pub(crate) use effect::Admitted;
 pub(crate) use phase::Outcome;
 pub(crate) use refusal::{CallRefusal, RegisterRefusal};
 
+use crate::candidate::Candidate;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::private::Private;
 use crate::socket::connection::{Connection, Outbound};
+use crate::socket::{ConnectionId, FrameError, Protocol, SocketEvent};
+use crate::state::Shared;
 use crate::store::{AdmitError, CallRecord, Store, UnixMillis};
 use effect::{CallId, Effect, EndedCall, MediaReport, Side};
 use keel_media::MediaServer;
 use machine::Machine;
 use media::{Offers, Reporter};
-use message::Candidate;
+use message::{ClientMessage, ServerMessage};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -41,18 +43,35 @@ use tracing::{Instrument, debug, info, info_span, warn};
 
 /// What reaches the switchboard.
 pub(crate) enum Inbound {
-    Connected(Box<Connection>),
-    Message {
-        from: ConnectionId,
-        message: ClientMessage,
-    },
-    /// The last word of a connection's task.
-    Left(ConnectionId),
-    Media {
-        call: CallId,
-        report: MediaReport,
-    },
+    Socket(SocketEvent<ClientMessage>),
+    Media { call: CallId, report: MediaReport },
     Shutdown,
+}
+
+impl From<SocketEvent<ClientMessage>> for Inbound {
+    fn from(event: SocketEvent<ClientMessage>) -> Self {
+        Self::Socket(event)
+    }
+}
+
+/// The protocol of `/call`.
+pub(crate) enum CallProtocol {}
+
+impl Protocol for CallProtocol {
+    type Message = ClientMessage;
+    type Inbound = Inbound;
+
+    fn parse(text: &str) -> Result<ClientMessage, FrameError> {
+        ClientMessage::parse(text)
+    }
+
+    fn refusal(error: FrameError, _: Option<&str>) -> String {
+        ServerMessage::Error { message: error.to_string() }.to_json()
+    }
+
+    fn inbox(shared: &Shared) -> &mpsc::Sender<Inbound> {
+        &shared.inbox
+    }
 }
 
 /// Inputs that may wait. Senders wait when it is full, so a flood slows its own sockets down; a thousand
@@ -143,9 +162,11 @@ impl Switchboard {
 
     fn handle(&mut self, inbound: Inbound) {
         match inbound {
-            Inbound::Connected(connection) => self.connect(connection),
-            Inbound::Message { from, message } => self.machine.handle_message(now(), from, message),
-            Inbound::Left(connection) => self.disconnect(connection),
+            Inbound::Socket(SocketEvent::Connected(connection)) => self.connect(connection),
+            Inbound::Socket(SocketEvent::Message { from, message }) => {
+                self.machine.handle_message(now(), from, message);
+            }
+            Inbound::Socket(SocketEvent::Left { connection, .. }) => self.disconnect(connection),
             Inbound::Media { call, report } => self.machine.handle_media(now(), call, report),
             Inbound::Shutdown => self.machine.handle_shutdown(now()),
         }
@@ -161,7 +182,7 @@ impl Switchboard {
         self.spawn(
             Owner::Connection(id),
             async move {
-                connection.run(outgoing).await;
+                connection.run::<CallProtocol>(outgoing).await;
                 Done::Nothing
             }
             .instrument(span),
@@ -243,7 +264,7 @@ impl Switchboard {
     /// Queues a message for a browser. One that does not read is cut off: a call must not grow a queue.
     fn send(&mut self, to: ConnectionId, message: &ServerMessage) {
         let Some(line) = self.lines.get(&to) else { return };
-        match line.try_send(Outbound::Text(message.to_json())) {
+        match line.try_send(Outbound::Text(message.to_json().into())) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 warn!(connection = ?to, "the client does not read its messages: disconnected");

@@ -136,6 +136,7 @@ impl From<ElementSurvey> for ElementView {
             id: element.element.number(),
             kind: match element.kind {
                 ElementKind::Endpoint => "endpoint",
+                ElementKind::Line => "line",
                 ElementKind::PassThrough => "pass_through",
             },
             worker: element.worker,

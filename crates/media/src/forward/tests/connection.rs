@@ -4,7 +4,7 @@ use super::parameters::{format, parameters};
 use super::publisher::{Publisher, VP8};
 use super::stage::{ALICE, BOB, CAROL, Stage};
 use crate::codec::Codec;
-use crate::forward::{DropReason, Output};
+use crate::forward::{DropReason, FlowingStream, Output};
 use crate::id::SessionId;
 use crate::pipeline::MediaKind;
 use crate::rtp::rtcp::Feedback;
@@ -16,8 +16,8 @@ fn flows(stage: &mut Stage) -> Vec<(SessionId, bool, bool)> {
     let taken = std::mem::take(&mut stage.outputs).into_iter();
     taken
         .filter_map(|output| match output {
-            Output::Flowing { session, kind: MediaKind::Video, incoming, flowing } => {
-                Some((session, incoming, flowing))
+            Output::Flowing { session, kind: MediaKind::Video, stream, flowing } => {
+                Some((session, matches!(stream, FlowingStream::Incoming(_)), flowing))
             }
             _ => None,
         })

@@ -146,7 +146,7 @@ fn the_only_subscriber_s_limit_holds_for_the_publisher_also_from_another_forward
         _ => None,
     });
     let demand = demands.collect::<Vec<_>>().pop().expect("it has changed");
-    assert_eq!(demand, Demand { sinks: 1, ceiling: Some(Bitrate::bps(400_000)) });
+    assert_eq!(demand, Demand { sinks: 1, ceiling: Some(Bitrate::bps(400_000)), wanted: demand.wanted });
     near.forwarder.handle_demand(track, TO, demand);
     let mut publisher = Publisher::new(0x1000, 500, 0);
     assert_eq!(told(&mut near, track, &mut publisher), [400]);

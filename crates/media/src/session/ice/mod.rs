@@ -53,6 +53,14 @@ pub struct IceCredentials {
     pub password: String,
 }
 
+impl IceCredentials {
+    /// New ones.
+    #[must_use]
+    pub fn random(rng: &mut impl CryptoRng) -> Self {
+        Self { ufrag: ice_chars(rng, UFRAG_CHARS), password: ice_chars(rng, PASSWORD_CHARS) }
+    }
+}
+
 impl fmt::Debug for IceCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "IceCredentials({})", self.ufrag)
@@ -71,7 +79,7 @@ pub struct Transmit {
 }
 
 /// What ICE tells its session.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum IceEvent {
     /// The state changed.
     StateChanged(IceState),
@@ -89,6 +97,11 @@ pub enum IceEvent {
         /// The peer's address.
         remote: SocketAddr,
     },
+    /// A restart has replaced these credentials for good: no check names them any more.
+    Retired {
+        /// Their fragment.
+        ufrag: String,
+    },
     /// The address is no longer accepted: more came than a peer may have, and it was the stalest.
     Dropped {
         /// The address.
@@ -99,6 +112,9 @@ pub enum IceEvent {
 /// The ICE agent of one session, sans I/O.
 pub struct IceAgent {
     local: IceCredentials,
+    /// Those from before a restart, until the peer has nominated a pair under the new ones: so long media
+    /// goes on where it went (RFC 8445 §9).
+    before: Option<IceCredentials>,
     remote: Option<IceCredentials>,
     tie_breaker: u64,
     /// Our addresses that checks leave from, with their priorities.
@@ -121,6 +137,8 @@ struct Selected {
     local: SocketAddr,
     remote: SocketAddr,
     nominated: Nominated,
+    /// It was nominated under credentials that a restart has replaced since.
+    is_stale: bool,
     /// The latest proof that the peer wants to receive on it.
     consent: Instant,
 }
@@ -142,10 +160,8 @@ impl IceAgent {
         let crypto = rtc_crypto::default_provider()
             .map_err(|error| SessionError::Crypto(rtc_shared::error::Error::Crypto(error.to_string())))?;
         Ok(Self {
-            local: IceCredentials {
-                ufrag: ice_chars(rng, UFRAG_CHARS),
-                password: ice_chars(rng, PASSWORD_CHARS),
-            },
+            local: IceCredentials::random(rng),
+            before: None,
             remote: None,
             tie_breaker: rng.random(),
             local_addresses: Vec::new(),
@@ -165,6 +181,33 @@ impl IceAgent {
     /// the peer is lite they are given before [`Self::set_remote`] says so.
     pub fn check_from(&mut self, local_addresses: Vec<(SocketAddr, u32)>) {
         self.local_addresses = local_addresses;
+    }
+
+    /// Restarts ICE under these new credentials of ours (RFC 8445 §9). Checks under those in use so far are
+    /// answered, and the pair in use carries media, until the peer nominates a pair under the new ones.
+    pub fn restart(&mut self, credentials: IceCredentials) {
+        let replaced = std::mem::replace(&mut self.local, credentials);
+        // Of restarts that follow one another before any has succeeded the first one's are in use.
+        match &self.before {
+            Some(_) => self.events.push_back(IceEvent::Retired { ufrag: replaced.ufrag }),
+            None => self.before = Some(replaced),
+        }
+        if let Some(selected) = &mut self.selected {
+            selected.is_stale = true;
+        }
+    }
+
+    /// The peer's new credentials, from its description after a restart. A lite peer is checked anew.
+    pub fn restart_remote(&mut self, now: Instant, credentials: IceCredentials) {
+        if self.remote.as_ref() == Some(&credentials) {
+            return;
+        }
+        self.remote = Some(credentials);
+        self.remote_candidates.clear();
+        if let Mode::Full { checklist, .. } = &mut self.mode {
+            **checklist = Checklist::new(now);
+        }
+        self.send_checks(now);
     }
 
     /// The peer's credentials, from its description. From `remote_is_lite` on the agent checks by itself.
@@ -270,6 +313,11 @@ impl IceAgent {
         &self.local
     }
 
+    /// The fragments that checks of the peer may name.
+    pub fn ufrags(&self) -> impl Iterator<Item = &str> {
+        self.before.iter().chain([&self.local]).map(|known| known.ufrag.as_str())
+    }
+
     /// The state.
     #[must_use]
     pub fn state(&self) -> IceState {
@@ -304,13 +352,15 @@ impl IceAgent {
         // RFC 8489 §9.1.3 deviation: a request without credentials or with wrong ones gets no 400 or 401.
         // An answer could be sent to anyone's address.
         let username = request.username.ok_or(DropReason::StunIntegrity)?;
-        if username.split_once(':').is_none_or(|(ours, _)| ours != self.local.ufrag) {
-            return Err(DropReason::StunUnknownUfrag);
-        }
-        if !request.is_authentic(&self.local.password, self.crypto.crypto()) {
+        let named = username.split_once(':').map(|(ours, _)| ours).ok_or(DropReason::StunUnknownUfrag)?;
+        let is_current = named == self.local.ufrag;
+        let before = self.before.as_ref().filter(|before| named == before.ufrag);
+        let ours = if is_current { Some(&self.local) } else { before };
+        let ours = ours.ok_or(DropReason::StunUnknownUfrag)?;
+        if !request.is_authentic(&ours.password, self.crypto.crypto()) {
             return Err(DropReason::StunIntegrity);
         }
-        let (id, password, crypto) = (request.transaction, &self.local.password, self.crypto.crypto());
+        let (id, password, crypto) = (request.transaction, &ours.password, self.crypto.crypto());
         let priority = match request.priority {
             // RFC 8489 §6.3.1: name what we did not understand.
             _ if !request.unknown.is_empty() => {
@@ -331,13 +381,13 @@ impl IceAgent {
                 return Ok(());
             }
         };
-        let bytes = stun::success(id, remote, &self.local.password, self.crypto.crypto())
-            .map_err(|_| DropReason::StunMalformed)?;
+        let bytes = stun::success(id, remote, password, crypto).map_err(|_| DropReason::StunMalformed)?;
         self.send(Transmit { local, remote, bytes });
         self.resolve_role(request.role);
         self.validate(now, local, remote);
         let is_controlled = !matches!(self.mode, Mode::Full { is_controlling: true, .. });
-        if request.uses_candidate && is_controlled {
+        // A pair of the credentials before is not gone to any more.
+        if request.uses_candidate && is_controlled && is_current {
             self.nominate(now, local, remote, priority);
         } else {
             self.renew_consent(now, local, remote);
@@ -427,18 +477,23 @@ impl IceAgent {
             self.enter(IceState::Checking);
         }
         let before = self.addresses.find_mut(remote).and_then(|address| address.nominated.replace(now));
+        if let Some(before) = self.before.take() {
+            self.events.push_back(IceEvent::Retired { ufrag: before.ufrag });
+        }
         let nominated = Nominated { priority, last: now };
         let is_connected = self.state == IceState::Connected;
         let is_change = match &mut self.selected {
             Some(selected) if (selected.local, selected.remote) == (local, remote) => {
-                (selected.nominated, selected.consent) = (nominated, now);
+                (selected.nominated, selected.consent, selected.is_stale) = (nominated, now, false);
                 false
             }
-            Some(selected) if is_connected => nomination::replaces(now, priority, before, selected.nominated),
+            Some(selected) if is_connected && !selected.is_stale => {
+                nomination::replaces(now, priority, before, selected.nominated)
+            }
             _ => true,
         };
         if is_change {
-            self.selected = Some(Selected { local, remote, nominated, consent: now });
+            self.selected = Some(Selected { local, remote, nominated, is_stale: false, consent: now });
             self.events.push_back(IceEvent::Selected { local, remote });
         }
         if self.selected.is_some_and(|selected| (selected.local, selected.remote) == (local, remote)) {

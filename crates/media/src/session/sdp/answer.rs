@@ -6,11 +6,11 @@ use super::extensions::extension_map;
 use super::parse::RemoteDescription;
 use super::section::{Protection, RemoteMedia};
 use super::simulcast::{SdpEncoding, Simulcast, accept_encodings};
-use super::write::{self, IceAgent, Section};
+use super::write::{self, IceAgent, Section, Sender};
 use super::{LocalDescription, Negotiated, NegotiatedMedia, SendStream};
 use crate::error::NegotiationError;
 use crate::pipeline::MediaKind;
-use crate::rtp::{Extension, RtpParameters, Ssrc};
+use crate::rtp::{Direction, Extension, RtpParameters, Ssrc};
 use crate::srtp::DtlsRole;
 
 /// An answer and what it settles.
@@ -76,7 +76,9 @@ pub fn answer(
             free_stream(local.stream(kind).serving(&formats), offer, &earlier)
         });
         let encodings = received_encodings(section, kind, &formats);
-        sections.push(text(section, kind, &formats, &encodings, send, dtls_role).write(local));
+        let sender = send.map(|stream| Sender::only(stream, kind, local));
+        let text = text(section, kind, section.direction, &formats, &encodings, sender, dtls_role);
+        sections.push(text.write(local));
         media.push(NegotiatedMedia {
             index: section.index,
             kind,
@@ -94,24 +96,27 @@ pub fn answer(
     // Two lite agents never connect: towards one Keel is a full agent.
     let agent = if offer.transport.ice_lite { IceAgent::Full } else { IceAgent::Lite };
     let uses_ice = sections.iter().any(|section| section.has_attribute("ice-ufrag"));
-    let sdp = write::description(local, uses_ice.then_some(agent), &bundle, sections);
+    let sdp = write::description(local, 1, uses_ice.then_some(agent), &bundle, sections);
     Ok(Answer { sdp, negotiated: Negotiated { media, data: data.and_then(RemoteMedia::data), dtls_role } })
 }
 
-/// The kind of an m-line that Keel accepts. Later m-lines of a kind belong to endpoints with many tracks,
-/// which do not exist yet.
+/// The kind of an m-line that Keel accepts. Later m-lines of a kind are for peers with many tracks, which
+/// `lines/answerer.rs` answers.
 fn accepted_kind(offer: &RemoteDescription, section: &RemoteMedia) -> Option<MediaKind> {
     let kind = section.kind.media()?;
     offer.section(kind).filter(|accepted| accepted.index == section.index).map(|_| kind)
 }
 
-fn require_one_secure_port(offer: &RemoteDescription, section: &RemoteMedia) -> Result<(), NegotiationError> {
+pub(super) fn require_one_secure_port(
+    offer: &RemoteDescription,
+    section: &RemoteMedia,
+) -> Result<(), NegotiationError> {
     offer.transport.require_secure()?;
     // RFC 8834 §4.5: RTP and RTCP on one port; Keel has no second one.
     if section.rtcp_mux { Ok(()) } else { Err(NegotiationError::Invalid("an m-line without rtcp-mux")) }
 }
 
-fn agreed_formats(
+pub(super) fn agreed_formats(
     section: &RemoteMedia,
     kind: MediaKind,
     local: &LocalDescription,
@@ -128,7 +133,11 @@ fn agreed_formats(
 }
 
 /// The encodings of the offer that Keel takes. Those of audio are for nothing that a browser does.
-fn received_encodings(section: &RemoteMedia, kind: MediaKind, formats: &[SdpFormat]) -> Vec<SdpEncoding> {
+pub(super) fn received_encodings(
+    section: &RemoteMedia,
+    kind: MediaKind,
+    formats: &[SdpFormat],
+) -> Vec<SdpEncoding> {
     if kind == MediaKind::Video && section.direction.receives() {
         accept_encodings(&section.encodings, formats, &section.extensions)
     } else {
@@ -136,12 +145,13 @@ fn received_encodings(section: &RemoteMedia, kind: MediaKind, formats: &[SdpForm
     }
 }
 
-fn text<'a>(
+pub(super) fn text<'a>(
     section: &'a RemoteMedia,
     kind: MediaKind,
+    direction: Direction,
     formats: &'a [SdpFormat],
     encodings: &'a [SdpEncoding],
-    send: Option<SendStream>,
+    send: Option<Sender>,
     dtls_role: DtlsRole,
 ) -> Section<'a> {
     Section {
@@ -149,7 +159,7 @@ fn text<'a>(
         protocol: &section.protocol,
         setup: (section.protection == Protection::Dtls).then(|| dtls_role.setup()),
         mid: section.mid,
-        direction: section.direction,
+        direction,
         formats,
         extensions: &section.extensions,
         rtcp_mux: section.rtcp_mux,

@@ -4,8 +4,9 @@
 //! answers, [`offer()`] makes the offer and [`accept_answer`] takes what comes back. Either way the result is
 //! [`Negotiated`]. Candidates are trickled beside it: [`RemoteCandidate`], [`HostCandidate`].
 //!
-//! One session carries one audio, one video and, where its owner wants them, one m-line of data channels on
-//! one transport. Video may come in several encodings (`simulcast.rs`).
+//! An endpoint's session carries one audio, one video and, where its owner wants them, one m-line of data
+//! channels on one transport, negotiated once. A peer connection's has any number of them and is negotiated
+//! again and again (`lines/`). Video may come in several encodings (`simulcast.rs`).
 
 mod agreement;
 mod answer;
@@ -15,6 +16,7 @@ mod collision;
 mod data;
 mod extensions;
 mod h264;
+mod lines;
 mod offer;
 mod parse;
 mod restriction;
@@ -34,6 +36,10 @@ pub use candidate::{
 pub use codecs::SdpFormat;
 pub use data::{MESSAGE_BYTES_MAX, NegotiatedData};
 pub use extensions::SdpExtension;
+pub use lines::{
+    AcceptedAnswer, AcceptedLine, AnsweredLine, AnsweredOffer, Answerer, LINES_MAX, LinesOffer, Offerer,
+    SsrcSequence,
+};
 pub use offer::{Offer, accept_answer, offer};
 pub use parse::RemoteDescription;
 pub use restriction::{Restriction, Restrictions};

@@ -8,7 +8,7 @@ use super::parse::RemoteDescription;
 use super::section::{Protection, RemoteMedia, SectionKind};
 use super::simulcast::{SdpEncoding, Simulcast, accept_encodings};
 use super::transport::Setup;
-use super::write::{self, IceAgent, Section};
+use super::write::{self, IceAgent, Section, Sender};
 use super::{LocalDescription, Negotiated, NegotiatedMedia, SendStream};
 use crate::codec::{Codec, CodecParameters, H264Profile};
 use crate::error::NegotiationError;
@@ -28,15 +28,15 @@ pub struct Offer {
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct OfferedSection {
-    kind: MediaKind,
-    mid: Mid,
-    formats: Vec<SdpFormat>,
-    extensions: Vec<SdpExtension>,
-    direction: Direction,
-    send: SendStream,
+pub(super) struct OfferedSection {
+    pub(super) kind: MediaKind,
+    pub(super) mid: Mid,
+    pub(super) formats: Vec<SdpFormat>,
+    pub(super) extensions: Vec<SdpExtension>,
+    pub(super) direction: Direction,
+    pub(super) send: SendStream,
     /// Those that the peer is asked to send, from the least to the best.
-    encodings: Vec<SdpEncoding>,
+    pub(super) encodings: Vec<SdpEncoding>,
 }
 
 impl Offer {
@@ -83,11 +83,14 @@ pub fn offer(
         return Err(NegotiationError::Invalid("an offer of nothing"));
     }
     let bundle: Vec<Mid> = sections.iter().map(|section| section.mid).chain(data).collect();
-    let text = sections.iter().map(|section| section.text().write(local));
+    let text = sections.iter().map(|section| {
+        let send = section.direction.sends().then(|| section.send.serving(&section.formats));
+        section.text(send.map(|stream| Sender::only(stream, section.kind, local))).write(local)
+    });
     let text = text.chain(data.map(|mid| data::offered(local, mid))).collect();
     // Keel does not know yet whether the peer is a lite agent; if its answer says so, Keel becomes a full
     // one (RFC 8445 §6.1.1 has the offerer control then).
-    Ok(Offer { sdp: write::description(local, Some(IceAgent::Lite), &bundle, text), sections, data })
+    Ok(Offer { sdp: write::description(local, 1, Some(IceAgent::Lite), &bundle, text), sections, data })
 }
 
 /// Takes the peer's answer to `offer`. M-lines that it rejected are left out of the result.
@@ -109,23 +112,7 @@ pub fn accept_answer(offer: &Offer, answer: &RemoteDescription) -> Result<Negoti
         if answered.rejected {
             continue;
         }
-        if answered.mid != Some(offered.mid) {
-            return Err(NegotiationError::Invalid(
-                "an answer whose m-lines have other names than the offer's",
-            ));
-        }
-        if answered.protection != Protection::Dtls {
-            return Err(NegotiationError::Invalid("an answer that gives up encryption"));
-        }
-        if !answer.shares_transport(answered) || !answered.rtcp_mux {
-            return Err(NegotiationError::Invalid("an answer that spreads media over several ports"));
-        }
-        answer.transport.require_secure()?;
-        if [Some(offered.send.ssrc), offered.send.rtx].into_iter().flatten().any(|ssrc| answer.declares(ssrc))
-        {
-            return Err(NegotiationError::Invalid("an answer with an SSRC of the offer"));
-        }
-        media.push(offered.settle(answered)?);
+        media.push(offered.accept(answered, answer)?);
     }
     let data = match (offer.data, answer.media.get(offer.sections.len())) {
         (Some(mid), Some(answered)) => accept_data(mid, answered, answer)?,
@@ -135,7 +122,7 @@ pub fn accept_answer(offer: &Offer, answer: &RemoteDescription) -> Result<Negoti
 }
 
 /// The answer's last m-line, where data channels were offered; `None` where the peer wants none.
-fn accept_data(
+pub(super) fn accept_data(
     offered: Mid,
     answered: &RemoteMedia,
     answer: &RemoteDescription,
@@ -157,7 +144,7 @@ fn accept_data(
 }
 
 impl OfferedSection {
-    fn text(&self) -> Section<'_> {
+    pub(super) fn text(&self, send: Option<Sender>) -> Section<'_> {
         Section {
             kind: self.kind,
             protocol: "UDP/TLS/RTP/SAVPF",
@@ -170,9 +157,33 @@ impl OfferedSection {
             rtcp_mux: true,
             rtcp_rsize: true,
             extmap_allow_mixed: true,
-            send: self.direction.sends().then(|| self.send.serving(&self.formats)),
+            send,
             encodings: &self.encodings,
         }
+    }
+
+    /// Checks an m-line of `answer` that is not rejected, and settles it.
+    pub(super) fn accept(
+        &self,
+        answered: &RemoteMedia,
+        answer: &RemoteDescription,
+    ) -> Result<NegotiatedMedia, NegotiationError> {
+        if answered.mid != Some(self.mid) {
+            return Err(NegotiationError::Invalid(
+                "an answer whose m-lines have other names than the offer's",
+            ));
+        }
+        if answered.protection != Protection::Dtls {
+            return Err(NegotiationError::Invalid("an answer that gives up encryption"));
+        }
+        if !answer.shares_transport(answered) || !answered.rtcp_mux {
+            return Err(NegotiationError::Invalid("an answer that spreads media over several ports"));
+        }
+        answer.transport.require_secure()?;
+        if [Some(self.send.ssrc), self.send.rtx].into_iter().flatten().any(|ssrc| answer.declares(ssrc)) {
+            return Err(NegotiationError::Invalid("an answer with an SSRC of the offer"));
+        }
+        self.settle(answered)
     }
 
     /// The part of the offer that the answer accepts, in the answer's order.
@@ -251,7 +262,7 @@ fn offered_encodings(kind: MediaKind, count: usize, local: &LocalDescription) ->
 
 /// Every format that Keel forwards, with payload types that libwebrtc uses for them as well. H.264 is offered
 /// at level 3.1 as browsers do: they compare profiles and send higher levels all the same.
-fn offered_formats(kind: MediaKind) -> Vec<SdpFormat> {
+pub(super) fn offered_formats(kind: MediaKind) -> Vec<SdpFormat> {
     const OPUS: PayloadType = payload_type(111);
     match kind {
         MediaKind::Audio => {
@@ -287,7 +298,7 @@ fn offered_formats(kind: MediaKind) -> Vec<SdpFormat> {
 
 /// The extensions of an offer. An id is the extension's place in [`Extension::ALL`], so it means the same in
 /// every m-line (RFC 9143 §14).
-fn offered_extensions(kind: MediaKind) -> Vec<SdpExtension> {
+pub(super) fn offered_extensions(kind: MediaKind) -> Vec<SdpExtension> {
     let is_for_kind = |extension: &Extension| match extension {
         Extension::Mid
         | Extension::AbsSendTime

@@ -22,7 +22,7 @@ const LINES_MAX: usize = 16_384;
 const SESSION_ATTRIBUTES_MAX: usize = 256;
 
 /// Descriptions with more m-lines are refused.
-const SECTIONS_MAX: usize = 64;
+pub(super) const SECTIONS_MAX: usize = 64;
 
 /// A peer's offer or answer. Everything in it is bounded and checked; what Keel does not understand is
 /// left out.

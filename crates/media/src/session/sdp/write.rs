@@ -27,9 +27,30 @@ pub(super) struct Section<'a> {
     pub(super) rtcp_mux: bool,
     pub(super) rtcp_rsize: bool,
     pub(super) extmap_allow_mixed: bool,
-    pub(super) send: Option<SendStream>,
+    pub(super) send: Option<Sender>,
     /// The encodings that the peer is to send.
     pub(super) encodings: &'a [SdpEncoding],
+}
+
+/// What Keel sends on an m-line, and under which names.
+pub(super) struct Sender {
+    pub(super) stream: SendStream,
+    /// The media stream (RFC 8830): its audio and video are kept in step.
+    pub(super) stream_id: String,
+    pub(super) track_id: String,
+    pub(super) cname: String,
+}
+
+impl Sender {
+    /// The one stream of its kind of a peer that gets one of each.
+    pub(super) fn only(stream: SendStream, kind: MediaKind, local: &LocalDescription) -> Self {
+        Self {
+            stream,
+            stream_id: local.stream_id.clone(),
+            track_id: format!("{}-{kind}", local.stream_id),
+            cname: local.cname.clone(),
+        }
+    }
 }
 
 impl Section<'_> {
@@ -51,9 +72,9 @@ impl Section<'_> {
             lines.value("extmap", extension.extmap());
         }
         lines.flag(direction_text(self.direction));
-        if self.send.is_some() {
+        if let Some(Sender { stream_id, track_id, .. }) = &self.send {
             // RFC 8830 §2: one stream for audio and video, so that the receiver keeps them in step.
-            lines.value("msid", format!("{0} {0}-{1}", local.stream_id, self.kind));
+            lines.value("msid", format!("{stream_id} {track_id}"));
         }
         if self.rtcp_mux {
             lines.flag("rtcp-mux");
@@ -64,12 +85,12 @@ impl Section<'_> {
         for format in self.formats {
             lines.format(format);
         }
-        if let Some(SendStream { ssrc, rtx }) = self.send {
+        if let Some(Sender { stream: SendStream { ssrc, rtx }, cname, .. }) = &self.send {
             if let Some(rtx) = rtx {
                 lines.value("ssrc-group", format!("FID {} {}", ssrc.wire(), rtx.wire()));
             }
-            for ssrc in [Some(ssrc), rtx].into_iter().flatten() {
-                lines.value("ssrc", format!("{} cname:{}", ssrc.wire(), local.cname));
+            for ssrc in [Some(ssrc), rtx.as_ref()].into_iter().flatten() {
+                lines.value("ssrc", format!("{} cname:{cname}", ssrc.wire()));
             }
         }
         for (key, value) in simulcast::lines(self.encodings) {
@@ -128,8 +149,10 @@ pub(super) enum IceAgent {
 }
 
 /// A whole description; `bundle` names the m-lines that share the transport. Plain RTP has no ICE agent.
+/// `version` counts the session's descriptions from 1.
 pub(super) fn description(
     local: &LocalDescription,
+    version: u64,
     ice: Option<IceAgent>,
     bundle: &[Mid],
     sections: Vec<MediaDescription>,
@@ -150,7 +173,8 @@ pub(super) fn description(
             username: "-".to_owned(),
             // RFC 8829 §5.2.1: 63 bits.
             session_id: local.session_id & (u64::MAX >> 1),
-            session_version: 1,
+            // RFC 3264 §8: one more for each description that differs.
+            session_version: version,
             network_type: "IN".to_owned(),
             address_type: "IP4".to_owned(),
             unicast_address: "0.0.0.0".to_owned(),

@@ -2,17 +2,18 @@
 
 use super::budget::Permit;
 use super::ring::RingSender;
-use crate::error::{ConnectError, CreateError, NegotiationError};
+use crate::error::{ConnectError, CreateError, LineError, NegotiationError};
 use crate::forward::{Demand, Loudness, RelayTo, RelayedTrack};
 use crate::id::{ElementId, PipelineId, RelayId};
 use crate::pipeline::{
-    DataChannelOptions, EndpointEvent, EndpointOptions, Flow, MediaKind, MediaType, OfferOptions,
-    PipelineEvent,
+    DataChannelOptions, EndpointEvent, EndpointOptions, Flow, IceRestart, LineOptions, MediaKind, MediaType,
+    OfferOptions, PipelineEvent,
 };
 use crate::rtp::Format;
 use crate::session::sctp::DataMessage;
-use crate::session::sdp::Peers;
-use crate::worker::command::{LoadShare, Reply};
+use crate::session::sdp::{LinesOffer, Peers};
+use crate::worker::command::{LoadShare, Repeats, Reply};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -35,6 +36,20 @@ pub(crate) enum Message {
         peers: Peers,
         reply: Reply<Result<String, NegotiationError>>,
     },
+    /// From its home: a peer connection here gets a line to send on.
+    OpenLine {
+        connection: ElementId,
+        line: ElementId,
+        options: LineOptions,
+        reply: Reply<Result<(), LineError>>,
+    },
+    /// From its home, which knows what feeds the lines: the formats of each, the one that is sent first.
+    CreateOffer {
+        connection: ElementId,
+        restart: IceRestart,
+        sources: BTreeMap<ElementId, Vec<Format>>,
+        reply: Reply<Result<LinesOffer, NegotiationError>>,
+    },
     /// From its home: whether media passes an endpoint here, or an element behind it.
     Flow { endpoint: ElementId, media: MediaType, place: FlowPlace, reply: Reply<Option<Flow>> },
     /// From its home, five times a second while it watches who speaks: how loud were these?
@@ -44,8 +59,10 @@ pub(crate) enum Message {
     /// From its home, which has found this out: for the owner of the pipeline.
     Emit { endpoint: ElementId, event: EndpointEvent },
 
-    /// To its home: an endpoint could not be opened.
+    /// To its home: an endpoint or a line could not be opened.
     NotOpened { endpoint: ElementId },
+    /// To its home: what a description has made of a connection's lines.
+    Lines { connection: ElementId, began: Vec<ElementId>, ended: Vec<ElementId> },
     /// To its home: what an endpoint accepts, as far as it is known now.
     Abilities { endpoint: ElementId, abilities: Abilities },
     /// To its home, which asked: how loud these were.
@@ -77,6 +94,7 @@ pub(crate) struct NewEndpoint {
     /// The worker that has the pipeline's graph.
     pub(crate) home: usize,
     pub(crate) options: EndpointOptions,
+    pub(crate) repeats: Repeats,
     pub(crate) share: LoadShare,
     pub(crate) events: mpsc::Sender<PipelineEvent>,
 }

@@ -55,11 +55,11 @@ impl State {
     ) {
         self.relays.accept_ring(to.worker, ring);
         // One that was released meanwhile feeds nobody, as the subscriber will learn from its home.
-        if self.endpoints.contains_key(&source) {
+        if self.owner_of(source).is_some() {
             self.relays.add_subscriber(source, media, to);
         }
         if let Some(kind) = media.rtp() {
-            let track = self.endpoints.get(&source).and_then(|source| source.track(kind));
+            let track = self.track_of(Some(source), kind.into());
             let track = track.and_then(|track| self.forwarder.begin_relay(track, to));
             self.relays.tell(to.worker, Message::Begin { relay: to.relay, track });
         }

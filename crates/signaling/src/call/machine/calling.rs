@@ -1,10 +1,12 @@
 //! Phases 2 and 3: calls ring, are answered, get media, end.
 
 use super::{Machine, Trickle};
-use crate::call::effect::{CallId, ConnectionId, Effect, EndedCall, MediaReport, Side};
-use crate::call::message::{CallAnswer, CallReply, Candidate, ServerMessage};
+use crate::call::effect::{CallId, Effect, EndedCall, MediaReport, Side};
+use crate::call::message::{CallAnswer, CallReply, ServerMessage};
 use crate::call::phase::{Forbidden, Move, Next, Phase};
 use crate::call::refusal::{CallRefusal, OutOfPlace};
+use crate::candidate::Candidate;
+use crate::socket::ConnectionId;
 use crate::user_name::UserName;
 use std::time::Instant;
 

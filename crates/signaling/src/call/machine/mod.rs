@@ -8,12 +8,14 @@ mod registration;
 #[cfg(test)]
 mod tests;
 
-use super::effect::{CallId, CloseReason, ConnectionId, Effect};
-use super::message::{Candidate, ClientMessage, ServerMessage};
+use super::effect::{CallId, Effect};
+use super::message::{ClientMessage, ServerMessage};
 use super::refusal::OutOfPlace;
 use super::registry::Registry;
 use super::token::ResumeToken;
+use crate::candidate::Candidate;
 use crate::limits::{Limits, RateLimiter};
+use crate::socket::{CloseReason, ConnectionId};
 use crate::user_name::UserName;
 use calling::Call;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -171,7 +171,9 @@ impl Progress {
             }
             EndpointEvent::Failed(words) => vec![Report::error(Code::Unexpected, words.to_owned())],
             // Kurento has no such events, and nobody here watches speakers.
-            EndpointEvent::DominantSpeaker { .. } | EndpointEvent::Loudest { .. } => Vec::new(),
+            EndpointEvent::DominantSpeaker { .. }
+            | EndpointEvent::Loudest { .. }
+            | EndpointEvent::WantedEncodings { .. } => Vec::new(),
         }
     }
 

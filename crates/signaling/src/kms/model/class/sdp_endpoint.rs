@@ -160,7 +160,12 @@ fn refused(error: NegotiationError, operation: Code) -> Failure {
         NegotiationError::NoOffer => Code::NotOfferGenerated,
         NegotiationError::AnswerAlreadyProcessed => Code::AnswerAlreadyProcessed,
         NegotiationError::NoSockets => Code::CannotCreateSession,
-        NegotiationError::Released | NegotiationError::Stopped => operation,
+        // An endpoint is negotiated once, so the last three do not come.
+        NegotiationError::Released
+        | NegotiationError::Stopped
+        | NegotiationError::OfferOutstanding
+        | NegotiationError::OtherSideOffers
+        | NegotiationError::TooManyLines => operation,
     };
     Failure::new(code, error.to_string())
 }
