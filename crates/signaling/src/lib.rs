@@ -45,6 +45,8 @@ mod websocket;
 pub use call::fuzz::call_protocol as fuzz_call_protocol;
 #[doc(hidden)]
 pub use kms::fuzz::kurento_protocol as fuzz_kurento_protocol;
+#[doc(hidden)]
+pub use room::fuzz::room_protocol as fuzz_room_protocol;
 
 pub use auth::{OriginPolicy, Token};
 pub use config::{Config, IceServer};

@@ -27,6 +27,7 @@ impl Forwarder {
         };
         let route = Route::new(&known.parameters, &outgoing.config.parameters);
         let incompatible = route.is_empty();
+        let route = self.routes.share(Arc::new(route));
         let (kind, simulcast) = (known.kind, known.sources.len() > 1);
         let flows = self.track_flows(track);
         self.leave_track(sink);
@@ -38,7 +39,7 @@ impl Forwarder {
         outgoing.grant.paused = false;
         outgoing.connection = Some(Connection {
             track,
-            route: Arc::new(route),
+            route,
             simulcast,
             report_pending: true,
             seen: false,

@@ -43,6 +43,21 @@ impl LayerTarget {
     /// All that there is.
     pub const BEST: Self = Self { spatial: u8::MAX, temporal: u8::MAX };
 
+    /// The least encoding that fills a tile of `tile` pixels, width and height, in which the picture is shown
+    /// whole: the best of `encodings` has `source` pixels and each other one half the width and height of the
+    /// next (W3C WebRTC §5.2). One that is four fifths as large is good enough. All temporal layers.
+    #[must_use]
+    pub fn filling(tile: (u32, u32), source: (u32, u32), encodings: usize) -> Self {
+        let best = encodings.clamp(1, SPATIAL_MAX) - 1;
+        let fills = |spatial: usize| {
+            let halvings = (best - spatial) as u32;
+            let is_enough = |has: u32, needs: u32| u64::from(has >> halvings) * 5 >= u64::from(needs) * 4;
+            is_enough(source.0, tile.0) || is_enough(source.1, tile.1)
+        };
+        let spatial = (0..best).find(|spatial| fills(*spatial)).unwrap_or(best);
+        Self { spatial: spatial as u8, temporal: u8::MAX }
+    }
+
     /// What lies within both.
     pub(super) fn within(self, other: Self) -> Self {
         Self { spatial: self.spatial.min(other.spatial), temporal: self.temporal.min(other.temporal) }
@@ -128,6 +143,28 @@ mod tests {
         for (target, active, expected) in table {
             assert_eq!(choose(target, active), expected, "{target} of {active:?}");
         }
+    }
+
+    #[test]
+    fn the_least_encoding_that_fills_a_tile_is_enough() {
+        let source = (1280, 720);
+        let table = [
+            ((0, 0), 3, 0),
+            ((320, 180), 3, 0),
+            ((400, 225), 3, 0),
+            ((401, 226), 3, 1),
+            ((640, 360), 3, 1),
+            ((1920, 1080), 3, 2),
+            ((400, 2000), 3, 0),
+            ((640, 360), 2, 0),
+            ((640, 360), 1, 0),
+            ((u32::MAX, u32::MAX), 9, 3),
+        ];
+        for (tile, encodings, expected) in table {
+            let target = LayerTarget::filling(tile, source, encodings);
+            assert_eq!((target.spatial, target.temporal), (expected, u8::MAX), "{tile:?} of {encodings}");
+        }
+        assert_eq!(LayerTarget::filling((640, 360), (0, 0), 3).spatial, 2, "nobody knows the size");
     }
 
     #[test]

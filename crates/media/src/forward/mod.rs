@@ -44,6 +44,7 @@
 //! ```
 
 mod aim;
+mod alike;
 mod allocate;
 mod arena;
 mod arrival;
@@ -113,11 +114,13 @@ pub use wanted::WantedEncodings;
 use crate::id::{SessionId, SinkId, SourceId};
 use crate::pipeline::MediaKind;
 use crate::rtp::{ExtSeq, RtpHeader, RtpParameters, Ssrc};
+use alike::Alike;
 use arena::Arena;
 use deadline::Deadlines;
 use departure::HeaderBuffer;
 use output::Outputs;
 use peer::Peer;
+use route::Route;
 use seed::Seed;
 use sink::Sink;
 use source::Source;
@@ -143,6 +146,8 @@ pub struct Forwarder {
     sinks: Arena<Sink>,
     peers: Arena<Peer>,
     peers_by_session: BTreeMap<SessionId, u64>,
+    parameters: Alike<RtpParameters>,
+    routes: Alike<Route>,
     /// Sources with fresh packets, in the order of their first.
     fresh: Vec<SourceId>,
     /// Sinks that were asked for retransmissions, in the order of their first request.
@@ -192,6 +197,8 @@ impl Forwarder {
             sinks: Arena::new(),
             peers: Arena::new(),
             peers_by_session: BTreeMap::new(),
+            parameters: Alike::default(),
+            routes: Alike::default(),
             fresh: Vec::new(),
             repairing: Vec::new(),
             left: Vec::new(),
@@ -210,6 +217,7 @@ impl Forwarder {
     /// Adds an outgoing stream, without a source.
     pub fn add_sink(&mut self, config: SinkConfig) -> SinkId {
         let peer = self.peer_of(config.session);
+        let config = SinkConfig { parameters: self.parameters.share(config.parameters), ..config };
         let seed = &mut self.seed;
         let key = self.sinks.insert(|key| Sink::new(SinkId::new(key), config, peer, seed));
         if let Some(peer) = self.peers.get_mut(peer) {

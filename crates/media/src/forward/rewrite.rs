@@ -17,8 +17,11 @@ const SEGMENTS_MAX: usize = 64;
 /// or withheld at most once: filtering duplicates is the source's part.
 #[derive(Debug)]
 pub(super) struct Rewriter {
-    /// By outgoing numbers, never empty; at the bound the oldest is forgotten.
-    segments: VecDeque<Segment>,
+    /// What packets in order need, where no pointer has to be followed: of a subscriber that is sent one
+    /// packet now and then all this is out of the processor's caches.
+    newest: Segment,
+    /// Those before, by outgoing numbers; at the bound the oldest is forgotten.
+    older: VecDeque<Segment>,
     /// One past the newest number of the present source that was mapped or withheld.
     next: ExtSeq,
 }
@@ -62,20 +65,15 @@ pub(super) enum Withheld {
 impl Rewriter {
     /// Maps `first_in` to `first_out` and counts on from there.
     pub(super) fn new(first_in: ExtSeq, first_out: ExtSeq) -> Self {
-        let mut segments = VecDeque::with_capacity(SEGMENTS_MAX);
-        segments.push_back(Segment { first_in, first_out, shift: PictureShift::default(), origin: 0 });
-        Self { segments, next: first_in }
+        let newest = Segment { first_in, first_out, shift: PictureShift::default(), origin: 0 };
+        Self { newest, older: VecDeque::with_capacity(SEGMENTS_MAX), next: first_in }
     }
 
     /// Continues with another source: its number `first_in` becomes the one after the newest so far.
     pub(super) fn switch(&mut self, first_in: ExtSeq) {
-        let first_out = self.next_out();
-        let last = self.last();
-        if last.first_in == self.next {
-            self.segments.pop_back();
-        }
-        let origin = last.origin.wrapping_add(1);
-        self.push(Segment { first_in, first_out, shift: PictureShift::default(), origin });
+        let (first_out, is_empty) = (self.next_out(), self.newest.first_in == self.next);
+        let origin = self.newest.origin.wrapping_add(1);
+        self.follow(Segment { first_in, first_out, shift: PictureShift::default(), origin }, is_empty);
         self.next = first_in;
     }
 
@@ -85,20 +83,14 @@ impl Rewriter {
         if first_in <= self.next {
             return;
         }
-        let first_out = self.next_out();
-        let last = self.last();
-        if last.first_in == self.next {
-            self.segments.pop_back();
-        }
-        self.push(Segment { first_in, first_out, ..last });
+        let (first_out, is_empty) = (self.next_out(), self.newest.first_in == self.next);
+        self.follow(Segment { first_in, first_out, ..self.newest }, is_empty);
         self.next = first_in;
     }
 
     /// Says what is added to the numbers of pictures, before the first packet of a source is mapped.
     pub(super) fn set_shift(&mut self, shift: PictureShift) {
-        if let Some(last) = self.segments.back_mut() {
-            last.shift = shift;
-        }
+        self.newest.shift = shift;
     }
 
     /// The outgoing number of a packet and the shift of its picture's; `None` when it is too old to tell,
@@ -115,13 +107,11 @@ impl Rewriter {
             return self.find(index).map_or(Withheld::Forgotten, |(out, _)| Withheld::Late(out));
         }
         self.next = index.next();
-        let last = self.last();
+        let last = self.newest;
         let picture = last.shift.picture.wrapping_sub(pictures);
         let shift = PictureShift { picture, ..last.shift };
-        if last.first_in == index {
-            self.segments.pop_back();
-        }
-        self.push(Segment { first_in: index.next(), first_out: last.out(index), shift, ..last });
+        let next = Segment { first_in: index.next(), first_out: last.out(index), shift, ..last };
+        self.follow(next, last.first_in == index);
         Withheld::Skipped
     }
 
@@ -130,24 +120,24 @@ impl Rewriter {
         if out >= self.next_out() {
             return None;
         }
-        let segment = self.segments.iter().rev().find(|segment| segment.first_out <= out)?;
+        let segment = self.newest_first().find(|segment| segment.first_out <= out)?;
         Some((segment.first_in.plus(out.since(segment.first_out) as u64), segment.shift))
     }
 
     /// What is added to the numbers of the pictures that come next.
     pub(super) fn newest_shift(&self) -> PictureShift {
-        self.last().shift
+        self.newest.shift
     }
 
     /// The number that the next packet in order would have.
     pub(super) fn next_out(&self) -> ExtSeq {
-        self.last().out(self.next)
+        self.newest.out(self.next)
     }
 
     fn find(&self, index: ExtSeq) -> Option<(ExtSeq, PictureShift)> {
-        let origin = self.last().origin;
+        let origin = self.newest.origin;
         let mut after = None;
-        for segment in self.segments.iter().rev().take_while(|segment| segment.origin == origin) {
+        for segment in self.newest_first().take_while(|segment| segment.origin == origin) {
             if segment.first_in <= index {
                 let out = segment.out(index);
                 // Numbers between two segments were withheld.
@@ -158,15 +148,19 @@ impl Rewriter {
         None
     }
 
-    fn push(&mut self, segment: Segment) {
-        if self.segments.len() == SEGMENTS_MAX {
-            self.segments.pop_front();
+    /// Begins another segment, in place of the newest where that is empty.
+    fn follow(&mut self, segment: Segment, is_empty: bool) {
+        if !is_empty {
+            if self.older.len() == SEGMENTS_MAX {
+                self.older.pop_front();
+            }
+            self.older.push_back(self.newest);
         }
-        self.segments.push_back(segment);
+        self.newest = segment;
     }
 
-    fn last(&self) -> Segment {
-        *self.segments.back().expect("a rewriter is made with one segment and never loses its last")
+    fn newest_first(&self) -> impl Iterator<Item = &Segment> {
+        std::iter::once(&self.newest).chain(self.older.iter().rev())
     }
 }
 
@@ -340,7 +334,7 @@ mod tests {
                 _ => assert_eq!(rewriter.withhold(seq(index), 0), Withheld::Skipped),
             }
         }
-        assert_eq!(rewriter.segments.len(), SEGMENTS_MAX);
+        assert_eq!(rewriter.older.len(), SEGMENTS_MAX);
         assert_eq!(number(rewriter.find(seq(0))), None);
     }
 

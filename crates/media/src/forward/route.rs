@@ -5,7 +5,7 @@ use crate::rtp::{Extension, ExtensionId, Format, PayloadType, RtpParameters};
 
 /// The tables of one connection. Both are short and searched in order; the first entries are the ones
 /// that packets carry.
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub(super) struct Route {
     formats: Vec<(PayloadType, OutgoingFormat)>,
     extensions: Vec<(ExtensionId, ExtensionId)>,

@@ -25,23 +25,28 @@ pub(super) struct Stretch {
     pub(super) layer: Layer,
 }
 
-/// The last parts of one stream, the newest at the back; at the bound the oldest is forgotten, and what
-/// belongs to it is no longer repaired.
+/// The last parts of one stream; at the bound the oldest is forgotten, and what belongs to it is no longer
+/// repaired.
 #[derive(Debug, Default)]
-pub(super) struct Stretches(VecDeque<Stretch>);
+pub(super) struct Stretches {
+    /// Beside its sink in memory: every packet needs it.
+    newest: Option<Stretch>,
+    /// The newest of these at the back.
+    older: VecDeque<Stretch>,
+}
 
 impl Stretches {
     /// Begins a new part.
     pub(super) fn begin(&mut self, stretch: Stretch) {
-        if self.0.len() == STRETCHES_MAX {
-            self.0.pop_front();
+        if self.older.len() == STRETCHES_MAX {
+            self.older.pop_front();
         }
-        self.0.push_back(stretch);
+        self.older.extend(self.newest.replace(stretch));
     }
 
     /// Goes on with the newest part's source from `from` on, with other layers; not from before its beginning.
     pub(super) fn take_layer(&mut self, layer: Layer, origin: Origin, from: ExtSeq) {
-        if let Some(last) = self.0.back().filter(|last| last.layer != layer && last.from <= from) {
+        if let Some(last) = self.newest.as_ref().filter(|last| last.layer != layer && last.from <= from) {
             let next = Stretch { from, origin, layer, ..last.clone() };
             self.begin(next);
         }
@@ -49,12 +54,12 @@ impl Stretches {
 
     /// The part that an outgoing number lies in.
     pub(super) fn of(&self, out: ExtSeq) -> Option<&Stretch> {
-        self.0.iter().rev().find(|stretch| stretch.from <= out)
+        self.newest.iter().chain(self.older.iter().rev()).find(|stretch| stretch.from <= out)
     }
 
     /// The newest part.
     pub(super) fn newest(&self) -> Option<&Stretch> {
-        self.0.back()
+        self.newest.as_ref()
     }
 }
 

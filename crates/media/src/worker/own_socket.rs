@@ -205,6 +205,7 @@ mod tests {
     use crate::pipeline::{EndpointOptions, IceState, MediaConfig, OfferOptions, PipelineEvent};
     use crate::session::Certificate;
     use crate::session::sdp::{Peers, RemoteCandidate};
+    use crate::worker::command::Repeats;
     use crate::worker::socket::SocketId;
     use crate::worker::wait::Ready;
     use crate::worker::{Worker, WorkerHandle};
@@ -243,7 +244,8 @@ mod tests {
             state.create_pipeline(PipelineId::new(1), place, sender);
             for id in [OFFERER, ANSWERER] {
                 let (share, (reply, mut created)) = (handle.share(), oneshot::channel());
-                state.create_endpoint(PipelineId::new(1), id, 0, share, EndpointOptions::default(), reply);
+                let new = (EndpointOptions::default(), Repeats::Once);
+                state.create_endpoint(PipelineId::new(1), id, 0, share, new, reply);
                 created.try_recv().expect("it is answered at once").expect("room for two sessions");
             }
             let offer = state.generate_offer(OFFERER, OfferOptions::default(), &Peers::default());

@@ -23,10 +23,12 @@ mod data;
 mod engine;
 mod publish;
 mod report;
+mod tracks;
 mod wire;
 
 pub use data::{ChannelLog, PeerMessage};
-pub use report::{Connection, PeerReport, SenderReport};
+pub use report::{Connection, PeerReport, SenderReport, StreamLog};
+pub use tracks::AddedTrack;
 
 use crate::source::VideoConfig;
 use anyhow::{Context, Result, bail};
@@ -43,6 +45,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tracks::Added;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDescription};
 use webrtc::rtp_transceiver::RtpSender;
@@ -127,6 +130,9 @@ pub struct Peer {
     candidates: mpsc::Receiver<IceCandidate>,
     video: Option<(Arc<dyn RtpSender>, VideoTrack)>,
     audio: Option<(Arc<dyn RtpSender>, AudioTrack)>,
+    added: Vec<Added>,
+    codecs: Codecs,
+    repair: Repair,
     publishing: JoinSet<()>,
 }
 
@@ -162,7 +168,8 @@ impl Peer {
         for label in &options.channels {
             data::open(&*connection, &shared, label).await?;
         }
-        Ok(Self { connection, shared, candidates, video, audio, publishing: JoinSet::new() })
+        let (added, repair, publishing) = (Vec::new(), options.repair, JoinSet::new());
+        Ok(Self { connection, shared, candidates, video, audio, added, codecs, repair, publishing })
     }
 
     /// Makes an offer and starts gathering; candidates follow by [`Self::next_candidate`].

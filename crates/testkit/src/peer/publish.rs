@@ -43,6 +43,10 @@ impl VideoTrack {
         Arc::clone(&self.local)
     }
 
+    pub(super) const fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
     pub(super) fn timestamp(&self, number: u32) -> u32 {
         VideoSource::timestamp(&self.config, number)
     }
@@ -54,10 +58,10 @@ impl VideoTrack {
         let mut seq = self.first_seq;
         let mut ticks = interval(Duration::from_secs(1) / self.config.frame_rate);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        shared.want_keyframe();
+        shared.want_keyframe(self.ssrc);
         while !shared.publishing_stopped() {
             ticks.tick().await;
-            let frame = source.next_frame(shared.take_keyframe_wanted());
+            let frame = source.next_frame(shared.take_keyframe_wanted(self.ssrc));
             let last = frame.payloads.len() - 1;
             for (index, payload) in frame.payloads.into_iter().enumerate() {
                 let marker = index == last;
@@ -94,6 +98,10 @@ impl AudioTrack {
 
     pub(super) fn local(&self) -> Arc<TrackLocalStaticRTP> {
         Arc::clone(&self.local)
+    }
+
+    pub(super) const fn ssrc(&self) -> u32 {
+        self.ssrc
     }
 
     pub(super) fn timestamp(&self, number: u32) -> u32 {
@@ -136,7 +144,7 @@ fn local_track(
         codec: codec.clone(),
         ..RTCRtpEncodingParameters::default()
     };
-    let id = format!("{STREAM}-{kind}");
+    let id = format!("{STREAM}-{kind}-{ssrc}");
     TrackLocalStaticRTP::new(MediaStreamTrack::new(STREAM.to_owned(), id.clone(), id, kind, vec![encoding]))
 }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use keel_media::IceCandidate;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,6 +58,9 @@ pub struct PeerReport {
     pub video: FrameLog,
     /// Audio received.
     pub audio: AudioLog,
+    /// What was received on each SSRC, at most 256: where there are several streams of a kind, the two logs
+    /// above say nothing.
+    pub streams: BTreeMap<u32, StreamLog>,
     /// SSRC of the video received, once there was any.
     pub video_ssrc: Option<u32>,
     /// SSRC of the audio received, once there was any.
@@ -94,7 +97,30 @@ pub struct PeerReport {
     pub channels: BTreeMap<String, ChannelLog>,
 }
 
+/// What was received on one SSRC.
+#[derive(Clone, Debug, Default)]
+pub struct StreamLog {
+    /// As video.
+    pub video: FrameLog,
+    /// As audio.
+    pub audio: AudioLog,
+}
+
+/// Streams that a report tells apart.
+const STREAMS_MAX: usize = 256;
+
 impl PeerReport {
+    /// What was received on this SSRC; nothing on those that were never there.
+    #[must_use]
+    pub fn stream(&self, ssrc: u32) -> StreamLog {
+        self.streams.get(&ssrc).cloned().unwrap_or_default()
+    }
+
+    fn stream_mut(&mut self, ssrc: u32) -> Option<&mut StreamLog> {
+        let known = self.streams.contains_key(&ssrc) || self.streams.len() < STREAMS_MAX;
+        known.then(|| self.streams.entry(ssrc).or_default())
+    }
+
     /// The data channels of this label; nothing has happened on those that were never there.
     #[must_use]
     pub fn channel(&self, label: &str) -> ChannelLog {
@@ -134,7 +160,8 @@ impl fmt::Display for PeerReport {
 /// What the peer, its interceptor and its event handler share.
 pub(super) struct Shared {
     pub(super) report: watch::Sender<PeerReport>,
-    keyframe_wanted: AtomicBool,
+    /// The SSRCs of the videos that were asked for one, cleared by those that send.
+    keyframes_wanted: Mutex<BTreeSet<u32>>,
     publishing_stopped: AtomicBool,
     candidates: mpsc::Sender<IceCandidate>,
     received: Mutex<Received>,
@@ -156,7 +183,7 @@ impl Shared {
     pub(super) fn new(candidates: mpsc::Sender<IceCandidate>) -> Self {
         Self {
             report: watch::Sender::new(PeerReport::default()),
-            keyframe_wanted: AtomicBool::new(false),
+            keyframes_wanted: Mutex::default(),
             publishing_stopped: AtomicBool::new(false),
             candidates,
             received: Mutex::default(),
@@ -169,13 +196,13 @@ impl Shared {
         self.received.lock().unwrap_or_else(PoisonError::into_inner).readers.spawn(reader);
     }
 
-    pub(super) fn want_keyframe(&self) {
-        self.keyframe_wanted.store(true, Ordering::Relaxed);
+    pub(super) fn want_keyframe(&self, ssrc: u32) {
+        self.keyframes_wanted.lock().unwrap_or_else(PoisonError::into_inner).insert(ssrc);
     }
 
     /// Whether a keyframe is wanted since the last time this was asked.
-    pub(super) fn take_keyframe_wanted(&self) -> bool {
-        self.keyframe_wanted.swap(false, Ordering::Relaxed)
+    pub(super) fn take_keyframe_wanted(&self, ssrc: u32) -> bool {
+        self.keyframes_wanted.lock().unwrap_or_else(PoisonError::into_inner).remove(&ssrc)
     }
 
     pub(super) fn start_publishing(&self) {
@@ -261,23 +288,31 @@ async fn read_track(track: Arc<dyn TrackRemote>, kind: RtpCodecKind, shared: std
         let Some(shared) = shared.upgrade() else { return };
         let TrackRemoteEvent::OnRtpPacket(packet) = event else { continue };
         let (timestamp, ssrc) = (packet.header.timestamp, packet.header.ssrc);
+        let mut blind_frames = 0;
         shared.report.send_modify(|report| match kind {
             RtpCodecKind::Video => {
                 report.video_ssrc = Some(ssrc);
                 report.video.handle_payload(timestamp, &packet.payload);
+                if let Some(stream) = report.stream_mut(ssrc) {
+                    stream.video.handle_payload(timestamp, &packet.payload);
+                    blind_frames = stream.video.blind_frames();
+                }
             }
             _ => {
                 report.audio_ssrc = Some(ssrc);
                 report.audio.handle_payload(timestamp, &packet.payload);
+                if let Some(stream) = report.stream_mut(ssrc) {
+                    stream.audio.handle_payload(timestamp, &packet.payload);
+                }
             }
         });
         // The crate may lose the first packets of a stream while it sets up the track. A receiver that goes
         // on without anything to show asks for a keyframe, as browsers do.
-        let blind_frames = shared.report.borrow().video.blind_frames();
-        if kind == RtpCodecKind::Video && blind_frames >= blind_frames_asked + BLIND_FRAMES_MAX {
+        if blind_frames >= blind_frames_asked + BLIND_FRAMES_MAX {
             blind_frames_asked = blind_frames;
             // One that cannot be sent any more is not needed either.
-            let _ = shared.request_keyframe().await;
+            let request = PictureLossIndication { sender_ssrc: 0, media_ssrc: ssrc };
+            let _ = track.write_rtcp(vec![Box::new(request)]).await;
         }
     }
 }

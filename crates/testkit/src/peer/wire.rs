@@ -50,9 +50,10 @@ impl Wire {
     fn note_incoming_rtcp(&self, packets: &[Box<dyn rtcp::Packet>]) {
         let Some(shared) = self.shared.upgrade() else { return };
         for packet in packets {
+            let ssrcs = packet.destination_ssrc();
             let packet = packet.as_any();
             if packet.is::<PictureLossIndication>() || packet.is::<FullIntraRequest>() {
-                shared.want_keyframe();
+                ssrcs.into_iter().for_each(|ssrc| shared.want_keyframe(ssrc));
                 self.note(|report| report.keyframe_requests_received += 1);
             } else if let Some(sent) = packet.downcast_ref() {
                 self.note(|report| note_sender_report(&mut report.reports_received, sent));

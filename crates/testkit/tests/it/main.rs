@@ -5,6 +5,7 @@ mod attack;
 mod binary;
 mod call;
 mod clocks;
+mod conference;
 mod data;
 mod direct;
 mod graph;

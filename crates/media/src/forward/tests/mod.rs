@@ -24,3 +24,4 @@ mod start;
 mod switch;
 mod transport;
 mod viewer;
+mod wanted;

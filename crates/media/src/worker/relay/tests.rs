@@ -7,7 +7,7 @@ use crate::id::{ElementId, PipelineId};
 use crate::pipeline::{EndpointEvent, EndpointOptions, MediaConfig, MediaKind, MediaType, PipelineEvent};
 use crate::rtp::{ExtSeq, Extension, RtpHeader};
 use crate::session::Certificate;
-use crate::worker::command::Command;
+use crate::worker::command::{Command, Repeats};
 use crate::worker::wait::Ready;
 use crate::worker::{Worker, WorkerHandle};
 use rand::rngs::StdRng;
@@ -80,8 +80,8 @@ impl House {
         // For somebody who waits no longer nothing is created.
         self.waiting.push(answer);
         let options = EndpointOptions::default();
-        let pipeline = PIPELINE;
-        self.ask(Command::CreateEndpoint { pipeline, endpoint, worker, share, options, reply });
+        let (pipeline, repeats) = (PIPELINE, Repeats::Once);
+        self.ask(Command::CreateEndpoint { pipeline, endpoint, worker, share, options, repeats, reply });
         endpoint
     }
 
@@ -137,11 +137,11 @@ impl House {
     /// A packet of the endpoint's microphone, at `level` below the loudest.
     fn say(&mut self, worker: usize, speaker: ElementId, number: u64, level: u8) {
         let state = &mut self.workers[worker].state;
-        let endpoint = &state.endpoints[&speaker];
-        let parameters = endpoint.parameters(MediaKind::Audio).expect("it is negotiated");
+        let media = state.media_of(speaker, MediaKind::Audio).expect("it is negotiated");
+        let parameters = &media.parameters;
         let id = parameters.extensions.id(Extension::AudioLevel).expect("Chromium's offer has it");
         let payload_type = parameters.formats[0].payload_type.wire();
-        let track = endpoint.track(MediaKind::Audio).expect("it sends");
+        let track = media.track.expect("it sends");
         let source = state.forwarder.source_of(track, 0).expect("its only one");
         let mut packet = vec![0x90, payload_type, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8];
         packet[2..4].copy_from_slice(&(number as u16).to_be_bytes());
@@ -155,7 +155,7 @@ impl House {
     /// Packets that left for an endpoint's peer.
     fn sent(&self, worker: usize, sink: ElementId) -> u64 {
         let state = &self.workers[worker].state;
-        let sink = state.endpoints[&sink].sink(MediaKind::Video).expect("negotiated");
+        let sink = state.sink_of(sink, MediaKind::Video).expect("negotiated");
         state.forwarder.sink_stats(sink).expect("it lives").packets
     }
 

@@ -7,6 +7,7 @@ mod data;
 mod hostile;
 mod offer;
 mod parse;
+mod relines;
 mod restrict;
 mod simulcast;
 
