@@ -1,3 +1,4 @@
+import { hum } from './humming.mjs';
 import { openPage } from './page.mjs';
 import { connectionStates, encodingsSent, videoStream } from '../shared/peer-watch.mjs';
 import { Viewer } from '../shared/viewer.mjs';
@@ -14,15 +15,16 @@ export class Guest extends Viewer {
    * @param {import('puppeteer-core').Browser} browser
    * @param {string} url of the server
    * @param {string} name the name to give later
-   * @param {{room?: string, video?: string, accessToken?: string, viewport?: object}} options `room`: empty for a new
-   *   one that the server names
+   * @param {{story?: number, room?: string, video?: string, accessToken?: string, viewport?: object, hums?: boolean}}
+   *   options `room`: empty for a new one that the server names, and else one for each story; `hums`: see humming.mjs
    */
-  static async open(browser, url, name, { room = 'the room', video, accessToken, viewport } = {}) {
+  static async open(browser, url, name, { story = 0, room = `room ${story}`, video, accessToken, viewport, hums = false } = {}) {
     const guest = new Guest();
     guest.name = name;
     const address = new URL('room.html', url);
     if (room) address.searchParams.set('room', room);
     const before = [(page) => page.evaluateOnNewDocument(watchSockets)];
+    if (hums) before.push((page) => page.evaluateOnNewDocument(hum));
     const opened = await openPage(browser, address, { video, accessToken, viewport, before });
     guest.page = opened.page;
     guest.#close = opened.close;
@@ -159,9 +161,18 @@ export class Guest extends Viewer {
     if (await this.page.$eval(`#${panel}`, ({ hidden }) => hidden)) await this.press(`toggle-${panel}`);
   }
 
-  /** Cuts the socket to the server, as a network does. */
+  /** Cuts the socket to the server, and lets no new one get there. */
   async losesSocket() {
-    await this.page.evaluate(() => window.keelSockets.at(-1).close(4000));
+    await this.page.evaluate(() => {
+      window.keelIsCut = true;
+      window.keelSockets.at(-1).close(4000);
+    });
+  }
+
+  /** Lets sockets through again, and has the page try at once. */
+  async findsServerAgain() {
+    await this.page.evaluate(() => { window.keelIsCut = false; });
+    await this.press('banner-retry');
   }
 
   /** The states of all connections that this page has made. */
@@ -197,8 +208,8 @@ function watchSockets() {
   const Native = window.WebSocket;
   window.keelSockets = [];
   window.WebSocket = class WebSocket extends Native {
-    constructor(...settings) {
-      super(...settings);
+    constructor(address, ...settings) {
+      super(window.keelIsCut ? new URL('/nothing', address) : address, ...settings);
       window.keelSockets.push(this);
     }
   };

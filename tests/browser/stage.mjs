@@ -15,6 +15,7 @@ export class Stage {
   person = Seat;
   #seats = [];
   #taken = 0;
+  #stories = 0;
 
   /**
    * Opens a page for somebody who has not joined. No two seats of a stage have the same name.
@@ -50,6 +51,7 @@ export class Stage {
 
   /** Ends a story: everybody leaves, and the server must hold nothing of them. */
   async clear() {
+    this.#stories += 1;
     const departures = await Promise.allSettled(this.#seats.splice(0).map((seat) => seat.leave()));
     const failures = departures.filter(({ status }) => status === 'rejected').map(({ reason }) => reason);
     if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('; '));
@@ -57,7 +59,7 @@ export class Stage {
   }
 
   async #open(name, { browser = this.browser, seating = this.seating } = {}) {
-    const seat = await this.person.open(browser, this.keel.url, name, seating);
+    const seat = await this.person.open(browser, this.keel.url, name, { story: this.#stories, ...seating });
     this.#seats.push(seat);
     return seat;
   }
