@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { whoTypes } from '../../web/room/chat-view.js';
+import { whoTypes } from '../../web/chat/chat-view.js';
 import { choose, fitting, grid, spotlight } from '../../web/room/floor.js';
 import { loudness } from '../../web/room/level.js';
 

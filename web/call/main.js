@@ -3,6 +3,7 @@
 import { Socket } from '../client/socket.js';
 import { fetchConfig } from '../config.js';
 import { readOptions, serverAddress } from '../options.js';
+import { mountChatPanelView } from './chat-panel-view.js';
 import { mountIncomingView } from './incoming-view.js';
 import { mountLinkView } from './link-view.js';
 import { mountLobbyView } from './lobby-view.js';
@@ -27,4 +28,5 @@ mountIncomingView(phone);
 mountObstacleView(phone);
 mountStageView(phone);
 mountPanelView(phone);
+mountChatPanelView(phone);
 signaling.connect();

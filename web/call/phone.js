@@ -1,4 +1,5 @@
 import { Call } from './call.js';
+import { Conversation } from './conversation.js';
 import { capture, stop } from '../devices.js';
 import { asSentence } from '../sentence.js';
 
@@ -77,6 +78,11 @@ export class Phone extends EventTarget {
   /** The current call's connection; `null` until one is made. */
   get connection() {
     return this.#attempt?.connection ?? null;
+  }
+
+  /** What the two of the call write; `null` while they cannot. */
+  get conversation() {
+    return this.#attempt?.conversation ?? null;
   }
 
   /** Our own camera and microphone in this call; `null` if neither. */
@@ -167,6 +173,11 @@ export class Phone extends EventTarget {
     return track ? track.enabled : null;
   }
 
+  /** Tells the user something. */
+  tell(text) {
+    this.#notice(text);
+  }
+
   #tracks(kind) {
     return (this.localStream?.getTracks() ?? []).filter((track) => track.kind === kind);
   }
@@ -189,6 +200,7 @@ export class Phone extends EventTarget {
   }
 
   #received(message) {
+    if (this.#attempt?.writing?.handle(message)) return;
     switch (message.id) {
       case 'registerResponse':
         return this.#registered(message);
@@ -256,7 +268,7 @@ export class Phone extends EventTarget {
 
   /** A call begins to exist: whom it is with, and what it holds by now. `#finish` gives all of it back. */
   #begin(phase, peer) {
-    this.#attempt = { peer, stream: null, connection: null, obstacle: null, offered: false, connectedAt: null };
+    this.#attempt = { peer, stream: null, connection: null, obstacle: null, offered: false, connectedAt: null, writing: null, conversation: null };
     this.#enter(phase);
     return this.#attempt;
   }
@@ -326,6 +338,7 @@ export class Phone extends EventTarget {
     const attempt = this.#attempt;
     if (!attempt?.offered || this.#phase === 'talking') return;
     this.#enter('talking');
+    this.#converse(attempt);
     try {
       await attempt.connection.answer(sdp);
     } catch (error) {
@@ -336,6 +349,19 @@ export class Phone extends EventTarget {
     }
   }
 
+  /** From now on the two can write, with what they wrote in earlier calls before their eyes. */
+  async #converse(attempt) {
+    attempt.writing = new Conversation(this.name, (message) => this.#signaling.send(message));
+    try {
+      await attempt.writing.begin();
+    } catch (error) {
+      console.warn('keel: what was written earlier cannot be shown', error);
+    }
+    if (attempt !== this.#attempt) return;
+    attempt.conversation = attempt.writing;
+    this.#changed();
+  }
+
   /** The call is over, for whatever reason: gives devices and connection back and says why. */
   #finish(reason, phase = 'ready') {
     const attempt = this.#attempt;
@@ -343,6 +369,7 @@ export class Phone extends EventTarget {
     this.#attempt = null;
     stop(attempt.stream);
     attempt.connection?.close();
+    attempt.writing?.end();
     attempt.obstacle?.resolve(false);
     this.#enter(phase);
     if (reason) this.#notice(reason);

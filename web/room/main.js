@@ -1,9 +1,9 @@
 /** Keel's room page: the parts, put together. Start reading at `visit.js`. */
 
+import { mountChatView } from '../chat/chat-view.js';
 import { fetchConfig } from '../config.js';
 import { byId } from '../dom.js';
 import { readOptions, serverAddress } from '../options.js';
-import { mountChatView } from './chat-view.js';
 import { Confirmation } from './confirmation.js';
 import { mountControlsView } from './controls-view.js';
 import { mountEntranceView } from './entrance-view.js';
@@ -41,7 +41,8 @@ mountSoundView(visit);
 mountControlsView(visit);
 mountReactionsView(visit);
 mountPanels(visit);
-mountChatView(visit);
+const showChat = mountChatView((sentence) => visit.tell(sentence));
+visit.addEventListener('change', () => showChat(visit.room));
 mountPeopleView(visit, confirmation, accessToken !== null);
 mountFarewellView(visit);
 mountShortcuts();

@@ -1,5 +1,5 @@
-import { asSentence } from '../sentence.js';
 import { byId, setText } from '../dom.js';
+import { asSentence } from '../sentence.js';
 
 /** Far more than anybody reads; older ones are fetched again when asked for. */
 const SHOWN_MAX = 500;
@@ -11,33 +11,45 @@ const TYPING_EVERY_MS = 3_000;
 const TOGETHER_MS = 180_000;
 
 /**
- * The chat: messages, older ones on request, who is typing, the field to write.
+ * What is written and read: a room, or a call.
  *
- * @param {import('./visit.js').Visit} visit
+ * @typedef {EventTarget & {
+ *   name: string,
+ *   messages: {message: number, name: string, text: string, time: number}[],
+ *   hasMoreMessages: boolean,
+ *   chat: (text: string) => Promise<object>,
+ *   history: (before?: number) => Promise<{messages: object[], more: boolean}>,
+ *   typing: (typing: boolean) => void,
+ * }} Conversation
+ * `name` is our own. Events: `message`; `typing` and `participantleft` with a `participant` that has a name.
  */
-export function mountChatView(visit) {
+
+/**
+ * The panel of a chat: messages, older ones on request, who is typing, the field to write. The panel says by an event
+ * `toggle` that it was opened or closed.
+ *
+ * @param {(sentence: string) => void} tell says what came while the panel was closed
+ * @returns {(conversation: Conversation | null) => void} shows another conversation
+ */
+export function mountChatView(tell) {
   const panel = byId('chat');
   const list = byId('messages');
   const scroll = byId('chat-scroll');
   const text = byId('chat-text');
-  let room = null;
+  /** @type {Conversation | null} */
+  let shown = null;
   let unread = 0;
-  /** By participant, the timer after which nobody believes any more that it is typing. */
+  /** By name, the timer after which nobody believes any more that somebody is typing. */
   let typing = new Map();
   let saidTypingAt = -Infinity;
 
-  visit.addEventListener('change', () => {
-    if (visit.room === room) return;
-    room = visit.room;
-    if (room) begin();
-  });
   panel.addEventListener('toggle', () => {
     if (panel.hidden) return;
     count(0);
     toEnd();
     text.focus();
   });
-  byId('chat-older').addEventListener('click', () => visit.attempt(fetchOlder()));
+  byId('chat-older').addEventListener('click', fetchOlder);
   byId('chat-form').addEventListener('submit', (event) => {
     event.preventDefault();
     send();
@@ -53,35 +65,47 @@ export function mountChatView(visit) {
     sayTyping(text.value !== '');
   });
 
+  return (conversation) => {
+    if (conversation === shown) return;
+    shown = conversation;
+    begin();
+  };
+
   function begin() {
     list.replaceChildren();
+    for (const timer of typing.values()) clearTimeout(timer);
     typing = new Map();
     drawTyping();
-    for (const message of room.messages) append(message);
-    byId('chat-older').hidden = !room.hasMoreMessages;
     count(0);
-    const current = room;
-    room.addEventListener('message', ({ detail }) => current === room && received(detail));
-    room.addEventListener('typing', ({ detail }) => current === room && isTyping(detail));
-    room.addEventListener('participantleft', ({ detail }) => isTyping({ participant: detail.participant, typing: false }));
+    text.value = '';
+    setText(byId('chat-error'), '');
+    for (const message of shown?.messages ?? []) append(message);
+    byId('chat-empty').hidden = list.children.length > 0;
+    byId('chat-older').hidden = !shown?.hasMoreMessages;
+    const current = shown;
+    current?.addEventListener('message', ({ detail }) => current === shown && received(detail));
+    current?.addEventListener('typing', ({ detail }) => current === shown && isTyping(detail.participant?.name, detail.typing));
+    current?.addEventListener('participantleft', ({ detail }) => current === shown && isTyping(detail.participant.name, false));
   }
 
   function received(message) {
     const wasAtEnd = isAtEnd();
     append(message);
-    isTyping({ participant: room.participant(message.participant), typing: false });
+    isTyping(message.name, false);
     if (panel.hidden) {
       count(unread + 1);
-      visit.tell(`${message.name}: ${excerpt(message.text)}`);
+      tell(`${message.name}: ${excerpt(message.text)}`);
     } else if (wasAtEnd) toEnd();
   }
 
   async function send() {
     const written = text.value.trim();
-    if (!written || !room) return;
+    if (!written || !shown) return;
     setText(byId('chat-error'), '');
     try {
-      const message = await room.chat(written);
+      const conversation = shown;
+      const message = await conversation.chat(written);
+      if (conversation !== shown) return; // it ended meanwhile
       append(message);
       toEnd();
       // Unless more was written while the server took its time.
@@ -94,12 +118,18 @@ export function mountChatView(visit) {
   }
 
   async function fetchOlder() {
+    const conversation = shown;
     const oldest = list.firstElementChild;
-    const { messages, more } = await room.history(oldest ? Number(oldest.dataset.message) : undefined);
-    const height = scroll.scrollHeight;
-    for (const message of messages.toReversed()) insert(message, list.firstElementChild);
-    byId('chat-older').hidden = !more;
-    scroll.scrollTop += scroll.scrollHeight - height; // what was read stays where it is
+    try {
+      const { messages, more } = await conversation.history(oldest ? Number(oldest.dataset.message) : undefined);
+      if (conversation !== shown) return;
+      const height = scroll.scrollHeight;
+      for (const message of messages.toReversed()) insert(message, list.firstElementChild);
+      byId('chat-older').hidden = !more;
+      scroll.scrollTop += scroll.scrollHeight - height; // what was read stays where it is
+    } catch (error) {
+      setText(byId('chat-error'), asSentence(error.message));
+    }
   }
 
   function append(message) {
@@ -118,20 +148,20 @@ export function mountChatView(visit) {
   }
 
   function insert(message, before) {
-    const item = newItem(message, message.name === room.name);
+    const item = newItem(message, message.name === shown.name);
     list.insertBefore(item, before);
     join(item.previousElementSibling, item);
     join(item, item.nextElementSibling);
     byId('chat-empty').hidden = true;
   }
 
-  function isTyping({ participant, typing: isSo }) {
-    if (!participant || participant === room?.self) return;
-    clearTimeout(typing.get(participant));
-    typing.delete(participant);
+  function isTyping(name, isSo) {
+    if (name === undefined || name === shown?.name) return;
+    clearTimeout(typing.get(name));
+    typing.delete(name);
     if (isSo) {
-      typing.set(participant, setTimeout(() => {
-        typing.delete(participant);
+      typing.set(name, setTimeout(() => {
+        typing.delete(name);
         drawTyping();
       }, TYPING_MS));
     }
@@ -139,7 +169,7 @@ export function mountChatView(visit) {
   }
 
   function drawTyping() {
-    setText(byId('chat-typing'), whoTypes([...typing.keys()].map(({ name }) => name)));
+    setText(byId('chat-typing'), whoTypes([...typing.keys()]));
   }
 
   function sayTyping(isSo) {
@@ -147,7 +177,7 @@ export function mountChatView(visit) {
     if (isSo && now - saidTypingAt < TYPING_EVERY_MS) return;
     if (!isSo && saidTypingAt === -Infinity) return;
     saidTypingAt = isSo ? now : -Infinity;
-    room?.typing(isSo);
+    shown?.typing(isSo);
   }
 
   function count(number) {
