@@ -23,12 +23,14 @@ pub struct RoomSeat {
 }
 
 /// What a participant publishes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Source {
     /// Synthetic Opus.
     Microphone,
     /// Synthetic VP8, of frames that are complete and numbered and show nothing.
     Camera(VideoConfig),
+    /// A camera with a picture that browsers can decode.
+    Pattern,
 }
 
 impl RoomSeat {
@@ -81,11 +83,13 @@ impl RoomSeat {
         for (place, source) in (0..).zip(sources) {
             match source {
                 Source::Microphone => self.publishing.add_audio(seed + place).await?,
+                Source::Pattern => self.publishing.add_pattern(seed + place).await?,
                 Source::Camera(frames) => self.publishing.add_video(seed + place, *frames).await?,
             };
         }
         let offer = self.publishing.offer().await?;
-        let tracks: Vec<Value> = lines(&offer).map(|(mid, source)| json!({"mid": mid, "source": source})).collect();
+        let tracks: Vec<Value> =
+            lines(&offer).map(|(mid, source)| json!({"mid": mid, "source": source})).collect();
         let answer = self.ask(json!({"id": "publish", "sdpOffer": offer, "tracks": tracks})).await?;
         let sdp = answer["sdpAnswer"].as_str().with_context(|| format!("no answer: {answer}"))?;
         self.publishing.take_answer(sdp).await?;
@@ -134,6 +138,18 @@ impl RoomSeat {
             Ok(done) => done,
             Err(_) => bail!("no {what} within {PATIENCE:?}: {}; {}", self.sent(), self.received()),
         }
+    }
+
+    /// Does what the server asks for, for so long.
+    ///
+    /// # Errors
+    /// When the connection closes.
+    pub async fn attend(&mut self, time: std::time::Duration) -> Result<()> {
+        let end = tokio::time::Instant::now() + time; // clock: a participant in real time
+        while let Ok(message) = tokio::time::timeout_at(end, self.client.next_text()).await {
+            self.take(serde_json::from_str(&message?)?).await?;
+        }
+        Ok(())
     }
 
     /// Leaves the room and ends both connections.

@@ -4,8 +4,9 @@ use super::message::ServerMessage;
 use super::phase::Outcome;
 use super::refusal::{CallRefusal, OutOfPlace, RegisterRefusal};
 use crate::candidate::Candidate;
+use crate::chat_text::ChatText;
 use crate::socket::{CloseReason, ConnectionId};
-use crate::store::Secret;
+use crate::store::{ChatThread, Secret};
 use crate::user_name::UserName;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -38,6 +39,11 @@ pub(crate) enum Effect {
     AddCandidate { call: CallId, side: Side, candidate: Candidate },
     /// Everything of this call's media is to be released. Once per `StartMedia`.
     EndMedia { call: CallId },
+    /// A message of one peer of a call for the other; it gets its number and time on its way.
+    Chat { from: ConnectionId, to: ConnectionId, thread: ChatThread, name: UserName, text: ChatText },
+    /// A page of what the two of a call have written; [`super::machine::Machine::handle_history`] hears when
+    /// it was told.
+    ReadHistory { connection: ConnectionId, thread: ChatThread, before: Option<u64>, count: usize },
     /// A registration was decided, for metrics.
     CountRegistration(Result<Admitted, RegisterRefusal>),
     /// A call was refused before it rang, for metrics.

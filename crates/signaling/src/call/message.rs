@@ -1,11 +1,12 @@
 //! The messages of the one-to-one call: JSON text, the field `id` names the message. Names and fields are
-//! those that existing Kurento front ends use; `secret`, `resumeToken`, `watchOnline` and `online` are
-//! additions that such front ends need not know. Unknown fields are ignored, since browsers add their own
+//! those that existing Kurento front ends use; `secret`, `resumeToken`, `watchOnline`, `online` and all of the
+//! chat are additions that such front ends need not know. Unknown fields are ignored, since browsers add their own
 //! to candidates.
 
 use super::token::ResumeToken;
 use crate::candidate::Candidate;
 use crate::socket::FrameError;
+use crate::store::{ChatMessage, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 /// From the browser.
@@ -33,6 +34,18 @@ pub(crate) enum ClientMessage {
     Stop,
     /// Asks for an `online` message now and after each change.
     WatchOnline,
+    /// For the other one of the call.
+    Chat {
+        text: String,
+    },
+    /// Asks for what the two of the call have written, older than the message `before`.
+    History {
+        before: Option<u64>,
+        count: Option<u32>,
+    },
+    Typing {
+        typing: bool,
+    },
 }
 
 /// What a callee says to an incoming call.
@@ -66,6 +79,24 @@ pub(crate) enum ServerMessage {
     Online {
         users: Vec<String>,
     },
+    ChatSent {
+        message: u64,
+        time: UnixMillis,
+    },
+    ChatMessage {
+        message: u64,
+        from: String,
+        text: String,
+        time: UnixMillis,
+    },
+    ChatHistory {
+        messages: Vec<ChatMessage>,
+        more: bool,
+    },
+    Typing {
+        from: String,
+        typing: bool,
+    },
     Error {
         message: String,
     },
@@ -87,8 +118,17 @@ pub(crate) enum CallAnswer {
     Rejected { message: String },
 }
 
-const CLIENT_IDS: [&str; 6] =
-    ["register", "call", "incomingCallResponse", "onIceCandidate", "stop", "watchOnline"];
+const CLIENT_IDS: [&str; 9] = [
+    "register",
+    "call",
+    "incomingCallResponse",
+    "onIceCandidate",
+    "stop",
+    "watchOnline",
+    "chat",
+    "history",
+    "typing",
+];
 
 impl ClientMessage {
     /// The message in a text frame.
@@ -136,6 +176,9 @@ mod tests {
             r#"{"id":"onIceCandidate","candidate":{"candidate":"x","sdpMid":"0","sdpMLineIndex":0,"usernameFragment":"u"}}"#,
             r#"{"id":"stop"}"#,
             r#"{"id":"watchOnline"}"#,
+            r#"{"id":"chat","text":"hello"}"#,
+            r#"{"id":"history","before":7,"count":50}"#,
+            r#"{"id":"typing","typing":true}"#,
         ];
         for (text, id) in messages.into_iter().zip(CLIENT_IDS) {
             assert!(text.contains(id) && ClientMessage::parse(text).is_ok(), "{text}");

@@ -19,13 +19,15 @@ pub(crate) use phase::Outcome;
 pub(crate) use refusal::{CallRefusal, RegisterRefusal};
 
 use crate::candidate::Candidate;
+use crate::chat_text::ChatText;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::private::Private;
 use crate::socket::connection::{Connection, Outbound};
 use crate::socket::{ConnectionId, FrameError, Protocol, SocketEvent};
 use crate::state::Shared;
-use crate::store::{AdmitError, CallRecord, Store, UnixMillis};
+use crate::store::{AdmitError, CallRecord, ChatMessage, ChatPage, ChatThread, Store, UnixMillis};
+use crate::user_name::UserName;
 use effect::{CallId, Effect, EndedCall, MediaReport, Side};
 use keel_media::MediaServer;
 use machine::Machine;
@@ -91,6 +93,7 @@ pub(crate) struct Switchboard {
     to_inbox: mpsc::Sender<Inbound>,
     lines: BTreeMap<ConnectionId, mpsc::Sender<Outbound>>,
     media_by_call: BTreeMap<CallId, mpsc::Sender<(Side, Candidate)>>,
+    last_message: u64,
     tasks: JoinSet<Done>,
     /// Whose task is whose, also for one that panics. Looked up only.
     owners: HashMap<TaskId, Owner>,
@@ -100,6 +103,7 @@ pub(crate) struct Switchboard {
 enum Done {
     Nothing,
     Admission(Result<(), AdmitError>),
+    Page(Option<ChatPage>),
 }
 
 #[derive(Clone, Copy)]
@@ -107,6 +111,7 @@ enum Owner {
     Connection(ConnectionId),
     Media(CallId),
     Admission(ConnectionId),
+    History(ConnectionId),
 }
 
 impl Switchboard {
@@ -128,6 +133,7 @@ impl Switchboard {
             to_inbox,
             lines: BTreeMap::new(),
             media_by_call: BTreeMap::new(),
+            last_message: 0,
             tasks: JoinSet::new(),
             owners: HashMap::new(),
         }
@@ -211,6 +217,15 @@ impl Switchboard {
             (Some(Owner::Admission(connection)), _) => {
                 self.machine.handle_admission(now(), connection, Err(AdmitError::Failed));
             }
+            (Some(Owner::History(connection)), done) => {
+                let page = match done {
+                    Some(Done::Page(page)) => page,
+                    _ => None,
+                };
+                let page =
+                    page.map(|ChatPage { messages, more }| ServerMessage::ChatHistory { messages, more });
+                self.machine.handle_history(connection, page);
+            }
             (Some(Owner::Media(call)), _) => {
                 // Nothing happens if the call is over, as it is unless the task failed.
                 self.media_by_call.remove(&call);
@@ -254,6 +269,12 @@ impl Switchboard {
             Effect::EndMedia { call } => {
                 self.media_by_call.remove(&call);
             }
+            Effect::Chat { from, to, thread, name, text } => self.chat(from, to, thread, &name, text),
+            Effect::ReadHistory { connection, thread, before, count } => {
+                let store = self.store.clone();
+                let read = async move { Done::Page(store.chat(thread, before, count).await.ok()) };
+                self.spawn(Owner::History(connection), read);
+            }
             Effect::CountRegistration(result) => self.metrics.count_registration(result),
             Effect::CountRefusedCall(refusal) => self.metrics.count_refused_call(refusal),
             Effect::SetUp(took) => self.metrics.observe_call_setup(took),
@@ -273,6 +294,24 @@ impl Switchboard {
             // The connection is ending; its last word is on the way.
             Err(TrySendError::Closed(_)) => {}
         }
+    }
+
+    /// A message gets its number, which ascends, and its time.
+    fn chat(
+        &mut self,
+        from: ConnectionId,
+        to: ConnectionId,
+        thread: ChatThread,
+        name: &UserName,
+        text: ChatText,
+    ) {
+        let time = wall_clock();
+        self.last_message = time.0.max(self.last_message + 1);
+        let (message, name, text) = (self.last_message, name.to_string(), text.into_string());
+        self.metrics.count_chat_message();
+        self.send(from, &ServerMessage::ChatSent { message, time });
+        self.send(to, &ServerMessage::ChatMessage { message, from: name.clone(), text: text.clone(), time });
+        self.store.record_chat(thread, ChatMessage { message, participant: None, name, text, time });
     }
 
     fn start_media(&mut self, call: CallId, offers: Offers) {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use keel_testkit::peer::{Part, Peer, PeerOptions};
 use keel_testkit::room::{RoomSeat, Source};
-use keel_testkit::server::{KeelServer, ServerOptions};
+use keel_testkit::server::{KeelServer, ServerOptions, group_call_url};
 use keel_testkit::signaling::{Candidate, SignalingClient, Trust};
 use keel_testkit::source::VideoConfig;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ const FRAMES: VideoConfig =
     VideoConfig { frame_rate: 15, packets_per_frame: 2, payload_bytes: 200, first_timestamp: 0 };
 
 fn group_url(server: &KeelServer) -> String {
-    server.call_url().replace("/call", "/groupcall")
+    group_call_url(server.url())
 }
 
 async fn arrive(server: &KeelServer, name: &str, seed: u64) -> Result<RoomSeat> {
@@ -53,7 +53,8 @@ async fn three_see_and_hear_each_other_and_nothing_is_left_of_them() -> Result<(
     ensure!(sdp.matches("\r\nm=").count() == 4, "lines are used again: {sdp}");
 
     let sent = ann.ask(json!({"id": "chat", "text": "hello"})).await?;
-    fay.until("the message", |seat| seat.heard().any(|message| message["message"] == sent["message"])).await?;
+    fay.until("the message", |seat| seat.heard().any(|message| message["message"] == sent["message"]))
+        .await?;
     for seat in [ann, ben, fay] {
         seat.leave().await?;
     }
@@ -99,7 +100,8 @@ async fn somebody_who_vanishes_keeps_the_place_for_a_while() -> Result<()> {
     let (token, number) = (ben.joined()["resumeToken"].clone(), ben.joined()["participant"].clone());
     ann.until("his picture", |seat| streams(seat) == (1, 1)).await?;
     ben.vanish();
-    ann.until("his being away", |seat| seat.heard().any(|message| message["id"] == "participantAway")).await?;
+    ann.until("his being away", |seat| seat.heard().any(|message| message["id"] == "participantAway"))
+        .await?;
     let mut again = SignalingClient::connect(&group_url(&server), &Trust::Nobody).await?;
     let resume = json!({"id": "join", "room": "tide", "name": "ben", "resumeToken": token});
     again.send_text(resume.to_string()).await?;
@@ -129,7 +131,8 @@ impl KurentoPage {
 
     /// A connection for somebody's media, up.
     async fn connect(&mut self, sender: &str, part: Part, seed: u64) -> Result<Peer> {
-        let options = PeerOptions { seed, audio: part, video: part, frames: FRAMES, ..PeerOptions::default() };
+        let options =
+            PeerOptions { seed, audio: part, video: part, frames: FRAMES, ..PeerOptions::default() };
         let peer = Peer::new(options).await?;
         let offer = json!({"id": "receiveVideoFrom", "sender": sender, "sdpOffer": peer.offer().await?});
         self.client.send_text(offer.to_string()).await?;
