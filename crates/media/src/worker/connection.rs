@@ -8,6 +8,7 @@ use super::command::Reply;
 use super::control::answer;
 use super::endpoint::{Endpoint, Media, Negotiation, Renegotiation};
 use super::lines::Line;
+use super::negotiation::receive;
 use super::relay::{Ability, Completion, Message};
 use super::{Member, MemberKind, State};
 use crate::error::{LineError, NegotiationError};
@@ -18,8 +19,8 @@ use crate::pipeline::{
 use crate::rtp::Format;
 use crate::session::ice::IceCredentials;
 use crate::session::sdp::{
-    AcceptedLine, AnsweredLine, Answerer, LINES_MAX, LinesOffer, LocalDescription, NegotiatedData, Offerer,
-    RemoteDescription, RemoteTransport, SsrcSequence,
+    AcceptedLine, AnsweredLine, Answerer, DeclaredStreams, LINES_MAX, LinesOffer, LocalDescription,
+    NegotiatedData, Offerer, RemoteDescription, RemoteTransport, Simulcast, SsrcSequence,
 };
 use crate::srtp::DtlsRole;
 use rand::Rng;
@@ -156,8 +157,9 @@ impl State {
         LineOptions { kind, group }: LineOptions,
     ) -> Result<(), LineError> {
         let endpoint = self.endpoints.get_mut(&connection).ok_or(LineError::Released)?;
-        let offerer = endpoint.offerer(&mut self.rng).map_err(|_| LineError::PeerOffers)?;
+        let mut offerer = endpoint.offerer(&mut self.rng).map_err(|_| LineError::PeerOffers)?;
         offerer.add(line, kind, group)?;
+        endpoint.negotiation = Negotiation::Repeated(Box::new(Renegotiation::KeelOffers(offerer)));
         self.lines.insert(line, Line::new(connection));
         Ok(())
     }
@@ -196,7 +198,7 @@ impl State {
         let local = endpoint.described_under(credentials.as_ref());
         let mut names = (fresh..fresh.saturating_add(LINES_MAX as u64)).map(ElementId::new);
         let answered = answerer.answer(&offer, &local, &mut names)?;
-        let is_first = answerer.is_first();
+        let is_first = answerer.is_first() && !answered.next.is_first();
         if is_first {
             self.prepare_checks(id, &offer.transport)?;
         }
@@ -237,7 +239,7 @@ impl State {
         sources: &BTreeMap<ElementId, Vec<Format>>,
     ) -> Result<LinesOffer, NegotiationError> {
         let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
-        let mut offerer = endpoint.offerer(&mut self.rng)?.clone();
+        let mut offerer = endpoint.offerer(&mut self.rng)?;
         // What was never answered needs no restart: its credentials are as good as new ones.
         let restarts = restart == IceRestart::Yes && !offerer.is_first();
         let credentials = restarts.then(|| IceCredentials::random(&mut self.rng));
@@ -305,16 +307,31 @@ impl State {
     fn receive_on(&mut self, now: Instant, connection: ElementId, line: AnsweredLine) -> bool {
         let AnsweredLine { element, media, .. } = line;
         self.lines.entry(element).or_insert_with(|| Line::new(connection));
-        let known = self.media_of(element, media.kind);
-        let received = (media.simulcast.clone(), media.receive.clone());
-        let is_same = |known: &Media| *known.parameters == media.parameters && known.received == received;
-        if known.is_some_and(is_same) {
+        let is_same =
+            |known: &Media| *known.parameters == media.parameters && known.received.0 == media.simulcast;
+        if self.media_of(element, media.kind).is_some_and(is_same) {
+            self.rebind(connection, element, media.receive);
             return false;
         }
         self.close_media(connection, element);
         self.open_media(now, connection, element, media, "");
         self.watch_encodings(now, connection, element);
         true
+    }
+
+    /// Lets a line that goes on as it is take the SSRCs that are declared for it now.
+    fn rebind(&mut self, connection: ElementId, element: ElementId, declared: DeclaredStreams) {
+        let Some(known) = self.endpoints.get_mut(&connection) else { return };
+        let media = known.media.iter_mut().find(|media| media.element == element);
+        let Some((media, seat)) = media.zip(self.sessions.get_mut(known.session)) else { return };
+        let (simulcast, before) = &mut media.received;
+        // Encodings with names are told apart by these, whatever else is declared.
+        if *before == declared || matches!(simulcast, Simulcast::Named(_)) || media.track.is_none() {
+            return;
+        }
+        let sources = media.encodings.iter().map(|(source, _)| *source);
+        receive(&mut seat.session.streams, simulcast, sources, &media.parameters, &declared);
+        *before = declared;
     }
 
     /// Opens or closes what a line sends, by what the peer agreed to. What it agreed to first holds for as long
@@ -381,6 +398,7 @@ impl State {
         if is_first {
             seat.session.set_remote(now, remote, role, &mut self.rng);
         } else {
+            // Also a description that rejects everything, and so has no transport.
             seat.session.renew_remote(now, remote);
         }
         self.settle(now, session);
@@ -407,17 +425,15 @@ impl Endpoint {
     }
 
     /// The m-lines of a connection that Keel makes the offers of, or may begin to.
-    fn offerer(&mut self, rng: &mut impl Rng) -> Result<&mut Offerer, NegotiationError> {
-        let Negotiation::Repeated(repeated) = &mut self.negotiation else {
-            return Err(NegotiationError::AlreadyNegotiated);
-        };
-        if matches!(**repeated, Renegotiation::Undecided) {
-            let ssrcs = SsrcSequence::new(rng.next_u32(), self.local.audio.ssrc);
-            **repeated = Renegotiation::KeelOffers(Offerer::new(ssrcs, self.local.data_channels));
-        }
-        match &mut **repeated {
-            Renegotiation::KeelOffers(offerer) => Ok(offerer),
-            Renegotiation::Undecided | Renegotiation::PeerOffers(_) => Err(NegotiationError::OtherSideOffers),
+    fn offerer(&self, rng: &mut impl Rng) -> Result<Offerer, NegotiationError> {
+        match self.renegotiation() {
+            Some(Renegotiation::Undecided) => {
+                let ssrcs = SsrcSequence::new(rng.next_u32(), self.local.audio.ssrc);
+                Ok(Offerer::new(ssrcs, self.local.data_channels))
+            }
+            Some(Renegotiation::KeelOffers(offerer)) => Ok(offerer.clone()),
+            Some(Renegotiation::PeerOffers(_)) => Err(NegotiationError::OtherSideOffers),
+            None => Err(NegotiationError::AlreadyNegotiated),
         }
     }
 

@@ -53,11 +53,11 @@ fn what_viewers_elsewhere_want_counts_as_well() {
     let now = far.now;
     far.forwarder.set_target(sink, up_to(1), now);
     far.settle();
-    let demands = far.outputs.iter().filter_map(|output| match output {
+    let mut demands = far.outputs.iter().filter_map(|output| match output {
         Output::RelayedDemand { demand, .. } => Some(*demand),
         _ => None,
     });
-    let latest: Demand = demands.last().expect("its wishes are told");
+    let latest: Demand = demands.next_back().expect("its wishes are told");
     assert_eq!(latest.wanted, WantedEncodings::first(2));
     stage.forwarder.handle_demand(track, to, latest);
     assert_eq!(told(&mut stage), [[true, true, false]]);

@@ -217,6 +217,60 @@ fn of_pairs_nominated_together_the_better_stays_however_often_both_are_checked()
     assert_eq!(events(&mut agent), [], "never switched");
 }
 
+// covers: RFC 8445 §9
+#[test]
+fn over_a_restart_the_old_pair_carries_media_until_one_is_nominated_under_the_new_credentials() {
+    let now = Instant::now(); // clock: an origin, never compared with the present
+    let mut agent = agent(1, KEEL);
+    check_from(&mut agent, now, PHONE, &NOMINATING);
+    let (old_check, old_plain) = (NOMINATING.to(&agent), PLAIN.to(&agent));
+    let old_ufrag = agent.local_credentials().ufrag.clone();
+    events(&mut agent);
+    agent.restart(IceCredentials::random(&mut StdRng::seed_from_u64(9)));
+    let fresh = agent.local_credentials().ufrag.clone();
+    assert_eq!(agent.ufrags().collect::<Vec<_>>(), [&old_ufrag, &fresh]);
+    assert_eq!(agent.selected(), Some((address(KEEL), address(PHONE))));
+
+    // Consent under the old ones is renewed, but they choose no pair any more.
+    let check = |agent: &mut IceAgent, seconds, remote, bytes: &[u8]| {
+        let at = now + Duration::from_secs(seconds);
+        agent.handle_stun(at, address(KEEL), address(remote), bytes)
+    };
+    check(&mut agent, 20, PHONE, &old_plain).expect("they are still known");
+    check(&mut agent, 21, PHONE_ON_LTE, &old_check).expect("they are still known");
+    assert_eq!(agent.poll_timeout(), Some(now + Duration::from_secs(50)));
+    assert_eq!(agent.selected(), Some((address(KEEL), address(PHONE))));
+    events(&mut agent);
+
+    // Within a second of the pair before and with a lower priority, and yet it is the one.
+    let worse = PeerCheck { priority: 10, ..NOMINATING }.to(&agent);
+    check(&mut agent, 21, PHONE_ON_LTE, &worse).expect("the new credentials");
+    assert_eq!(agent.selected(), Some((address(KEEL), address(PHONE_ON_LTE))));
+    let retired = IceEvent::Retired { ufrag: old_ufrag };
+    assert!(events(&mut agent).contains(&retired));
+    let refused = check(&mut agent, 22, PHONE, &old_check);
+    assert_eq!(refused, Err(DropReason::StunUnknownUfrag));
+    assert_eq!(agent.ufrags().collect::<Vec<_>>(), [&fresh]);
+}
+
+#[test]
+fn of_restarts_before_any_has_succeeded_the_credentials_in_use_and_the_newest_are_known() {
+    let now = Instant::now(); // clock: an origin, never compared with the present
+    let mut agent = agent(1, KEEL);
+    check_from(&mut agent, now, PHONE, &NOMINATING);
+    let in_use = agent.local_credentials().ufrag.clone();
+    events(&mut agent);
+    let mut rng = StdRng::seed_from_u64(9);
+    agent.restart(IceCredentials::random(&mut rng));
+    let given_up = agent.local_credentials().ufrag.clone();
+    agent.restart(IceCredentials::random(&mut rng));
+    let newest = agent.local_credentials().ufrag.clone();
+    assert_eq!(events(&mut agent), [IceEvent::Retired { ufrag: given_up }]);
+    assert_eq!(agent.ufrags().collect::<Vec<_>>(), [&in_use, &newest]);
+    check_from(&mut agent, now + Duration::from_secs(1), PHONE, &NOMINATING);
+    assert_eq!(events(&mut agent), [IceEvent::Retired { ufrag: in_use }], "the pair has stayed");
+}
+
 #[test]
 fn consent_is_lost_after_thirty_seconds_and_a_check_revives_it() {
     // covers: RFC 7675 §5.1
