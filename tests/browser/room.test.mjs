@@ -57,6 +57,19 @@ tell('A room', { person: Guest }, (stage) => {
     await ada.hasRead('You are back');
   });
 
+  it('is found again on a server that was restarted', async () => {
+    const ada = await stage.seat('Ada');
+    const ben = await stage.seat('Ben');
+    await Promise.all([ada.seesAndHearsAll(ben), ben.seesAndHearsAll(ada)]);
+    await ada.write('Wait for it');
+    await stage.keel.restart();
+    await until('everybody back', () => Promise.all([ada, ben].map((guest) => guest.page.$eval('#banner', ({ hidden }) => hidden))),
+      (seen) => seen.every(Boolean));
+    await ada.isWith(ben);
+    await Promise.all([ada.seesAndHearsAll(ben), ben.seesAndHearsAll(ada)]);
+    await ben.hasRead('Wait for it');
+  });
+
   it('has moderators, who mute, lock, remove and end', async () => {
     const ada = await stage.seat('Ada'); // the first one is one
     const ben = await stage.seat('Ben');

@@ -314,8 +314,11 @@ export class Room extends EventTarget {
         return this.#tell('locked', { locked: message.locked });
       case 'viewPaused':
         return this.#tell('viewpaused', { tracks: message.tracks });
-      case 'removed':
       case 'roomEnded':
+        // The socket is lost next, and the room is found again on the server that comes after.
+        if (message.reason === 'shutdown') return undefined;
+        return this.#end(message.id, message.reason);
+      case 'removed':
         return this.#end(message.id, message.reason);
       case 'error':
         return this.#tell('problem', { error: new KeelError(message.code, message.message) });
@@ -357,7 +360,9 @@ export class Room extends EventTarget {
     const text = JSON.stringify(view);
     if (text === this.#shown) return;
     this.#shown = text;
-    this.#attempt(this.#session.ask({ id: 'view', ...view }));
+    const told = this.#session.ask({ id: 'view', ...view });
+    told.catch(() => { this.#shown = ''; }); // said again with the next change
+    this.#attempt(told);
   }
 
   #networkChanged() {

@@ -136,5 +136,5 @@ export class Session extends EventTarget {
 
 /** The connection went away under the request: it is made again by itself. */
 const TRANSIENT = new Set(['disconnected', 'timeout', 'closed']);
-/** The server is there and has no time now. */
-const OVERLOADED = new Set(['busy', 'tooFast']);
+/** The server is there and has no time now, or makes place for the next one. */
+const OVERLOADED = new Set(['busy', 'tooFast', 'shuttingDown']);

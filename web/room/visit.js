@@ -232,6 +232,5 @@ const FAREWELLS = {
 /** Why rooms end, by the server's word for it. */
 const ENDS = {
   ended: 'A moderator has ended it for everybody.',
-  shutdown: 'The server is being stopped.',
   failed: 'The server could not go on with it.',
 };
