@@ -62,9 +62,13 @@ tell('A room', { person: Guest }, (stage) => {
     const ben = await stage.seat('Ben');
     await Promise.all([ada.seesAndHearsAll(ben), ben.seesAndHearsAll(ada)]);
     await ada.write('Wait for it');
-    await stage.keel.restart();
-    await until('everybody back', () => Promise.all([ada, ben].map((guest) => guest.page.$eval('#banner', ({ hidden }) => hidden))),
-      (seen) => seen.every(Boolean));
+    const everybody = (isBack) => until(`everybody ${isBack ? 'back' : 'out'}`, () => Promise.all(
+      [ada, ben].map((guest) => guest.page.$eval('#banner', ({ hidden }) => hidden)),
+    ), (seen) => seen.every((hidden) => hidden === isBack));
+    await stage.keel.halt();
+    await everybody(false);
+    await stage.keel.goOn();
+    await everybody(true);
     await ada.isWith(ben);
     await Promise.all([ada.seesAndHearsAll(ben), ben.seesAndHearsAll(ada)]);
     await ben.hasRead('Wait for it');
