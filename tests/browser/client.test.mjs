@@ -69,22 +69,6 @@ tell('A program on the client', { person: Guest, seating: { video: 'off' } }, (s
     assert.equal(publishing, 1, 'the line was used again');
   });
 
-  it('sends data to whoever asks for it', async () => {
-    const ada = await stage.arrive('Ada');
-    const ben = await stage.arrive('Ben');
-    for (const program of [ada, ben]) {
-      await joins(program, stage, { room: 'data' });
-      await program.page.evaluate(() => {
-        window.data = [];
-        window.room.addEventListener('data', ({ detail: { data } }) => window.data.push(typeof data === 'string' ? data : data.byteLength));
-        return window.room.openData();
-      });
-    }
-    await until('the text', () => says(ada, ben, 'hello'));
-    await ben.page.evaluate(() => window.room.sendData(new Uint8Array(1000)));
-    await until('the bytes', () => ada.page.evaluate(() => window.data), (data) => data.includes(1000));
-  });
-
   it('finds another way when the network changes', async () => {
     const ada = await stage.seat('Ada', { seating: {} });
     const ben = await stage.seat('Ben', { seating: {} });
@@ -117,18 +101,6 @@ function refusal(program, stage, options) {
     const { join } = await import('/client/index.js');
     return join(server, wanted).then(() => 'let in', ({ code }) => code);
   }, groupCall(stage), { name: program.name, ...options });
-}
-
-/** Sends once the channel is open; says whether it has arrived. */
-async function says(from, to, text) {
-  await from.page.evaluate((data) => {
-    try {
-      window.room.sendData(data);
-    } catch (error) {
-      if (error.code !== 'disconnected') throw error; // not open yet
-    }
-  }, text);
-  return to.page.evaluate((data) => window.data.includes(data), text);
 }
 
 /** The ICE user fragments that the server uses on each of a page's connections. */

@@ -143,8 +143,6 @@ export interface RoomEventMap {
   locked: { locked: boolean };
   /** The ids of the videos that the server left out for us, for `showLast` or because the path is too slow. */
   viewpaused: { tracks: string[] };
-  /** A message of the room's data channel. */
-  data: { data: string | ArrayBuffer };
   /** Something failed that nobody waited for. */
   problem: { error: Error };
   /** `left`, `removed`, `roomEnded`, or the code with which the server refused to let us back in. */
@@ -210,11 +208,6 @@ export class Room extends EventTarget {
   typing(typing: boolean): void;
   /** One emoji. */
   react(reaction: string): Promise<void>;
-
-  /** Opens the room's data channel: from now on `data` events come, and `sendData` works. */
-  openData(): Promise<void>;
-  /** At most 16 KiB, to everybody who has opened it. @throws {KeelError} `disconnected`, `busy` */
-  sendData(data: string | ArrayBuffer | ArrayBufferView): void;
 
   /** For moderators. @throws {KeelError} `notModerator`, ... */
   mute(track: RemoteTrack): Promise<void>;

@@ -8,7 +8,7 @@ import { Peer } from './peer.js';
  * The connection that carries what we send. We make each of its offers; what changes while one is unanswered goes into
  * the next.
  *
- * Events: `candidate` and `weak` as of `Peer`; `data` (`detail`: a message of the room's data channel).
+ * Events: `candidate` and `weak` as of `Peer`.
  */
 export class Publisher extends EventTarget {
   #ask;
@@ -18,7 +18,6 @@ export class Publisher extends EventTarget {
   #screen = new MediaStream();
   /** Transceivers that carry nothing, by source: used again, so that descriptions do not grow. */
   #idle = new Map();
-  #channel = null;
   #changed = false;
   #restarts = false;
   /** The negotiation that is going on, and whatever follows from it. */
@@ -51,7 +50,6 @@ export class Publisher extends EventTarget {
    * @param {RTCIceServer[]} iceServers
    */
   begin(iceServers) {
-    const hadChannel = this.#channel !== null;
     this.end();
     const peer = new Peer(iceServers);
     this.#peer = peer;
@@ -62,12 +60,11 @@ export class Publisher extends EventTarget {
       track.id = null;
       this.#carry(track);
     }
-    if (hadChannel) this.#openChannel();
   }
 
   /** Negotiates what is published, anew where that was interrupted. Nothing happens where there is nothing. */
   async resume({ restartIce = false } = {}) {
-    if (this.#tracks.size > 0 || this.#channel) await this.#negotiate(restartIce);
+    if (this.#tracks.size > 0) await this.#negotiate(restartIce);
   }
 
   /**
@@ -90,24 +87,6 @@ export class Publisher extends EventTarget {
     }
     if (track.id === null) throw new KeelError('negotiation', 'The server did not take this track.');
     return track;
-  }
-
-  /** Opens the room's data channel. */
-  async openData() {
-    if (this.#channel) return;
-    this.#openChannel();
-    await this.#negotiate(false);
-  }
-
-  /**
-   * Sends a message on the room's data channel.
-   *
-   * @throws {KeelError} `disconnected` while it is not open, `busy` while too much of it waits
-   */
-  sendData(data) {
-    if (this.#channel?.readyState !== 'open') throw new KeelError('disconnected', 'The data channel is not open.');
-    if (this.#channel.bufferedAmount > CHANNEL_BUFFER_MAX) throw new KeelError('busy', 'Too much data waits to be sent.');
-    this.#channel.send(data);
   }
 
   /** Looks for another way to the server. */
@@ -134,7 +113,6 @@ export class Publisher extends EventTarget {
   end() {
     this.#peer?.close();
     this.#peer = null;
-    this.#channel = null;
     this.#idle.clear();
     for (const track of this.#tracks) track.transceiver = null;
   }
@@ -181,12 +159,6 @@ export class Publisher extends EventTarget {
     transceiver.direction = 'inactive';
     transceiver.sender.replaceTrack(null);
     this.#idle.set(source, [...(this.#idle.get(source) ?? []), transceiver]);
-  }
-
-  #openChannel() {
-    this.#channel = this.#peer.connection.createDataChannel('room');
-    this.#channel.binaryType = 'arraybuffer';
-    this.#channel.addEventListener('message', ({ data }) => this.dispatchEvent(new CustomEvent('data', { detail: data })));
   }
 
   /** One negotiation at a time. Whoever asks meanwhile waits for the one that carries the change. */
@@ -240,9 +212,6 @@ export class Publisher extends EventTarget {
     await peer.described();
   }
 }
-
-/** More than this waits only where the path carries nothing. */
-const CHANNEL_BUFFER_MAX = 1_048_576;
 
 function describe({ transceiver, source, muted, kind, mediaTrack }) {
   const line = { mid: transceiver.mid, source, muted };

@@ -45,7 +45,6 @@ export class Room extends EventTarget {
     this.#session.addEventListener('ended', ({ detail }) => this.#end(detail.code, detail.message, detail));
     this.#wire('publish', this.#publisher, () => this.#publisher.restartIce());
     this.#wire('subscribe', this.#subscriber, () => this.#session.ask({ id: 'restartIce' }));
-    this.#publisher.addEventListener('data', ({ detail }) => this.#tell('data', { data: detail }));
     this.#subscriber.addEventListener('media', () => this.#carryMedia());
     this.#subscriber.addEventListener('problem', ({ detail }) => this.#tell('problem', { error: detail }));
     this.#viewport.addEventListener('change', () => this.#view());
@@ -191,17 +190,6 @@ export class Room extends EventTarget {
   async react(reaction) {
     await this.#session.ask({ id: 'react', reaction });
     this.#tell('reaction', { participant: this.self, reaction });
-  }
-
-  /** Opens the room's data channel. */
-  async openData() {
-    await this.#session.ask({ id: 'openData' });
-    await this.#publisher.openData();
-  }
-
-  /** Sends to everybody who has opened the room's data channel. */
-  sendData(data) {
-    this.#publisher.sendData(data);
   }
 
   /** For moderators: mutes what somebody publishes. */
