@@ -69,7 +69,7 @@ fn quality_is_told_on_change_and_not_more_often_than_every_two_seconds() {
     let mut bench = Bench::new();
     let (ann, joined) = bench.join("tide", "ann");
     let who = ParticipantId::parse(joined["participant"].as_str().expect("a text")).expect("valid");
-    let mut sample = |bench: &mut Bench, loss: f64| {
+    let sample = |bench: &mut Bench, loss: f64| {
         bench.media(MediaReport::Sample { participant: who, sample: Sample { loss, ..Sample::default() } });
     };
     sample(&mut bench, 0.2);

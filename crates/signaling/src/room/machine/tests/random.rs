@@ -147,11 +147,12 @@ fn step(
         3 => bench.say(who, json!({"id": "joinRoom", "room": room, "name": name})),
         4..=6 => {
             let sources = ["microphone", "camera", "screen", "screenAudio"];
-            let tracks: Vec<Value> = sources
-                .into_iter()
-                .filter(|_| die.random())
-                .map(|source| json!({"mid": source, "source": source, "muted": die.random::<bool>()}))
-                .collect();
+            let mut tracks = Vec::new();
+            for source in sources {
+                if die.random() {
+                    tracks.push(json!({"mid": source, "source": source, "muted": die.random::<bool>()}));
+                }
+            }
             let offer = if die.random_range(0..10) == 0 { "bad" } else { "v=0" };
             bench.say(who, json!({"id": "publish", "sdpOffer": offer, "tracks": tracks}));
         }
