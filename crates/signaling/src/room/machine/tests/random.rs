@@ -24,7 +24,9 @@ fn whatever_happens_everybody_gets_what_is_theirs_and_nothing_is_left() {
     for seed in 0..8 {
         let said = play(seed);
         assert_eq!(said, play(seed), "seed {seed}: the same seed is the same play");
-        heard.extend(said);
+        for (id, count) in said {
+            *heard.entry(id).or_insert(0) += count;
+        }
     }
     for id in [
         "joined",
@@ -185,16 +187,18 @@ fn step(
         14 => bench.say(who, json!({"id": "restartIce"})),
         15 => bench.say(who, candidate(if die.random() { Leg::Publish } else { Leg::Subscribe })),
         16 => {
-            let message = match die.random_range(0..12) {
-                0 => {
-                    json!({"id": "moderate", "action": "remove", "participant": page.participant.clone().unwrap_or(any_participant)})
-                }
-                1 | 2 => json!({"id": "moderate", "action": "remove", "participant": any_participant}),
-                3 | 4 => json!({"id": "moderate", "action": "promote", "participant": any_participant}),
-                5 | 6 => json!({"id": "moderate", "action": "muteAll"}),
-                7 => json!({"id": "moderate", "action": "lock", "locked": true}),
-                8 | 9 => json!({"id": "moderate", "action": "lock", "locked": false}),
-                10 => json!({"id": "moderate", "action": "mute", "track": own_track}),
+            // Mostly somebody who may.
+            let own = page.participant.clone().unwrap_or_else(|| any_participant.clone());
+            let may = pages.iter().find(|(_, page)| page.moderator_token.is_some()).map(|(may, _)| *may);
+            let who = may.filter(|_| die.random_range(0..4) > 0).unwrap_or(who);
+            let message = match die.random_range(0..14) {
+                0..=2 => json!({"id": "moderate", "action": "remove", "participant": own, "reason": "noise"}),
+                3 => json!({"id": "moderate", "action": "remove", "participant": any_participant}),
+                4 | 5 => json!({"id": "moderate", "action": "promote", "participant": own}),
+                6 | 7 => json!({"id": "moderate", "action": "muteAll"}),
+                8 => json!({"id": "moderate", "action": "lock", "locked": true}),
+                9 | 10 => json!({"id": "moderate", "action": "lock", "locked": false}),
+                11 | 12 => json!({"id": "moderate", "action": "mute", "track": own_track}),
                 _ => json!({"id": "moderate", "action": "end"}),
             };
             bench.say(who, message);
