@@ -175,8 +175,12 @@ impl Machine {
         let Some(room) = self.rooms.get_mut(&id) else { return };
         room.swap_deadline(None);
         let is_due = |until: Option<std::time::Instant>| until.is_some_and(|until| until <= now.steady);
-        if is_due(room.empty_until) && room.nobody_waits() {
-            return self.forget_room(id, false);
+        if is_due(room.empty_until) {
+            if room.nobody_waits() {
+                return self.forget_room(id, false);
+            }
+            // Its history is still being read; who waits for it comes in then.
+            room.empty_until = Some(now.steady + self.limits.rooms.empty_max);
         }
         room.tell_quality(now.steady, &mut self.output);
         let lost: Vec<ParticipantId> = room

@@ -98,7 +98,10 @@ impl Room {
         let now = tracks.iter().map(|(mid, id, _)| (mid.clone(), *id)).collect();
         let before = std::mem::replace(&mut side.publishing.tracks_by_mid, now);
         let lines = tracks.iter().map(|(mid, track, _)| PublishedLine { mid: mid.clone(), track: *track });
-        out.reply(asker, ServerMessage::Published { sdp_answer, tracks: lines.collect() });
+        let published = ServerMessage::Published { sdp_answer, tracks: lines.collect() };
+        if self.awaits(who, asker) {
+            out.reply(asker, published);
+        }
         for ended in before.into_values().filter(|id| !live.contains(id)) {
             self.end_track(ended, out);
         }
@@ -118,6 +121,7 @@ impl Room {
     pub(super) fn publish_failed(&mut self, who: ParticipantId, words: String, out: &mut Output) {
         if let Some(side) = self.participants.get_mut(&who).and_then(Participant::keel)
             && let Some(Pending { asker, .. }) = side.publishing.pending.take()
+            && self.awaits(who, asker)
         {
             out.refuse(asker, Refusal::BadSdp(words));
         }

@@ -1,10 +1,10 @@
 //! What a room knows.
 
-use super::Output;
 use super::chatting::Tail;
 use super::entering::Waiting;
 use super::participant::{Form, Participant, Presence};
 use super::speakers::Speakers;
+use super::{Asker, Output};
 use crate::limits::Limits;
 use crate::room::answer::{LeaveReason, ParticipantInfo, ServerMessage, TrackInfo};
 use crate::room::effect::MediaCommand;
@@ -127,6 +127,11 @@ impl Room {
     /// The connection of a participant that is not away.
     pub(super) fn connection(&self, who: ParticipantId) -> Option<ConnectionId> {
         self.participants.get(&who)?.presence.connection()
+    }
+
+    /// Whether a participant is still where it asked from: on another connection nobody waits for the answer.
+    pub(super) fn awaits(&self, who: ParticipantId, asker: Asker) -> bool {
+        self.connection(who) == Some(asker.connection)
     }
 
     /// The participant with this name.

@@ -204,11 +204,14 @@ impl Room {
         if subscribing.version != version {
             return;
         }
-        if let Phase::Applying { asker, .. } = std::mem::take(&mut subscribing.phase) {
-            out.done(asker);
-        }
+        let phase = std::mem::take(&mut subscribing.phase);
         subscribing.refuse(refused);
         self.is_dirty = true;
+        if let Phase::Applying { asker, .. } = phase
+            && self.awaits(who, asker)
+        {
+            out.done(asker);
+        }
     }
 
     /// Media refuses the answer; the offer stands.
@@ -228,7 +231,11 @@ impl Room {
         }
         if let Phase::Applying { asker, offer } = std::mem::take(&mut subscribing.phase) {
             subscribing.phase = Phase::Awaiting(offer);
-            out.refuse(asker, Refusal::BadSdp(words));
+            if self.awaits(who, asker) {
+                out.refuse(asker, Refusal::BadSdp(words));
+            } else if let Some(connection) = self.connection(who) {
+                self.repeat_offer(connection, who, out);
+            }
         }
     }
 

@@ -111,6 +111,7 @@ impl FakeMedia {
             }
             MediaCommand::Receive { viewer, sender, sdp_offer, role } => {
                 if sdp_offer == "bad" {
+                    self.feeds.remove(&(viewer, sender));
                     return Some(MediaReport::ReceiveFailed { viewer, sender, words: "no offer".to_owned() });
                 }
                 let live = match role {

@@ -69,7 +69,7 @@ fn quality_is_told_on_change_and_not_more_often_than_every_two_seconds() {
     let mut bench = Bench::new();
     let (ann, joined) = bench.join("tide", "ann");
     let who = ParticipantId::parse(joined["participant"].as_str().expect("a text")).expect("valid");
-    let mut sample = |bench: &mut Bench, loss: f64| {
+    let sample = |bench: &mut Bench, loss: f64| {
         bench.media(MediaReport::Sample { participant: who, sample: Sample { loss, ..Sample::default() } });
     };
     sample(&mut bench, 0.2);
@@ -81,8 +81,9 @@ fn quality_is_told_on_change_and_not_more_often_than_every_two_seconds() {
         sample(&mut bench, loss);
     }
     assert_eq!(level(&bench.heard(ann)), [] as [Value; 0]);
-    let (late, _) = bench.join("tide", "ben");
-    assert_eq!(level(&bench.heard(late)), ["poor"], "who comes in knows");
+    let late = bench.connect();
+    bench.say(late, json!({"id": "join", "room": "tide", "name": "ben"}));
+    assert_eq!(level(&bench.heard(late)[1..]), ["poor"], "who comes in knows");
     bench.heard(ann);
     bench.pass(Duration::from_secs(2));
     assert_eq!(level(&bench.heard(ann)), ["fair"]);

@@ -152,7 +152,6 @@ fn the_view_decides_size_pause_and_who_of_many_is_seen() {
         vec![tile(&cameras[0], 320, 2), tile(&cameras[1], 320, 1), tile(&cameras[2], 320, 1)];
     bench.say(viewer, json!({"id": "view", "tracks": pinned, "lastN": 1}));
     assert_eq!(paused(&bench), [false, true, true], "the pinned one stays");
-    bench.assert_settled();
 }
 
 #[test]
@@ -237,8 +236,6 @@ fn kurentos_form_and_ours_meet() {
     assert_eq!(bench.heard(old), [json!({"id": "newParticipantArrived", "name": "ben"})]);
     bench.say(ben, json!({"id": "leave"}));
     assert_eq!(bench.heard(old), [json!({"id": "participantLeft", "name": "ben"})]);
-    let old_id = bench.heard(ann).into_iter().find(|heard| heard["id"] == "trackPublished");
-    assert!(old_id.is_none(), "nothing new");
     bench.say(ann, json!({"id": "moderate", "action": "remove", "participant": ann_joined["participant"]}));
     bench.disconnect(old, Departure::Lost);
     assert_eq!(bench.machine.participants(), 0, "this form does not resume");
