@@ -243,6 +243,26 @@ pub fn forwarding() -> Vec<Vec<u8>> {
     ]
 }
 
+/// Plays of three bytes a call, as `targets::layers` reads them: pictures of all cameras while targets change, while
+/// a path narrows and widens, and while viewers and relays come and go.
+#[must_use]
+pub fn layered() -> Vec<Vec<u8>> {
+    let pictures = [[0, 0, 0], [0, 1, 0], [0, 2, 0], [18, 33, 1]].concat();
+    let second = [pictures.repeat(8), [[17, 0, 2], [18, 33, 1]].concat()].concat();
+    let keys = [[0, 0xc0, 0], [0, 0xc1, 0], [0, 0xc2, 0], [18, 33, 1]].concat();
+    let low = [[13, 0, 5], [13, 1, 9], [13, 2, 5], [13, 4, 4]].concat();
+    let best = [[13, 0, 0], [13, 1, 0], [13, 2, 0], [13, 4, 0]].concat();
+    let narrow = [[15, 0, 1], [15, 2, 2], [15, 3, 1], [18, 50, 2]].concat();
+    let wide = [[15, 0, 7], [15, 2, 7], [15, 3, 7], [18, 50, 2]].concat();
+    let repair = [[0, 0x32, 0xd5], [9, 0, 0], [10, 0, 9], [10, 2, 9], [7, 2, 0], [7, 2, 0]].concat();
+    let away = [[12, 0, 9], [12, 2, 17], [12, 4, 0], [17, 1, 0], [12, 4, 1], [12, 3, 6], [12, 3, 7]].concat();
+    vec![
+        [keys.clone(), second.clone(), low, second.clone(), best, keys.clone(), second.clone()].concat(),
+        [keys.clone(), narrow.clone(), second.clone(), narrow, second.clone(), wide, second.clone()].concat(),
+        [keys.clone(), second.clone(), repair, away, second.clone(), keys, second].concat(),
+    ]
+}
+
 /// RTCP packets: a sender's compound, a receiver's, and each kind of feedback.
 #[must_use]
 pub fn rtcp() -> Vec<Vec<u8>> {

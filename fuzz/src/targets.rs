@@ -2,6 +2,7 @@
 
 mod dtls;
 mod forwarder;
+mod layers;
 mod media;
 mod sctp;
 mod sdp;
@@ -10,6 +11,7 @@ mod stun;
 
 pub use dtls::dtls;
 pub use forwarder::forwarder;
+pub use layers::layers;
 pub use media::{codec, descriptor, patch, rtcp, rtp, srtp};
 pub use sctp::sctp;
 pub use sdp::{candidate, sdp};
@@ -26,6 +28,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "dtls", seeds: seeds::dtls, run: dtls },
     Target { name: "forwarder", seeds: seeds::forwarding, run: forwarder },
     Target { name: "kurento", seeds: seeds::kurento, run: kurento },
+    Target { name: "layers", seeds: seeds::layered, run: layers },
     Target { name: "patch", seeds: seeds::numbered_payloads, run: patch },
     Target { name: "rtcp", seeds: seeds::rtcp, run: rtcp },
     Target { name: "rtp", seeds: seeds::rtp, run: rtp },

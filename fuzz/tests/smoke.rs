@@ -5,8 +5,8 @@ use keel_fuzz::TARGETS;
 /// Inputs per target: a second or two of each.
 const RUNS: u64 = 20_000;
 
-/// Targets with a media server behind them take milliseconds for an input.
-const SLOW: [(&str, u64); 1] = [("kurento", 400)];
+/// Targets with a whole server, or several forwarders, behind them take milliseconds for an input.
+const SLOW: [(&str, u64); 2] = [("kurento", 400), ("layers", 4_000)];
 
 #[test]
 fn no_target_panics() {

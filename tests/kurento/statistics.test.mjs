@@ -4,10 +4,11 @@ import { until } from '../shared/waiting.mjs';
 import { Statistics } from './apps/statistics.mjs';
 import { tell } from './theatre.mjs';
 
-/** Enough packets for counters to be compared. */
-const PACKETS = 60;
-/** By how much counters of both sides may differ, read one after the other while packets flow. */
-const TOLERANCE = 0.25;
+/** Enough packets for counters to be compared: some three seconds of them. */
+const PACKETS = 120;
+/** By how much counters of both sides may differ, read one after the other while packets flow: half a second of them,
+    which a browser on a busy machine takes to answer. */
+const TOLERANCE = 0.2;
 
 tell('Statistics', (theatre) => {
   it('begin when media flows, and agree with the browser\'s own', async () => {

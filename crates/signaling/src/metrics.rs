@@ -42,6 +42,7 @@ pub(crate) struct Metrics {
     kurento_objects: Family<Label, Gauge>,
     kurento_requests: Family<[(&'static str, &'static str); 2], Counter>,
     kurento_events: Family<Label, Counter>,
+    capture_dropped: Counter,
 }
 
 /// Upper bounds in seconds: a call on a LAN is up in tens of milliseconds, one over TURN in seconds.
@@ -70,6 +71,7 @@ impl Metrics {
             kurento_objects: Family::default(),
             kurento_requests: Family::default(),
             kurento_events: Family::default(),
+            capture_dropped: Counter::default(),
         };
         metrics.registered()
     }
@@ -117,6 +119,11 @@ impl Metrics {
             "kurento_events",
             "Events for applications; dropped are those of clients that are away",
             self.kurento_events.clone(),
+        );
+        registry.register(
+            "capture_dropped",
+            "Packets that captures lack because they were not downloaded fast enough",
+            self.capture_dropped.clone(),
         );
         registry.register_collector(Box::new(Arc::clone(&self.media)));
         self
@@ -173,6 +180,10 @@ impl Metrics {
     pub(crate) fn count_kurento_event(&self, is_delivered: bool) {
         let result = if is_delivered { "delivered" } else { "dropped" };
         self.kurento_events.get_or_create(&[("result", result)]).inc();
+    }
+
+    pub(crate) fn count_capture_dropped(&self, packets: u64) {
+        self.capture_dropped.inc_by(packets);
     }
 
     pub(crate) fn set_kurento(&self, gauges: &KurentoGauges) {
@@ -306,6 +317,7 @@ mod tests {
         metrics.count_chat_message();
         metrics.count_kurento_request("create", "ok");
         metrics.count_kurento_event(true);
+        metrics.count_capture_dropped(6);
         metrics.set_kurento(&KurentoGauges {
             sockets: 3,
             sessions: 6,
@@ -359,6 +371,7 @@ mod tests {
             "keel_kurento_objects{class=\"MediaPipeline\"} 9",
             "keel_kurento_requests_total{method=\"create\",code=\"ok\"} 1",
             "keel_kurento_events_total{result=\"delivered\"} 1",
+            "keel_capture_dropped_total 6",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in:\n{text}");
         }

@@ -154,6 +154,10 @@ impl AppState {
         &self.shared.media
     }
 
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.shared.metrics
+    }
+
     pub(crate) async fn render_metrics(&self) -> String {
         let media = self.shared.media.snapshot().await;
         let connections = lock(&self.shared.counts).all();

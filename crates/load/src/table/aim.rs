@@ -59,6 +59,7 @@ pub(super) fn measure(
         aims.extend(ordinary_load(stage, progress)?);
         aims.extend(memory(stage, progress)?);
         aims.extend(many_sessions(stage, progress)?);
+        aims.push(two_workers(stage, progress)?);
     }
     Ok(aims)
 }
@@ -84,13 +85,17 @@ fn throughput(rows: &[Row]) -> Vec<Aim> {
 /// Cost and delay of 1 -> 100 at a rate that many real calls have together.
 fn ordinary_load(stage: &Stage<'_>, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Aim>> {
     let mut aims = Vec::new();
-    for (shape, burst, what) in [(Shape::Singles, 1, "single packets"), (Shape::Bursts, BURST, "frames of 8")]
-    {
+    for (shape, burst, feedback, what) in [
+        (Shape::Singles, 1, false, "single packets"),
+        (Shape::Bursts, BURST, false, "frames of 8"),
+        (Shape::Bursts, BURST, true, "frames of 8, every subscriber answers with transport-wide feedback"),
+    ] {
         progress(&format!("1 -> 100 at {ORDINARY} packets/s, {what}"));
         let rate = ORDINARY / 100.0;
         let pace = Pace::PerSecond(rate / burst as f64);
         let before = stage.reference(Method::SendTo, pace, 100, burst)?;
-        let report = stage.run(stage.plan(Scenario::Broadcast(100), 1, shape, rate)?, 1, progress)?;
+        let plan = stage.plan(Scenario::Broadcast(100), 1, shape, rate)?;
+        let report = stage.run(Plan { feedback, ..plan }, 1, progress)?;
         let after = stage.reference(Method::SendTo, pace, 100, burst)?;
         let sendto = super::mean(before, after).microseconds_per_packet;
         let cost = cost(&report);
@@ -104,7 +109,7 @@ fn ordinary_load(stage: &Stage<'_>, progress: &mut dyn FnMut(&str)) -> anyhow::R
             ratio <= 1.05,
             &report.void,
         ));
-        if shape == Shape::Bursts {
+        if shape == Shape::Bursts && !feedback {
             let median = report.frame_latency.p50_ms.unwrap_or(f64::INFINITY);
             aims.push(Aim::new(
                 "1 -> 100: time until the median subscriber has a whole frame of 8",
@@ -181,6 +186,28 @@ fn many_sessions(stage: &Stage<'_>, progress: &mut dyn FnMut(&str)) -> anyhow::R
         most / least <= 1.15,
         &void,
     )])
+}
+
+/// What it costs that half of the subscribers live on another worker. Two cores carry twice the packets of one,
+/// divided by this. Here both workers share a core, since the load needs the other.
+fn two_workers(stage: &Stage<'_>, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Aim> {
+    let mut costs = [0.0; 2];
+    let mut void = Vec::new();
+    for (workers, found) in [1, 2].into_iter().zip(&mut costs) {
+        progress(&format!("1 -> 100 on {workers} workers"));
+        let plan = stage.plan(Scenario::Broadcast(100), 1, Shape::Bursts, SHARED / 100.0)?;
+        let report = stage.run(plan, workers, progress)?;
+        *found = cost(&report);
+        void.extend(report.void);
+    }
+    let gain = 2.0 * costs[0] / costs[1];
+    Ok(Aim::new(
+        "1 -> 100 at 40,000 packets/s on two workers: packets for the same CPU time of each, as a ratio to one worker",
+        "at least 1.9",
+        format!("{gain:.2} ({:.2} us to {:.2} us)", costs[1], costs[0]),
+        gain >= 1.9,
+        &void,
+    ))
 }
 
 fn cost(report: &Report) -> f64 {

@@ -29,6 +29,8 @@ impl Keel {
             .args(["--kurento-port=0", "--kurento-addresses=127.0.0.1"])
             .args(["--media-port=0", "--media-addresses=127.0.0.1"])
             .arg(format!("--workers={workers}"))
+            // With several workers each gets its part of any pipeline, however small.
+            .arg(if workers > 1 { "--placement=spread" } else { "--placement=together" })
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

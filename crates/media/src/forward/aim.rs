@@ -30,6 +30,9 @@ impl Forwarder {
         let route = self.routes.share(Arc::new(route));
         let (kind, simulcast) = (known.kind, known.sources.len() > 1);
         let flows = self.track_flows(track);
+        // Who waited too long for another track has seen newer pictures than the last keyframe.
+        let seen =
+            outgoing.is_behind && outgoing.current.is_some_and(|current| known.sources.contains(&current));
         self.leave_track(sink);
         let shows = self.sinks.get(sink.number()).is_some_and(Sink::has_picture);
         if kind == MediaKind::Audio || !flows || incompatible || !shows {
@@ -42,7 +45,7 @@ impl Forwarder {
             route,
             simulcast,
             report_pending: true,
-            seen: false,
+            seen,
             codec_told: false,
         });
         // Where media flows on, the subscriber's side notices nothing of the switch.
@@ -198,6 +201,9 @@ impl Forwarder {
     /// for its keyframe, or begins with a replay where it leaves its track. Returns the source that is to be
     /// asked for a keyframe, which a fan-out does too while anybody waits.
     fn aim(&mut self, id: SinkId, now: Instant) -> Option<SourceId> {
+        if self.sinks.get(id.number())?.is_behind {
+            self.leave_current(id);
+        }
         let sink = self.sinks.get(id.number())?;
         let track = sink.track()?;
         let wanted = self
@@ -213,6 +219,8 @@ impl Forwarder {
         let sources = &self.tracks.get(track.number())?.sources;
         let stays_on_track = sink.current.is_some_and(|current| sources.contains(&current));
         let has_picture = sink.has_picture();
+        // Another encoding of the track that is awaited is no reason to wait anew.
+        let patience = sink.awaited.and_then(|awaited| awaited.until);
         let has_seen = sink.connection.as_ref().is_some_and(|connection| connection.seen);
         self.leave_awaited(id);
         let source = self.sources.get_mut(wanted.number())?;
@@ -226,7 +234,7 @@ impl Forwarder {
             return Some(wanted).filter(|_| beginning.ask);
         }
         let (earliest, ask) = source.next_keyframe(now);
-        let until = (!stays_on_track).then(|| Awaited::patience(now));
+        let until = (!stays_on_track).then(|| patience.unwrap_or_else(|| Awaited::patience(now)));
         let asks = ask && source.flow.flowing;
         self.sinks.get_mut(id.number())?.awaited = Some(Awaited { source: wanted, earliest, until });
         Some(wanted).filter(|_| asks)

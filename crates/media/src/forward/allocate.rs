@@ -3,6 +3,9 @@
 //! Audio is paid first. Of video, each stream gets its least choice in the order of weight, as long as the
 //! estimate lasts; then the stream that has the least for its weight is raised, again and again. Down it goes
 //! at once, up only with a margin, for a time, and later each time that it did not last.
+//!
+//! An estimate is what was proved, which may be less than the path carries. So a stream is paused only where the
+//! path itself shows that it is full; and where no probe can show that it has become wide, by trying.
 
 use crate::rtp::{Bitrate, BitrateLimits};
 use std::time::{Duration, Instant};
@@ -11,13 +14,23 @@ use std::time::{Duration, Instant};
 pub(super) const MARGIN_PERCENT: u64 = 115;
 /// How long there must have been room for a better choice.
 const RAISE_AFTER: Duration = Duration::from_secs(1);
-/// How long the least choice may cost more than there is before the stream is paused. The pacer keeps audio
-/// whole meanwhile, and estimates that dip for a moment recover.
+/// How long the least choice may cost more than there is, on a path that is full, before the stream is paused. The
+/// pacer keeps audio whole meanwhile, and estimates that dip for a moment recover.
 const PAUSE_AFTER: Duration = Duration::from_secs(1);
 /// A raise that is taken back within this time has failed.
 const PROVED_AFTER: Duration = Duration::from_secs(5);
-/// The pause after a failed raise: the shortest, doubled by each further one up to the longest.
+/// The pause after a failed raise: the shortest, doubled by each further one up to the longest. A stream that is
+/// paused for the shortest may be tried.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
+
+/// What a path shows beside the estimate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct PathSigns {
+    /// It has shown of late that it carries no more.
+    pub(super) is_full: bool,
+    /// Probes would show if it carried more.
+    pub(super) answers_probes: bool,
+}
 
 /// What one video stream may be given.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +51,9 @@ pub(super) struct Demand<'a> {
 pub(super) struct History {
     /// Since when there has been room for more.
     room_since: Option<Instant>,
-    /// Since when there is no room for the least choice.
+    /// Since when there is no room for the least choice, on a path that is full.
     short_since: Option<Instant>,
+    paused: Option<Instant>,
     raised: Option<Instant>,
     back_off: Option<Duration>,
     not_before: Option<Instant>,
@@ -49,16 +63,22 @@ pub(super) struct History {
 /// what is left beside audio. `histories` go with `demands`; those of streams without a demand do not matter.
 pub(super) fn allocate(
     budget: Bitrate,
+    signs: PathSigns,
     demands: &[Demand<'_>],
     histories: &mut [History],
     now: Instant,
 ) -> Vec<Option<usize>> {
     let ideal = share(budget, demands, |_| true);
     for ((demand, history), ideal) in demands.iter().zip(histories.iter_mut()).zip(&ideal) {
-        history.note(demand.present, *ideal, now);
+        history.note(demand.present, *ideal, signs.is_full, now);
     }
     let may_rise = |place: usize| histories.get(place).is_some_and(|history| history.may_rise(now));
     let mut chosen = share(budget, demands, may_rise);
+    if let Some(tried) =
+        to_try(signs, demands, histories, &chosen, now).and_then(|place| chosen.get_mut(place))
+    {
+        *tried = Some(0);
+    }
     for ((demand, history), chosen) in demands.iter().zip(histories.iter_mut()).zip(&mut chosen) {
         if chosen.is_none() && demand.present.is_some() && !history.is_short(now) {
             *chosen = Some(0);
@@ -69,8 +89,27 @@ pub(super) fn allocate(
 }
 
 /// When [`allocate`] would decide otherwise without anything but time having changed.
-pub(super) fn poll_timeout(histories: &[History], now: Instant) -> Option<Instant> {
-    histories.iter().filter_map(|history| history.poll_timeout(now)).min()
+pub(super) fn poll_timeout(histories: &[History], signs: PathSigns, now: Instant) -> Option<Instant> {
+    let trial = |history: &History| history.tries_at().filter(|at| !signs.answers_probes && *at > now);
+    histories.iter().flat_map(|history| [history.poll_timeout(now), trial(history)]).flatten().min()
+}
+
+/// The paused stream to try whatever the estimate: the one with the greatest weight, where nothing else would show
+/// that the path carries it.
+fn to_try(
+    signs: PathSigns,
+    demands: &[Demand<'_>],
+    histories: &[History],
+    chosen: &[Option<usize>],
+    now: Instant,
+) -> Option<usize> {
+    let paused = demands.iter().zip(histories).zip(chosen).enumerate();
+    let ready = paused.filter(|(_, ((demand, history), chosen))| {
+        let rests = chosen.is_none() && demand.present.is_none();
+        rests && history.tries_at().is_some_and(|at| at <= now)
+    });
+    let first = ready.max_by_key(|(place, ((demand, _), _))| (demand.weight, std::cmp::Reverse(*place)));
+    first.filter(|_| !signs.is_full && !signs.answers_probes).map(|(place, _)| place)
 }
 
 /// Shares the budget. Above what a stream has at present it gets a choice only where `may_rise` says so and
@@ -117,14 +156,14 @@ fn share(budget: Bitrate, demands: &[Demand<'_>], may_rise: impl Fn(usize) -> bo
 
 impl History {
     /// Notes whether there is room for more than the stream has, or not even for the least.
-    fn note(&mut self, present: Option<usize>, ideal: Option<usize>, now: Instant) {
+    fn note(&mut self, present: Option<usize>, ideal: Option<usize>, is_full: bool, now: Instant) {
         match ideal > present {
             true => {
                 self.room_since.get_or_insert(now);
             }
             false => self.room_since = None,
         }
-        match present.is_some() && ideal.is_none() {
+        match present.is_some() && ideal.is_none() && is_full {
             true => {
                 self.short_since.get_or_insert(now);
             }
@@ -133,6 +172,12 @@ impl History {
     }
 
     fn note_choice(&mut self, present: Option<usize>, chosen: Option<usize>, now: Instant) {
+        match chosen.is_none() {
+            true => {
+                self.paused.get_or_insert(now);
+            }
+            false => self.paused = None,
+        }
         if chosen > present {
             (self.raised, self.room_since) = (Some(now), None);
         } else if chosen < present {
@@ -153,6 +198,12 @@ impl History {
     fn rises_at(&self) -> Option<Instant> {
         let room = self.room_since? + RAISE_AFTER;
         Some(self.not_before.map_or(room, |not_before| room.max(not_before)))
+    }
+
+    /// When a paused stream may be tried.
+    fn tries_at(&self) -> Option<Instant> {
+        let rested = self.paused? + BACK_OFF.0;
+        Some(self.not_before.map_or(rested, |not_before| rested.max(not_before)))
     }
 
     fn is_short(&self, now: Instant) -> bool {
@@ -177,18 +228,21 @@ mod tests {
         all.iter().copied().map(kbps).collect()
     }
 
+    const FULL: PathSigns = PathSigns { is_full: true, answers_probes: true };
+
     /// One stream through time: what it is given at each step of 100 ms.
     struct Run {
         costs: Vec<Bitrate>,
         present: Option<usize>,
         history: [History; 1],
+        signs: PathSigns,
         now: Instant,
     }
 
     impl Run {
         fn new(all: &[u64], present: Option<usize>) -> Self {
             let now = Instant::now(); // clock: an origin, never compared with the present
-            Self { costs: costs(all), present, history: [History::default()], now }
+            Self { costs: costs(all), present, history: [History::default()], signs: FULL, now }
         }
 
         /// How many steps the budget holds, until the choice changes, and what it is then.
@@ -197,7 +251,7 @@ mod tests {
                 self.now += Duration::from_millis(100);
                 let limits = BitrateLimits::default();
                 let demand = Demand { costs: &self.costs, weight: 1, limits, present: self.present };
-                let chosen = allocate(kbps(budget), &[demand], &mut self.history, self.now);
+                let chosen = allocate(kbps(budget), self.signs, &[demand], &mut self.history, self.now);
                 if chosen != [self.present] {
                     self.present = chosen[0];
                     return Some((step, self.present));
@@ -290,5 +344,35 @@ mod tests {
         assert_eq!(run.until_change(300, 30), Some((10, None)));
         assert_eq!(run.until_change(450, 60), None, "400 and the margin are 460");
         assert_eq!(run.until_change(470, 30), Some((10, Some(0))));
+    }
+
+    #[test]
+    fn a_path_without_a_sign_of_being_full_pauses_nothing() {
+        let mut run = Run::new(&[400], Some(0));
+        run.signs = PathSigns { is_full: false, answers_probes: true };
+        assert_eq!(run.until_change(300, 100), None, "nobody knows that 400 do not pass");
+        run.signs = FULL;
+        assert_eq!(run.until_change(300, 30), Some((10, None)), "now it is known");
+    }
+
+    #[test]
+    fn where_no_probe_tells_a_paused_stream_is_tried_ever_more_rarely() {
+        let mut run = Run::new(&[400], Some(0));
+        run.signs = PathSigns { is_full: true, answers_probes: false };
+        assert_eq!(run.until_change(300, 30), Some((10, None)));
+        assert_eq!(run.until_change(300, 100), None, "not while the path is full");
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            run.signs.is_full = false;
+            let (steps, present) = run.until_change(300, 400).expect("it is tried at last");
+            assert_eq!(present, Some(0));
+            waits.push(steps);
+            run.signs.is_full = true;
+            assert_eq!(run.until_change(300, 30), Some((10, None)), "in vain");
+        }
+        assert_eq!(waits, [0, 19, 39, 79, 159, 299], "at once, then after 2, 4, 8, 16 and 30 s");
+        run.signs.is_full = false;
+        run.until_change(300, 400).expect("tried");
+        assert_eq!(run.until_change(300, 100), None, "the path bears it");
     }
 }

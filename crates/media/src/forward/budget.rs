@@ -1,6 +1,6 @@
 //! What each of a peer's streams may take of its path: `allocate.rs` decides, here it is carried out.
 
-use super::allocate::{self, Demand, History};
+use super::allocate::{self, Demand, History, PathSigns};
 use super::layer::LayerTarget;
 use super::offer::Offer;
 use super::sink::Sink;
@@ -114,6 +114,10 @@ impl Forwarder {
         let audio = self.rates_of(&sinks, MediaKind::Audio);
         let offers: Vec<Offer> = sinks.iter().filter_map(|sink| self.offer(*sink)).collect();
         let budget = estimate.minus(audio);
+        let signs = self.peers.get(key).map_or_else(PathSigns::default, |peer| PathSigns {
+            is_full: peer.transport.is_full(now),
+            answers_probes: peer.transport.answers_probes(),
+        });
         let (demands, mut histories): (Vec<Demand<'_>>, Vec<History>) = offers
             .iter()
             .filter_map(|offer| {
@@ -123,8 +127,8 @@ impl Forwarder {
                 Some((Demand { costs: &offer.costs, weight, limits: *limits, present }, grant.history))
             })
             .unzip();
-        let chosen = allocate::allocate(budget, &demands, &mut histories, now);
-        let due = allocate::poll_timeout(&histories, now);
+        let chosen = allocate::allocate(budget, signs, &demands, &mut histories, now);
+        let due = allocate::poll_timeout(&histories, signs, now);
         let cost = |(offer, place): (&Offer, &Option<usize>)| {
             place.and_then(|place| offer.costs.get(place)).copied().unwrap_or_default()
         };

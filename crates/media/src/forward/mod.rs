@@ -73,6 +73,7 @@ mod rate;
 mod receive_cap;
 mod reception;
 mod relay;
+mod relay_start;
 mod release;
 mod repair;
 mod retransmit;
@@ -105,6 +106,7 @@ pub use output::{FlowingStream, Output};
 pub use relay::{
     Demand, RelayNews, RelayTo, RelayWay, RelayedEncoding, RelayedPacket, RelayedPayload, RelayedTrack,
 };
+pub use relay_start::RelayedStart;
 pub use source::Relation;
 pub use speaker::{Loudness, SpeakerChange, SpeakerWatch};
 pub use stats::Totals;

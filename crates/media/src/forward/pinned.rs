@@ -11,7 +11,7 @@ const BYTES_MAX: usize = 512 << 10;
 const PACKETS_MAX: u64 = 512;
 
 /// The packets of one picture, in order and without holes. Its memory is used again for the next one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Pinned {
     first: ExtSeq,
     packets: Vec<PinnedPacket>,

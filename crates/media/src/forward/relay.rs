@@ -5,6 +5,7 @@
 //! ([`Forwarder::handle_relayed`]), with a ring of its own that serves retransmissions. Loss, jitter and
 //! reports stay with the first; what subscribers of the others need goes back to it, each merged to one.
 
+use super::relay_start::RelayedStart;
 use super::source::{Body, FreshPayload, Place, Relation, Source};
 use super::timeout::Owner;
 use super::track::{ENCODINGS_MAX, Track};
@@ -72,14 +73,18 @@ pub struct RelayedTrack {
 }
 
 /// How far one encoding has come.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RelayedEncoding {
-    /// The number of the next packet in order.
-    pub next: ExtSeq,
+    /// The first number that the other forwarder has.
+    pub first: ExtSeq,
+    /// What has come since, and what else its subscribers there can begin with.
+    pub start: RelayedStart,
     /// The publisher's clocks, once known.
     pub relation: Option<Relation>,
     /// Whether it flows.
     pub flowing: bool,
+    /// Whether it may be chosen: one that has been silent while others flow may not.
+    pub active: bool,
 }
 
 /// One packet on its way between forwarders; the bytes go beside it.
@@ -148,18 +153,21 @@ pub(super) struct Relay {
 
 /// At the forwarder that receives the track.
 impl Forwarder {
-    /// Hands a track's packets to another forwarder as well, from those on that arrive next; `None` for an
-    /// unknown one. How many there are is bounded by who asks: one for each worker.
-    pub fn begin_relay(&mut self, track: TrackId, to: RelayTo) -> Option<RelayedTrack> {
+    /// Hands a track's packets to another forwarder as well: those that subscribers begin with here go with
+    /// the answer, those that arrive next by [`Self::relay`]. `None` for an unknown track. How many relays there
+    /// are is bounded by who asks: one for each worker.
+    pub fn begin_relay(&mut self, track: TrackId, to: RelayTo, now: Instant) -> Option<RelayedTrack> {
         self.end_relay(track, to);
         let known = self.tracks.get_mut(track.number())?;
         known.relays.push(Relay { to, demand: Demand::default() });
         let mut encodings = Vec::new();
         for (encoding, id) in known.listed.iter().enumerate() {
             let Some(source) = self.sources.get_mut(id.number()) else { continue };
-            let (next, relation) = (source.next_index(), source.relation);
-            source.relays.push(Outlet { way: RelayWay { to, encoding }, begin: next });
-            encodings.push(RelayedEncoding { next, relation, flowing: source.flow.flowing });
+            let (first, start) = source.relayed_start(now);
+            source.relays.push(Outlet { way: RelayWay { to, encoding }, begin: first });
+            let (relation, flowing, active) =
+                (source.relation, source.flow.flowing, source.meter.is_active());
+            encodings.push(RelayedEncoding { first, start, relation, flowing, active });
         }
         Some(RelayedTrack { kind: known.kind, parameters: known.parameters.clone(), encodings })
     }
@@ -229,15 +237,18 @@ impl Forwarder {
     /// Adds a track that another forwarder receives. It is removed as any other.
     pub fn add_relayed_track(&mut self, relayed: RelayedTrack, now: Instant) -> TrackId {
         let RelayedTrack { kind, parameters, encodings } = relayed;
-        let (tracks, sources, deadlines) = (&mut self.tracks, &mut self.sources, &mut self.deadlines);
+        let flows = encodings.iter().any(|begun| begun.flowing);
+        let Self { tracks, sources, deadlines, seed, .. } = self;
         let key = tracks.insert(|key| {
             let id = TrackId::new(key);
-            let ids = encodings.iter().take(ENCODINGS_MAX).enumerate().map(|(encoding, begun)| {
+            let ids = encodings.into_iter().take(ENCODINGS_MAX).enumerate().map(|(encoding, begun)| {
                 let origin = Origin::Relay { encoding };
-                let mut source = Source::new(origin, begun.next, id, kind, parameters.clone());
+                let mut source = Source::new(origin, begun.first, id, kind, parameters.clone());
                 source.relation = begun.relation;
+                source.meter.set_active(begun.active);
+                source.take_start(begun.start);
                 if begun.flowing {
-                    source.flow.begin(now);
+                    source.note_flow(now, seed);
                 }
                 let due = source.poll_timeout();
                 let key = sources.insert(|_| source);
@@ -246,7 +257,11 @@ impl Forwarder {
             });
             Track::new(kind, None, parameters.clone(), ids.collect())
         });
-        TrackId::new(key)
+        let track = TrackId::new(key);
+        if flows {
+            self.begin_looking(track, now);
+        }
+        track
     }
 
     /// Takes a packet that another forwarder has handed out.
@@ -302,7 +317,7 @@ impl Forwarder {
 }
 
 impl Source {
-    fn handle_relayed(
+    pub(super) fn handle_relayed(
         &mut self,
         packet: &RelayedPacket,
         bytes: &[u8],

@@ -77,18 +77,26 @@ impl Exit<'_> {
         peer: &mut Peer,
         emit: &mut impl FnMut(&Departure<'_>),
     ) {
-        let before = peer.transport.sent_bytes();
-        peer.transport.probe = peer.pacer.probe();
-        let (now, send_time) = (self.now, self.send_time);
-        let mut release = Release { now, send_time, transport: &mut peer.transport, buffer: self.buffer };
-        let media_left = sink.depart(waiting.planned, &source.ring, &mut release, emit);
+        let now = self.now;
+        let (media_left, _) =
+            self.charge(peer, |release| sink.depart(waiting.planned, &source.ring, release, emit));
         sink.in_frame = !waiting.part.ends;
         if media_left {
             sink.set_flowing(true, self.outputs);
             // One that was connected late learns the relation of clocks with its first packets.
             sink.catch_up_report(source.relation, now, self.outputs);
         }
-        peer.pacer.charge(peer.transport.sent_bytes() - before, now);
+    }
+
+    /// Lets something leave for a peer, which pays for it. Returns what `send` says, and how many bytes it was.
+    fn charge<T>(&mut self, peer: &mut Peer, send: impl FnOnce(&mut Release<'_>) -> T) -> (T, u64) {
+        let before = peer.transport.sent_bytes();
+        peer.transport.probe = peer.pacer.probe();
+        let (now, send_time) = (self.now, self.send_time);
+        let sent = send(&mut Release { now, send_time, transport: &mut peer.transport, buffer: self.buffer });
+        let bytes = peer.transport.sent_bytes() - before;
+        peer.pacer.charge(bytes, now);
+        (sent, bytes)
     }
 
     /// Sends a burst from the ring to a sink that is not live, as far as its path and `budget` allow. One that
@@ -138,10 +146,11 @@ impl Forwarder {
         }
     }
 
-    /// Looks after peers that were sent something while their estimators had no timer.
+    /// Looks after peers that were sent something while their estimators had no timer: soon, since it takes
+    /// memory, which the packet path does not.
     pub(super) fn watch_all(&mut self, now: Instant) {
         while let Some(key) = self.unwatched.pop() {
-            self.follow_path(key, now);
+            self.deadlines.set(Owner::Peer(key).number(), Some(now));
         }
     }
 
@@ -240,13 +249,7 @@ impl Exit<'_> {
         peer: &mut Peer,
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
-        let before = peer.transport.sent_bytes();
-        peer.transport.probe = peer.pacer.probe();
-        let (now, send_time) = (self.now, self.send_time);
-        let mut release = Release { now, send_time, transport: &mut peer.transport, buffer: self.buffer };
-        let repaired = sink.retransmit(sources, &mut release, emit);
-        peer.pacer.charge(peer.transport.sent_bytes() - before, now);
-        repaired
+        self.charge(peer, |release| sink.retransmit(sources, release, emit)).0
     }
 
     fn fill(
@@ -256,14 +259,8 @@ impl Exit<'_> {
         peer: &mut Peer,
         emit: &mut impl FnMut(&Departure<'_>),
     ) -> bool {
-        let before = peer.transport.sent_bytes();
-        peer.transport.probe = peer.pacer.probe();
-        let (now, send_time) = (self.now, self.send_time);
-        let mut release = Release { now, send_time, transport: &mut peer.transport, buffer: self.buffer };
-        let filled = sink.fill(sources, &mut release, emit);
-        let bytes = peer.transport.sent_bytes() - before;
+        let (filled, bytes) = self.charge(peer, |release| sink.fill(sources, release, emit));
         peer.transport.filler += bytes;
-        peer.pacer.charge(bytes, now);
         filled
     }
 }

@@ -148,6 +148,11 @@ impl RepairRing {
         Some(Stored { header: slot.header, timestamp: slot.timestamp, frame: slot.frame, packet })
     }
 
+    /// When the packet `index` came, while it is in the ring.
+    pub(super) fn arrival(&self, index: ExtSeq) -> Option<Instant> {
+        self.slot(index).map(|slot| slot.stored)
+    }
+
     /// How long nothing had come when the packet `index` came; zero where that is not known.
     pub(super) fn silence_before(&self, index: ExtSeq) -> Duration {
         let before = ExtSeq::new(index.value().wrapping_sub(1));

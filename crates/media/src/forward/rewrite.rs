@@ -129,6 +129,11 @@ impl Rewriter {
         self.newest.shift
     }
 
+    /// One past the newest number of the source that was mapped or withheld: at first, its first.
+    pub(super) const fn next_in(&self) -> ExtSeq {
+        self.next
+    }
+
     /// The number that the next packet in order would have.
     pub(super) fn next_out(&self) -> ExtSeq {
         self.newest.out(self.next)

@@ -30,7 +30,10 @@ pub(super) struct Selector {
 struct Fate {
     timestamp: RtpTime,
     spatial: u8,
+    temporal: u8,
     taken: bool,
+    /// What was shown when it was decided on.
+    shown: Layer,
 }
 
 /// What becomes of a packet.
@@ -68,15 +71,20 @@ impl Selector {
         if let Some(fate) = self.fate(timestamp, spatial) {
             return if fate.taken { Verdict::Take } else { Verdict::Withhold { first: false } };
         }
+        let late = self.recent[self.newest].filter(|newest| newest.timestamp.is_after(timestamp));
+        let shown_then = late.and_then(|_| self.shown_before(timestamp));
         let taken = match self.recent[self.newest] {
-            Some(newest) if newest.timestamp.is_after(timestamp) => self.takes_late(frame, timestamp),
+            Some(_) if late.is_some() => {
+                shown_then.is_some_and(|shown| self.takes_late(frame, timestamp, shown))
+            }
             Some(newest) if newest.timestamp == timestamp => self.takes(frame, target),
             _ => {
                 self.begin_picture(frame, target);
                 self.takes(frame, target)
             }
         };
-        self.remember(Fate { timestamp, spatial, taken });
+        let shown = shown_then.unwrap_or(self.layer());
+        self.remember(Fate { timestamp, spatial, temporal: frame.layer.temporal, taken, shown });
         if taken { Verdict::Take } else { Verdict::Withhold { first: true } }
     }
 
@@ -142,12 +150,35 @@ impl Selector {
         frame.serves_upper || (self.follows(spatial) && self.top_before.is_none_or(|top| top <= spatial))
     }
 
-    /// A frame of which nothing came before newer ones did.
-    fn takes_late(&self, frame: &FrameInfo, timestamp: RtpTime) -> bool {
-        let remembered = self.recent.iter().flatten().any(|fate| timestamp.is_after(fate.timestamp));
-        let spatial = frame.layer.spatial;
-        let wanted = spatial == self.spatial || (spatial < self.spatial && frame.serves_upper);
-        remembered && wanted && frame.layer.temporal <= self.temporal
+    /// A frame of which nothing came before newer ones did: it is taken as the one before it of its layer was. What
+    /// was raised since was not followed then.
+    fn takes_late(&self, frame: &FrameInfo, timestamp: RtpTime, shown: Layer) -> bool {
+        let Layer { spatial, temporal } = frame.layer;
+        if temporal > shown.temporal.min(self.temporal) {
+            return false;
+        }
+        let of_layer =
+            self.before(timestamp).filter(|fate| fate.spatial == spatial && fate.temporal <= temporal);
+        match of_layer.reduce(Fate::newer) {
+            Some(before) => before.taken,
+            None => spatial <= shown.spatial && (frame.serves_upper || !self.has_upper(timestamp, spatial)),
+        }
+    }
+
+    /// What was shown at this time, as far as it is remembered.
+    fn shown_before(&self, timestamp: RtpTime) -> Option<Layer> {
+        self.before(timestamp).reduce(Fate::newer).map(|fate| fate.shown)
+    }
+
+    /// Whether a frame above this spatial layer was taken of the picture.
+    fn has_upper(&self, timestamp: RtpTime, spatial: u8) -> bool {
+        let mut recent = self.recent.iter().flatten();
+        recent.any(|fate| fate.timestamp == timestamp && fate.spatial > spatial && fate.taken)
+    }
+
+    /// The frames of earlier pictures, and others of this one.
+    fn before(&self, timestamp: RtpTime) -> impl Iterator<Item = &Fate> {
+        self.recent.iter().flatten().filter(move |fate| !fate.timestamp.is_after(timestamp))
     }
 
     fn follows(&self, spatial: u8) -> bool {
@@ -174,7 +205,52 @@ impl Selector {
     }
 }
 
+impl Fate {
+    fn newer<'a>(&'a self, other: &'a Self) -> &'a Self {
+        if other.timestamp.is_after(self.timestamp) { other } else { self }
+    }
+}
+
 /// The highest spatial layer of a target; the highest that is told apart stands for all above.
 fn highest(target: LayerTarget) -> u8 {
     if usize::from(target.spatial) < SPATIAL_MAX - 1 { target.spatial } else { u8::MAX }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame of a stream with one spatial layer, as a dependency descriptor tells it.
+    fn frame(temporal: u8, key: bool) -> FrameInfo {
+        FrameInfo {
+            layer: Layer { spatial: 0, temporal },
+            begins_frame: true,
+            ends_frame: true,
+            begins_keyframe: key,
+            switches_temporal: true,
+            switches_spatial: key,
+            serves_upper: false,
+            numbers: None,
+            frame_number: None,
+        }
+    }
+
+    #[test]
+    fn a_whole_frame_that_comes_late_is_taken_as_those_before_it_were() {
+        let at = |frame: u32| RtpTime::new(u32::MAX - 5_000).plus(frame * 3_000);
+        let best = LayerTarget::BEST;
+        let mut selector = Selector::new(best);
+        assert_eq!(selector.decide(&frame(0, true), at(0), best), Verdict::Take);
+        assert_eq!(selector.decide(&frame(0, false), at(2), best), Verdict::Take);
+        assert_eq!(selector.decide(&frame(1, false), at(1), best), Verdict::Take, "repaired");
+
+        let low = LayerTarget { temporal: 0, ..best };
+        let first = Verdict::Withhold { first: true };
+        assert_eq!(selector.decide(&frame(0, false), at(4), low), Verdict::Take);
+        assert_eq!(selector.decide(&frame(1, false), at(3), low), first, "not any more");
+        assert_eq!(selector.decide(&frame(0, false), at(8), best), Verdict::Take);
+        assert_eq!(selector.decide(&frame(1, false), at(9), best), Verdict::Take, "raised");
+        assert_eq!(selector.decide(&frame(1, false), at(7), best), first, "from before the raise");
+        assert_eq!(selector.decide(&frame(0, false), at(6), best), Verdict::Take, "needed all the time");
+    }
 }

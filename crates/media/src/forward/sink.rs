@@ -45,6 +45,9 @@ pub(super) struct Sink {
     pub(super) awaited: Option<Awaited>,
     /// Nothing of the present source has left yet.
     pub(super) opening: Option<Opening>,
+    /// Packets of the present source have passed by, for it waited too long for another one: its decoder cannot go
+    /// on with them.
+    pub(super) is_behind: bool,
     /// The most that its owner wants; [`Grant::layer`] is what its peer's path has room for.
     pub(super) target: LayerTarget,
     pub(super) paused: bool,
@@ -161,6 +164,7 @@ impl Sink {
             current: None,
             awaited: None,
             opening: None,
+            is_behind: false,
             target: LayerTarget::BEST,
             paused: false,
             flowing: false,
@@ -218,6 +222,7 @@ impl Sink {
         now: Instant,
     ) -> Result<Option<Planned>, DropReason> {
         if self.awaited.as_ref().is_some_and(|awaited| awaited.is_due(now)) {
+            self.is_behind = true;
             return Ok(None);
         }
         let target = self.source_target();

@@ -55,9 +55,9 @@ impl Sink {
         self.current == Some(source)
     }
 
-    /// Whether its subscriber has a picture of its present source.
+    /// Whether its subscriber has a picture of its present source that goes on.
     pub(super) const fn has_picture(&self) -> bool {
-        self.current.is_some() && self.opening.is_none()
+        self.current.is_some() && self.opening.is_none() && !self.is_behind
     }
 
     /// Whether the sink has been shown another spatial layer than it should for long enough to ask for a
@@ -97,7 +97,7 @@ impl Sink {
         }
         self.opening = Some(Opening { live });
         self.phase = phase;
-        (self.awaits_keyframe, self.in_frame) = (false, false);
+        (self.awaits_keyframe, self.in_frame, self.is_behind) = (false, false, false);
         self.awaited = None;
         self.current.replace(source).filter(|before| *before != source)
     }
@@ -105,7 +105,7 @@ impl Sink {
     /// Takes nothing any more. Returns the source that it leaves.
     pub(super) fn leave(&mut self) -> Option<SourceId> {
         self.phase = Phase::Live;
-        self.opening = None;
+        (self.opening, self.is_behind) = (None, false);
         self.current.take()
     }
 
@@ -117,12 +117,16 @@ impl Sink {
     }
 
     /// Joins the first packet of the present source to what left before: its clock, the numbers of its
-    /// pictures, its layers. Says whether it could; with padding it cannot.
+    /// pictures, its layers. Says whether it could; with padding it cannot, nor with a late packet from before the
+    /// point at which the source begins here.
     pub(super) fn open(&mut self, first: &Fresh, source: &Source, now: Instant) -> bool {
         let (Some(opening), Some(current), FreshPayload::Media) = (self.opening, self.current, first.payload)
         else {
             return false;
         };
+        if matches!(&self.numbers, Numbers::Used(rewriter) if first.index < rewriter.next_in()) {
+            return false;
+        }
         let (Some(stored), Some(connection)) = (source.ring.find(first.index), &self.connection) else {
             return false;
         };

@@ -181,9 +181,8 @@ impl Source {
             return false;
         }
         self.flow.begin(now);
-        if self.origin.session().is_some() {
-            self.report_due.get_or_insert(now + seed.around(REPORT_INTERVAL));
-        }
+        // Of a relayed source there is nothing to report, but its rate and its sinks' are looked at too.
+        self.report_due.get_or_insert(now + seed.around(REPORT_INTERVAL));
         true
     }
 

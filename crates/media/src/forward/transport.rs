@@ -165,6 +165,16 @@ impl Transport {
         self.estimator.as_ref().filter(|_| self.heard).map(BandwidthEstimator::estimate)
     }
 
+    /// Whether the path has shown of late that it carries no more.
+    pub(super) fn is_full(&self, now: Instant) -> bool {
+        self.estimator.as_ref().is_some_and(|estimator| estimator.is_full(now))
+    }
+
+    /// Whether probes tell anything of the path, as far as it is known.
+    pub(super) fn answers_probes(&self) -> bool {
+        self.estimator.as_ref().is_none_or(BandwidthEstimator::answers_probes)
+    }
+
     /// What is sent, fillers of probes aside; zero until it is known.
     pub(super) fn sent_rate(&self) -> Bitrate {
         self.rate.rate().unwrap_or_default()

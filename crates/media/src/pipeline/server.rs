@@ -8,7 +8,7 @@ use crate::error::{CaptureError, CreateError, StartError};
 use crate::id::{ElementId, PipelineId};
 use crate::session::Certificate;
 use crate::worker::batch::gso_supported;
-use crate::worker::{self, Command, WorkerHandle};
+use crate::worker::{self, Command, SocketBuffers, WorkerHandle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -64,8 +64,8 @@ impl MediaServer {
         let mut addresses: Vec<SocketAddr> =
             prepared.iter().flat_map(|(worker, _)| worker.local_addresses()).collect();
         addresses.sort();
-        let granted = prepared.iter().map(|(worker, _)| worker.receive_buffer_bytes()).min();
-        report(&config, &addresses, granted.unwrap_or_default());
+        let granted = prepared.iter().filter_map(|(worker, _)| worker.buffers()).reduce(SocketBuffers::least);
+        report(&config, &addresses, granted);
         let workers: Arc<[WorkerHandle]> = prepared.iter().map(|(_, handle)| handle.clone()).collect();
         let mut threads = Vec::new();
         for (index, (mut worker, _)) in prepared.into_iter().enumerate() {
@@ -193,7 +193,7 @@ impl MediaServer {
 }
 
 /// What an operator should know of the sockets, once for all workers.
-fn report(config: &MediaConfig, addresses: &[SocketAddr], granted_bytes: usize) {
+fn report(config: &MediaConfig, addresses: &[SocketAddr], granted: Option<SocketBuffers>) {
     let sending = if gso_supported() {
         "runs of packets that the kernel segments (GSO)"
     } else {
@@ -203,12 +203,17 @@ fn report(config: &MediaConfig, addresses: &[SocketAddr], granted_bytes: usize) 
     let ports: BTreeSet<u16> = addresses.iter().map(SocketAddr::port).collect();
     tracing::info!(workers = config.workers, ?hosts, ?ports, sending, "media sockets are open");
     let wanted_bytes = config.socket_buffer_bytes;
-    if granted_bytes < wanted_bytes {
-        tracing::warn!(
-            granted_bytes,
-            wanted_bytes,
-            "the system granted a smaller socket buffer; raise net.core.rmem_max and net.core.wmem_max for heavy load"
-        );
+    let SocketBuffers { receive, send } = granted.unwrap_or(SocketBuffers { receive: 0, send: 0 });
+    for (buffer, granted_bytes, limit) in
+        [("receive", receive, "net.core.rmem_max"), ("send", send, "net.core.wmem_max")]
+    {
+        if granted_bytes < wanted_bytes {
+            tracing::warn!(
+                granted_bytes,
+                wanted_bytes,
+                "the system granted a smaller {buffer} buffer; raise {limit} for heavy load"
+            );
+        }
     }
 }
 

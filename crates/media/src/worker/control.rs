@@ -177,7 +177,9 @@ impl State {
             Message::Emit { endpoint, event } => self.emit(endpoint, event),
             Message::NotOpened { endpoint } => self.release_element(now, endpoint, None),
             Message::Abilities { endpoint, abilities } => self.note_abilities(endpoint, abilities),
-            Message::Subscribe { source, media, to, ring } => self.add_subscriber(source, media, to, ring),
+            Message::Subscribe { source, media, to, ring } => {
+                self.add_subscriber(now, source, media, to, ring);
+            }
             Message::Unsubscribe { source, media, to } => self.remove_subscriber(source, media, to),
             Message::KeyframeWish { source, encoding } => {
                 if let Some(track) = self.track_of(Some(source), MediaType::Video) {

@@ -35,6 +35,7 @@ mod trace;
 mod wait;
 
 pub(crate) use command::{Command, LoadShare, Repeats, WorkerHandle};
+pub(crate) use socket::SocketBuffers;
 
 use crate::capture::Tap;
 use crate::error::StartError;
@@ -268,9 +269,9 @@ impl Worker {
         self.sockets.iter().map(|socket| socket.local)
     }
 
-    /// The smallest buffer that the system granted one of its sockets.
-    pub(crate) fn receive_buffer_bytes(&self) -> usize {
-        self.sockets.iter().map(|socket| socket.receive_buffer_bytes).min().unwrap_or_default()
+    /// The smallest buffers that the system granted its sockets; `None` where it has none.
+    pub(crate) fn buffers(&self) -> Option<SocketBuffers> {
+        self.sockets.iter().map(|socket| socket.buffers).reduce(SocketBuffers::least)
     }
 
     /// Runs until it is told to stop.

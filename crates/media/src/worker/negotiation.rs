@@ -144,7 +144,7 @@ impl State {
             self.route(now, own, sink, kind);
         }
         if let Some(track) = self.track_of(Some(id), kind.into()) {
-            self.begin_relays(id, kind, track);
+            self.begin_relays(now, id, kind, track);
         }
     }
 }

@@ -22,8 +22,21 @@ pub(super) struct MediaSocket {
     pub(super) socket: UdpSocket,
     pub(super) local: SocketAddr,
     pub(super) announced: Vec<SocketAddr>,
-    /// What the system granted to receive into.
-    pub(super) receive_buffer_bytes: usize,
+    pub(super) buffers: SocketBuffers,
+}
+
+/// What the system granted to receive into and to send from, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct SocketBuffers {
+    pub(crate) receive: usize,
+    pub(crate) send: usize,
+}
+
+impl SocketBuffers {
+    /// The smaller of each.
+    pub(crate) fn least(self, other: Self) -> Self {
+        Self { receive: self.receive.min(other.receive), send: self.send.min(other.send) }
+    }
 }
 
 /// Opens the sockets of the worker `index`.
@@ -88,11 +101,12 @@ pub(super) fn open_one(
     socket.set_send_buffer_size(buffer_bytes)?;
     socket.bind(&address.into())?;
     // Linux reports twice the usable size.
-    let receive_buffer_bytes = socket.recv_buffer_size()? / 2;
+    let buffers =
+        SocketBuffers { receive: socket.recv_buffer_size()? / 2, send: socket.send_buffer_size()? / 2 };
     let socket: UdpSocket = socket.into();
     let local = socket.local_addr()?;
     let announced = announced.map(|ip| SocketAddr::new(ip, local.port())).collect();
-    Ok(MediaSocket { socket, local, announced, receive_buffer_bytes })
+    Ok(MediaSocket { socket, local, announced, buffers })
 }
 
 /// The host's addresses with the names of their interfaces.

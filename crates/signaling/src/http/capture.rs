@@ -3,6 +3,7 @@
 
 use crate::auth::require_admin;
 use crate::error::ApiError;
+use crate::metrics::Metrics;
 use crate::state::AppState;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -14,6 +15,7 @@ use keel_media::id::ElementId;
 use keel_media::{Capture, CaptureError, CaptureLimits};
 use serde::Deserialize;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Whose packets, and how many of them.
@@ -48,22 +50,36 @@ pub(crate) async fn capture(
         (header::CONTENT_DISPOSITION, file),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
-    let file = unfold(Download { endpoint, capture }, |mut download| async {
+    let download = Download { endpoint, capture, metrics: Arc::clone(state.metrics()), counted: 0 };
+    let file = unfold(download, |mut download| async {
         let bytes = download.capture.next().await?;
+        download.count_dropped();
         Some((Ok::<_, Infallible>(bytes), download))
     });
     Ok((headers, Body::from_stream(file)))
 }
 
-/// A capture that says at its end what it lacks.
+/// A capture that counts what it lacks, and says so at its end.
 struct Download {
     endpoint: ElementId,
     capture: Capture,
+    metrics: Arc<Metrics>,
+    /// What it lacks, as far as it has been counted.
+    counted: u64,
+}
+
+impl Download {
+    fn count_dropped(&mut self) {
+        let dropped = self.capture.dropped();
+        self.metrics.count_capture_dropped(dropped - self.counted);
+        self.counted = dropped;
+    }
 }
 
 impl Drop for Download {
     fn drop(&mut self) {
-        tracing::info!(endpoint = %self.endpoint, dropped = self.capture.dropped(), "a capture ended");
+        self.count_dropped();
+        tracing::info!(endpoint = %self.endpoint, dropped = self.counted, "a capture ended");
     }
 }
 

@@ -87,6 +87,12 @@ impl LossBound {
         None
     }
 
+    /// Nothing was sent for a while: what was lost before it says nothing of now.
+    pub(super) fn rest(&mut self, now_us: i64) {
+        self.skip(now_us);
+        self.loss = None;
+    }
+
     /// Bits per second; `None` where loss sets no bound.
     pub(super) const fn bound(&self) -> Option<f64> {
         self.bound

@@ -66,6 +66,10 @@ const SILENCE_OF_REPORTS_US: i64 = 12_000_000;
 /// What is left of the estimate each half second of such silence.
 const DECAY: f64 = 0.8;
 const DECAY_US: i64 = 500_000;
+/// How long a sign counts that the path is full: a few answers to what was changed for it.
+const FULL_US: i64 = 3_000_000;
+/// Without feedback on anything for this long what was seen of the path before is over: its queues are empty.
+const QUIET_US: i64 = 2_000_000;
 
 /// Estimates what may be sent to one peer, of all streams together.
 ///
@@ -91,6 +95,10 @@ pub struct BandwidthEstimator {
     has_feedback: bool,
     /// When silence becomes suspicious; `None` while nothing is unanswered.
     silence_us: Option<i64>,
+    /// When the path last showed that it was full.
+    full_us: Option<i64>,
+    /// When feedback last told anything new.
+    told_us: Option<i64>,
 }
 
 impl BandwidthEstimator {
@@ -115,6 +123,8 @@ impl BandwidthEstimator {
             round_trip_us: None,
             has_feedback: false,
             silence_us: None,
+            full_us: None,
+            told_us: None,
         }
     }
 
@@ -140,16 +150,20 @@ impl BandwidthEstimator {
     pub fn handle_feedback(&mut self, feedback: &TransportFeedback, now: Instant) {
         let now_us = self.micros(now);
         self.queue.begin();
-        let (mut arrived, mut lost, mut late) = (0, 0, 0);
+        let (mut told, mut arrived, mut lost, mut late) = (false, 0, 0, 0);
+        // What only fills bursts may vanish with a peer that has no use for it; that is no loss of the path.
+        let bursts_count = self.prober.has_answered();
         let mut newest_sent_us = None;
         for result in self.history.resolve(feedback) {
+            told = true;
             self.prober.note(result);
+            let counts = result.probe.is_none() || bursts_count;
             let Some(arrival_us) = result.arrival_us else {
-                lost += 1;
+                lost += u64::from(counts);
                 continue;
             };
-            arrived += u64::from(!result.was_missing);
-            late += u64::from(result.was_missing);
+            arrived += u64::from(counts && !result.was_missing);
+            late += u64::from(counts && result.was_missing);
             newest_sent_us = newest_sent_us.max(Some(result.sent_us));
             self.acknowledged.note(arrival_us, result.bytes);
             self.queue.note(arrival_us - result.sent_us, result.own_wait_us.into(), now_us);
@@ -157,10 +171,10 @@ impl BandwidthEstimator {
                 self.trend.note(step);
             }
         }
-        if arrived + lost + late == 0 {
+        if !told {
             return;
         }
-        self.has_feedback = true;
+        (self.has_feedback, self.told_us) = (true, Some(now_us));
         if let Some(sent_us) = newest_sent_us {
             self.note_round_trip(now_us - sent_us);
         }
@@ -176,6 +190,9 @@ impl BandwidthEstimator {
         self.follow_delay(now_us);
         self.follow_probe(now_us);
         self.keep_loss_bound();
+        if !self.prospect().is_calm {
+            self.full_us = Some(now_us);
+        }
     }
 
     /// Takes a reception report on one of the streams: the share lost since the report before, in 256ths, and
@@ -238,6 +255,19 @@ impl BandwidthEstimator {
         Bitrate::bps(self.rate() as u64)
     }
 
+    /// Whether the path has shown within the last three seconds that it carries no more: by a queue that grew, by
+    /// loss, or by silence. An estimate below what is sent does not say so: more may never have been tried.
+    #[must_use]
+    pub fn is_full(&self, now: Instant) -> bool {
+        self.full_us.is_some_and(|at| self.micros(now) - at < FULL_US)
+    }
+
+    /// Whether probes tell anything: of a peer that gets none of them they never will.
+    #[must_use]
+    pub const fn answers_probes(&self) -> bool {
+        self.prober.is_answered()
+    }
+
     /// The round trip of the transport: the latest, smoothed; `None` until it has been measured.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
@@ -275,11 +305,27 @@ impl BandwidthEstimator {
     pub fn handle_timeout(&mut self, now: Instant) {
         let now_us = self.micros(now);
         if self.silence_us.is_some_and(|due| due <= now_us) {
-            self.control.lower_to((DECAY * self.rate()).max(self.min.min(self.max)));
-            self.silence_us = Some(now_us + DECAY_US);
-            self.prober.note_fall(now_us);
+            // Before the first feedback of any kind it is not known what there will be.
+            let is_silent = !self.has_feedback || self.history.awaits_answers(self.prober.has_answered());
+            self.silence_us = is_silent.then(|| now_us + DECAY_US);
+            if is_silent {
+                self.control.lower_to((DECAY * self.rate()).max(self.min.min(self.max)));
+                self.full_us = Some(now_us);
+                self.prober.note_fall(now_us);
+            }
+        }
+        if self.told_us.is_some_and(|at| now_us - at >= QUIET_US) {
+            self.told_us = None;
+            self.forget_queue(now_us);
         }
         self.prober.handle_timeout(self.prospect(), now_us);
+    }
+
+    /// Nothing was told of for so long that what was seen before it is over.
+    fn forget_queue(&mut self, now_us: i64) {
+        (self.grouping, self.trend) = (Grouping::default(), Trend::new());
+        self.control.end_draining();
+        self.loss.rest(now_us);
     }
 
     fn follow_delay(&mut self, now_us: i64) {
@@ -294,7 +340,10 @@ impl BandwidthEstimator {
         };
         match self.control.update(view, now_us) {
             Verdict::Steady => {}
-            Verdict::Fell => self.prober.note_fall(now_us),
+            Verdict::Fell => {
+                self.full_us = Some(now_us);
+                self.prober.note_fall(now_us);
+            }
             Verdict::OtherPath => self.queue.forget(),
         }
     }

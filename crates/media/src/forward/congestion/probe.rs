@@ -24,6 +24,8 @@ const AFTER_FALL_US: i64 = 1_500_000;
 const ANSWER_US: i64 = 1_000_000;
 /// The share of a burst, in bytes, that must have arrived to be judged.
 const ARRIVED_MIN: f64 = 0.8;
+/// Bursts in a row that say nothing, after which none is expected to.
+const UNANSWERED_MAX: u32 = 2;
 /// A burst that arrives faster than it left by more than this was held back and says nothing.
 const FASTER_MAX: f64 = 1.5;
 /// Where a burst arrived more slowly than it left, what passes is known, and this much of it is used.
@@ -53,6 +55,10 @@ pub(super) struct Prober {
     next_id: u32,
     plan: Plan,
     pause_us: i64,
+    /// Bursts that said nothing, since one did.
+    unanswered: u32,
+    /// The latest burst said something.
+    answered: bool,
 }
 
 #[derive(Debug)]
@@ -103,7 +109,17 @@ pub(super) struct Prospect {
 
 impl Prober {
     pub(super) const fn new() -> Self {
-        Self { next_id: 0, plan: Plan::Begin, pause_us: PAUSE_US.0 }
+        Self { next_id: 0, plan: Plan::Begin, pause_us: PAUSE_US.0, unanswered: 0, answered: false }
+    }
+
+    /// Whether the latest burst said something: that what only fills bursts arrives at all.
+    pub(super) const fn has_answered(&self) -> bool {
+        self.answered
+    }
+
+    /// Whether bursts tell anything, as far as it is known.
+    pub(super) const fn is_answered(&self) -> bool {
+        self.unanswered < UNANSWERED_MAX
     }
 
     /// Notes that packets leave: the first ones start the first burst.
@@ -130,6 +146,7 @@ impl Prober {
                 };
             }
             Plan::Sent(measurement) if now_us >= measurement.ends_us(prospect.round_trip_us) => {
+                self.note_answer(false);
                 self.rest(now_us);
             }
             _ => {}
@@ -189,7 +206,13 @@ impl Prober {
             }
             _ => self.rest(now_us),
         }
+        self.note_answer(passed.is_some());
         passed
+    }
+
+    const fn note_answer(&mut self, said_something: bool) {
+        self.answered = said_something;
+        self.unanswered = if said_something { 0 } else { self.unanswered.saturating_add(1) };
     }
 
     /// Waits before the next try, longer after each.

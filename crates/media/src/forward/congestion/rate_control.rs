@@ -125,6 +125,11 @@ impl RateControl {
         self.drain.is_some()
     }
 
+    /// Ends the emptying of a queue: nothing was sent for so long that there is none.
+    pub(super) const fn end_draining(&mut self) {
+        self.drain = None;
+    }
+
     /// A measurement by other means: a probe, or a limit of the application.
     pub(super) fn set(&mut self, rate: f64) {
         if self.limit.is_some_and(|(mean, variance)| rate > upper(mean, variance)) {

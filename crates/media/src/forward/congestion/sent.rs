@@ -138,6 +138,12 @@ impl SentHistory {
         self.in_flight_bytes
     }
 
+    /// Whether packets are under way that an answer is expected for: those of bursts only `with_bursts`.
+    pub(super) fn awaits_answers(&self, with_bursts: bool) -> bool {
+        let mut under_way = self.entries.iter().filter(|entry| entry.fate == Fate::UnderWay);
+        under_way.any(|entry| with_bursts || entry.probe.is_none())
+    }
+
     /// Counts the wraps of the 24-bit reference time.
     fn unwrap_reference(&mut self, wire: u32) -> i64 {
         let wire = i64::from(wire & 0x00ff_ffff);

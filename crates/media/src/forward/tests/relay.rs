@@ -14,7 +14,7 @@ const NTP: NtpTime = NtpTime::new(0x1122_3344_5566_7788);
 /// A track at both, and the time at both the same.
 pub(super) fn joined(near: &mut Stage, far: &mut Stage, track: TrackId) -> TrackId {
     far.now = near.now;
-    let relayed = near.forwarder.begin_relay(track, TO).expect("the track exists");
+    let relayed = near.forwarder.begin_relay(track, TO, near.now).expect("the track exists");
     far.forwarder.add_relayed_track(relayed, far.now)
 }
 
@@ -27,7 +27,7 @@ fn a_relayed_stream_keeps_its_holes_for_late_repairs_and_skips_probes() {
     let (mut near, mut far) = (Stage::new(1), Stage::new(2));
     let track = near.publish(ALICE);
     let mut publisher = Publisher::new(0x1000, 500, 9);
-    near.send_all(track, &publisher.frame(3, true));
+    near.send_all(track, &publisher.frame(3, false));
     let there = joined(&mut near, &mut far, track);
     far.subscribe(there, BOB, 0x2000);
     let [first, lost, last] = &publisher.frame(3, true)[..] else { panic!("three packets") };
@@ -77,7 +77,7 @@ fn sender_reports_carry_the_publisher_s_clocks_over_exactly_also_to_whoever_come
     let (mut near, mut far) = (Stage::new(1), Stage::new(2));
     let track = near.publish(ALICE);
     let mut publisher = Publisher::new(0x1000, 500, u32::MAX - 10_000);
-    near.send_all(track, &publisher.frame(1, true));
+    near.send_all(track, &publisher.frame(1, false));
     let report = |publisher: &Publisher| Feedback::SenderReport {
         ssrc: publisher.ssrc,
         ntp: NTP,
@@ -113,7 +113,7 @@ fn wishes_for_a_keyframe_go_back_as_one_and_the_publisher_s_end_is_the_end_every
     let (mut near, mut far) = (Stage::new(1), Stage::new(2));
     let track = near.publish(ALICE);
     let mut publisher = Publisher::new(0x1000, 500, 9);
-    near.send_all(track, &publisher.frame(1, true));
+    near.send_all(track, &publisher.frame(1, false));
     let there = joined(&mut near, &mut far, track);
     for (session, ssrc) in [(BOB, 0x2000), (CAROL, 0x3000)] {
         far.subscribe(there, session, ssrc);

@@ -223,3 +223,35 @@ fn a_subscriber_that_changes_its_source_sees_one_stream() {
     let one_frame_earlier = RtpTime::new(after.header.timestamp.wire().wrapping_sub(FRAME_TICKS));
     assert_eq!(mapped(&mut stage), [(NtpTime::new(5 << 32), one_frame_earlier)], "with the first packet");
 }
+
+#[test]
+fn who_waited_too_long_for_another_source_comes_back_with_a_keyframe() {
+    let mut stage = Stage::new(1);
+    let (alice, carol) = (stage.publish(ALICE), stage.publish(CAROL));
+    let sink = stage.subscribe(alice, BOB, 0x2000);
+    let (mut first, mut second) = (Publisher::new(0x1000, 700, 9), Publisher::new(0x7000, 9, 1 << 31));
+    stage.send_all(alice, &first.frame(2, true));
+    stage.send_all(carol, &second.frame(2, true));
+    stage.advance(Duration::from_millis(1_500));
+    stage.send_all(alice, &first.frame(1, false));
+    stage.send_all(carol, &second.frame(1, false));
+    stage.connect(carol, sink);
+    // Carol falls silent, and Alice goes on.
+    for _ in 0..120 {
+        stage.advance(FRAME_TIME);
+        stage.send_all(alice, &first.frame(1, false));
+    }
+    let before = stage.received.last().expect("media flowed").clone();
+    assert!(stage.received.len() < 100, "after three seconds nothing of hers is shown any more");
+    stage.take_reports(ALICE);
+    stage.connect(alice, sink);
+    stage.send_all(alice, &first.frame(1, false));
+    assert_eq!(stage.received.last().map(|last| last.index), Some(before.index), "it has missed some");
+    let asked = stage.take_reports(ALICE).iter().any(|report| matches!(report, Report::Pli { .. }));
+    assert!(asked, "so Alice is asked for a keyframe");
+    let key = first.number;
+    stage.send_all(alice, &first.frame(1, true));
+    let after = stage.received.last().expect("media flowed");
+    assert_goes_on(&before, after);
+    assert_eq!(after.number(0), Some(key));
+}

@@ -1,6 +1,6 @@
 //! A subscriber behind a path of a certain width, who says when packets arrived.
 
-use super::stage::{Received, Stage};
+use super::stage::{OUT_RTX, Received, Stage};
 use crate::forward::arrival::ArrivalLog;
 use crate::id::SessionId;
 use crate::rtp::rtcp::Feedback;
@@ -22,6 +22,8 @@ pub(super) struct Viewer {
     pub(super) lost: usize,
     /// The longest that a packet waited in the path.
     pub(super) queue_max: Duration,
+    /// Repetitions do not arrive, whatever the path carries.
+    pub(super) is_deaf_to_repairs: bool,
     under_way: VecDeque<(Instant, Received)>,
     free: Option<Instant>,
     log: Option<ArrivalLog>,
@@ -36,6 +38,7 @@ impl Viewer {
             arrived: Vec::new(),
             lost: 0,
             queue_max: Duration::ZERO,
+            is_deaf_to_repairs: false,
             under_way: VecDeque::new(),
             free: None,
             log: None,
@@ -47,6 +50,9 @@ impl Viewer {
     pub(super) fn step(&mut self, stage: &mut Stage) {
         let now = stage.now;
         for packet in stage.received.iter().skip(self.seen).filter(|packet| packet.session == self.session) {
+            if self.is_deaf_to_repairs && packet.header.payload_type.wire() == OUT_RTX {
+                continue;
+            }
             let start = self.free.map_or(now, |free| free.max(now));
             let waits = start.saturating_duration_since(now);
             if waits > QUEUE_MAX {

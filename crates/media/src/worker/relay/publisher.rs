@@ -7,6 +7,7 @@ use crate::id::{ElementId, TrackId};
 use crate::pipeline::{DataChannelOptions, MediaKind, MediaType};
 use crate::session::sctp::DataMessage;
 use crate::worker::State;
+use std::time::Instant;
 
 impl Relays {
     /// The workers that have this of an endpoint here.
@@ -48,6 +49,7 @@ impl State {
     /// Another worker wants the media of an endpoint here. It is told at once whether there is a track.
     pub(in crate::worker) fn add_subscriber(
         &mut self,
+        now: Instant,
         source: ElementId,
         media: MediaType,
         to: RelayTo,
@@ -60,7 +62,7 @@ impl State {
         }
         if let Some(kind) = media.rtp() {
             let track = self.track_of(Some(source), kind.into());
-            let track = track.and_then(|track| self.forwarder.begin_relay(track, to));
+            let track = track.and_then(|track| self.forwarder.begin_relay(track, to, now));
             self.relays.tell(to.worker, Message::Begin { relay: to.relay, track });
         }
     }
@@ -73,9 +75,15 @@ impl State {
     }
 
     /// An endpoint here has a new track: the workers that wait for it get it.
-    pub(in crate::worker) fn begin_relays(&mut self, source: ElementId, kind: MediaKind, track: TrackId) {
+    pub(in crate::worker) fn begin_relays(
+        &mut self,
+        now: Instant,
+        source: ElementId,
+        kind: MediaKind,
+        track: TrackId,
+    ) {
         for to in self.relays.subscribers(source, kind.into()) {
-            let track = self.forwarder.begin_relay(track, to);
+            let track = self.forwarder.begin_relay(track, to, now);
             self.relays.tell(to.worker, Message::Begin { relay: to.relay, track });
         }
     }
