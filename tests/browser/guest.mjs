@@ -171,8 +171,10 @@ export class Guest extends Viewer {
 
   /** Lets sockets through again, and has the page try at once. */
   async findsServerAgain() {
-    await this.page.evaluate(() => { window.keelIsCut = false; });
-    await this.press('banner-retry');
+    await this.page.evaluate(() => {
+      window.keelIsCut = false;
+      document.getElementById('banner-retry').click(); // in one breath: the page may have tried by itself otherwise
+    });
   }
 
   /** The states of all connections that this page has made. */
