@@ -26,6 +26,23 @@ export async function capture(video) {
   }
 }
 
+/**
+ * Asks for one device.
+ *
+ * @param {'audio' | 'video'} kind
+ * @param {MediaTrackConstraints | true} constraints
+ * @returns {Promise<{track: MediaStreamTrack | null, problem: string | null}>} never rejects
+ */
+export async function captureOne(kind, constraints) {
+  if (!navigator.mediaDevices) return { track: null, problem: INSECURE };
+  try {
+    const [track] = (await navigator.mediaDevices.getUserMedia({ [kind]: constraints })).getTracks();
+    return { track, problem: null };
+  } catch (error) {
+    return { track: null, problem: explain(error, kind === 'audio' ? 'microphone' : 'camera') };
+  }
+}
+
 /** Stops every device of a stream: the camera's light goes out. */
 export function stop(stream) {
   for (const track of stream?.getTracks() ?? []) track.stop();
@@ -71,7 +88,7 @@ function explain(error, device) {
       // Chromium says "by system" when it is the operating system that refuses the browser.
       return /system/i.test(error.message)
         ? `Your system does not let this browser use the ${device}. Allow it in the system's privacy settings.`
-        : `This page may not use your ${device}. Allow it beside the address bar, then call again.`;
+        : `This page may not use your ${device}. Allow it beside the address bar, then try again.`;
     case 'SecurityError':
       return INSECURE;
     case 'NotFoundError':

@@ -5,6 +5,7 @@
  * - `?video=WIDTHxHEIGHT@FPS`  the picture to ask the camera for, for example `?video=320x180@15`
  *   on a slow link or machine; `@FPS` may be left out.
  * - `?video=off`  calls with the microphone only.
+ * - `?room=NAME`  the room to enter, on the room's page.
  */
 
 /** Asked of the camera unless the address says otherwise; the browser adapts it to the link. */
@@ -12,12 +13,17 @@ const USUAL_VIDEO = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate:
 
 /**
  * @param {string} search the query part of the page's address
- * @returns {{accessToken: string | null, video: MediaTrackConstraints | false}}
- *   `video` is `false` where the address says `off`; a value that cannot be read counts as absent.
+ * @returns {{accessToken: string | null, video: MediaTrackConstraints | false, room: string}}
+ *   `video` is `false` where the address says `off`; a value that cannot be read counts as absent. `room` is empty
+ *   where none is named.
  */
 export function readOptions(search) {
   const parameters = new URLSearchParams(search);
-  return { accessToken: parameters.get('access_token'), video: readVideo(parameters.get('video')) };
+  return {
+    accessToken: parameters.get('access_token'),
+    video: readVideo(parameters.get('video')),
+    room: (parameters.get('room') ?? '').trim(),
+  };
 }
 
 function readVideo(value) {

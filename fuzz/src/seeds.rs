@@ -122,6 +122,46 @@ pub fn plays() -> Vec<Vec<u8>> {
     calls.map(|call| [&names[..], call].concat().join("\n").into_bytes()).into()
 }
 
+/// Plays for three clients of group calls, a line each message with the sender's number before it: a room in both
+/// forms, a moderator at work, a room made in advance.
+#[must_use]
+pub fn rooms() -> Vec<Vec<u8>> {
+    let plays: [&[&str]; 3] = [
+        &[
+            r#"0{"id":"join","room":"tide","name":"ann","request":1}"#,
+            r#"1{"id":"join","room":"tide","name":"ben","resumeToken":"00112233445566778899aabbccddeeff"}"#,
+            r#"2{"id":"joinRoom","room":"tide","name":"old"}"#,
+            r#"0{"id":"publish","sdpOffer":"v=0","tracks":[{"mid":"0","source":"microphone"},{"mid":"1","source":"camera","muted":true,"width":1280,"height":720}]}"#,
+            r#"1{"id":"answer","version":1,"sdpAnswer":"v=0"}"#,
+            r#"1{"id":"view","tracks":[{"track":"t5","width":320,"height":180,"priority":2}],"lastN":1}"#,
+            r#"2{"id":"receiveVideoFrom","sender":"old","sdpOffer":"v=0"}"#,
+            r#"2{"id":"receiveVideoFrom","sender":"ann","sdpOffer":"v=0"}"#,
+            r#"2{"id":"onIceCandidate","name":"ann","candidate":{"candidate":"candidate:1 1 udp 1 192.0.2.1 9 typ host"}}"#,
+            r#"1{"id":"restartIce"}"#,
+            r#"2{"id":"leaveRoom"}"#,
+        ],
+        &[
+            r#"0{"id":"join","room":"tide","name":"ann"}"#,
+            r#"1{"id":"join","room":"tide","name":"ben"}"#,
+            r#"1{"id":"chat","text":"hello"}"#,
+            r#"1{"id":"typing","typing":true}"#,
+            r#"1{"id":"react","reaction":"+1"}"#,
+            r#"0{"id":"history","before":9,"count":3}"#,
+            r#"0{"id":"moderate","action":"lock","locked":true}"#,
+            r#"0{"id":"moderate","action":"remove","participant":"p4","reason":"noise"}"#,
+            r#"0{"id":"moderate","action":"end"}"#,
+        ],
+        &[
+            r#"0{"id":"createRoom","room":"tide","sizeMax":2}"#,
+            r#"1{"id":"join","room":"tide","name":"ann","token":"x"}"#,
+            r#"1{"id":"join","room":"tide","name":"ann"}"#,
+            r#"1{"id":"onIceCandidate","connection":"publish","candidate":{"candidate":"","sdpMid":"0","sdpMLineIndex":0}}"#,
+            r#"1{"id":"leave"}"#,
+        ],
+    ];
+    plays.map(|play| play.join("\n").into_bytes()).into()
+}
+
 /// Plays for two applications of Kurento, a line each request with the sender's number before it; `@0` is the
 /// newest object: a pipeline with elements, shared sessions, a transaction.
 #[must_use]

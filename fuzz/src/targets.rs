@@ -15,7 +15,7 @@ pub use layers::layers;
 pub use media::{codec, descriptor, patch, rtcp, rtp, srtp};
 pub use sctp::sctp;
 pub use sdp::{candidate, sdp};
-pub use signaling::{kurento, signaling};
+pub use signaling::{kurento, rooms, signaling};
 pub use stun::stun;
 
 use crate::{Target, seeds};
@@ -32,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "patch", seeds: seeds::numbered_payloads, run: patch },
     Target { name: "rtcp", seeds: seeds::rtcp, run: rtcp },
     Target { name: "rtp", seeds: seeds::rtp, run: rtp },
+    Target { name: "rooms", seeds: seeds::rooms, run: rooms },
     Target { name: "sctp", seeds: seeds::chunks, run: sctp },
     Target { name: "sdp", seeds: seeds::offers, run: sdp },
     Target { name: "signaling", seeds: seeds::plays, run: signaling },

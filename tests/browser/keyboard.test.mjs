@@ -1,5 +1,5 @@
-import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { focusIsOn, tabTo } from './reach.mjs';
 import { tell } from './stage.mjs';
 import { until } from '../shared/waiting.mjs';
 
@@ -46,26 +46,3 @@ tell('With the keyboard alone', {}, (stage) => {
     await Promise.all([ada.isIn('ready'), ben.isIn('ready')]);
   });
 });
-
-/** Presses Tab until something of this accessible name has the focus; never more often than the page is long. */
-async function tabTo(seat, label) {
-  const seen = [];
-  for (let press = 0; press < 20; press += 1) {
-    const { id, name } = await focused(seat);
-    if (name === label) return;
-    seen.push(name || id);
-    await seat.page.keyboard.press('Tab');
-  }
-  assert.fail(`Tab does not reach "${label}", only ${seen.join(', ')}`);
-}
-
-async function focusIsOn(seat, wanted) {
-  await until(`the focus on ${wanted}`, () => focused(seat), ({ id }) => id === wanted);
-}
-
-function focused(seat) {
-  return seat.page.evaluate(() => {
-    const { id, ariaLabel, textContent } = document.activeElement;
-    return { id, name: ariaLabel ?? textContent.trim().slice(0, 80) };
-  });
-}

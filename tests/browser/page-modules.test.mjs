@@ -4,29 +4,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { NODE, layOut } from '../../web/admin/layout.js';
 import { Rates, bitrate, lossShare } from '../../web/admin/rates.js';
-import { Backoff } from '../../web/backoff.js';
 import { readOptions, serverAddress } from '../../web/options.js';
 import { asSentence } from '../../web/sentence.js';
-import { Sparkline } from '../../web/sparkline.js';
-import { duration } from '../../web/stage-view.js';
-import { Statistics } from '../../web/statistics.js';
-
-describe('Backoff', () => {
-  it('doubles from half a second to ten, with the upper half random', () => {
-    const longest = new Backoff(() => 1);
-    assert.deepEqual(Array.from({ length: 7 }, () => longest.next()), [500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
-    const shortest = new Backoff(() => 0);
-    assert.deepEqual(Array.from({ length: 3 }, () => shortest.next()), [250, 500, 1000]);
-  });
-
-  it('starts small again after a success', () => {
-    const backoff = new Backoff(() => 1);
-    backoff.next();
-    backoff.next();
-    backoff.reset();
-    assert.equal(backoff.next(), 500);
-  });
-});
+import { Sparkline } from '../../web/call/sparkline.js';
+import { duration } from '../../web/call/stage-view.js';
+import { Statistics } from '../../web/call/statistics.js';
 
 describe('Options', () => {
   it('ask the camera for what the address says', () => {
@@ -42,6 +24,11 @@ describe('Options', () => {
     for (const search of ['?video=', '?video=big', '?video=160', '?video=160x90@', '?video=-1x2', '?video=160x90@10x']) {
       assert.deepEqual(readOptions(search).video, usual, search);
     }
+  });
+
+  it('name a room, or none', () => {
+    assert.equal(readOptions('?room=%20monday-team%20').room, 'monday-team');
+    assert.equal(readOptions('').room, '');
   });
 
   it('pass the access token on, whatever is in it', () => {

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { PHONE, allAreNamed, fits } from './reach.mjs';
 import { tell } from './stage.mjs';
-import { until } from '../shared/waiting.mjs';
-
-const PHONE = { width: 390, height: 844, isMobile: true, hasTouch: true };
 
 tell('The page', {}, (stage) => {
   it('may run no code but its own files', async () => {
@@ -67,26 +65,3 @@ tell('The page', {}, (stage) => {
     await allAreNamed(ben);
   });
 });
-
-/** Nothing sticks out to the right, and every button that is shown lies inside the window. */
-async function fits(seat) {
-  const outside = await seat.page.evaluate(() => {
-    const isOutside = ({ left, right }) => left < 0 || right > window.innerWidth;
-    const shown = [...document.querySelectorAll('button, input')].filter((element) => element.checkVisibility());
-    const names = shown.filter((element) => isOutside(element.getBoundingClientRect())).map((element) => element.id);
-    return document.documentElement.scrollWidth > window.innerWidth ? [...names, 'the page itself'] : names;
-  });
-  assert.deepEqual(outside, []);
-}
-
-async function allAreNamed(seat) {
-  const controls = await until('controls', async () => {
-    const tree = await seat.page.accessibility.snapshot();
-    return flat(tree).filter(({ role }) => ['button', 'textbox', 'alertdialog', 'dialog'].includes(role));
-  }, (found) => found.length > 0);
-  assert.deepEqual(controls.filter(({ name }) => !name).map(({ role }) => role), []);
-}
-
-function flat(node) {
-  return [node, ...(node.children ?? []).flatMap(flat)];
-}

@@ -1,43 +1,33 @@
 import { drawDevices } from './drawn-devices.mjs';
-import { connectionStates, offeredHosts, pictureBitrate, srtpCipher, watchPeers } from '../shared/peer-watch.mjs';
+import { openPage } from './page.mjs';
+import { connectionStates, offeredHosts, pictureBitrate, srtpCipher } from '../shared/peer-watch.mjs';
 import { Viewer } from '../shared/viewer.mjs';
 import { until } from '../shared/waiting.mjs';
 
-/** The smallest picture that still shows the pattern move: several of them fit on two cores. */
-const SMALL = '160x90@10';
-
 /** One person at one page. */
 export class Seat extends Viewer {
-  #context;
-  #problems = [];
+  #close;
+  #problems;
 
   /**
    * Opens the page as somebody who has not given a name yet.
    *
    * @param {import('puppeteer-core').Browser} browser
-   * @param {string} url
+   * @param {string} url of the server
    * @param {string} name the name to give later
    * @param {{drawn?: boolean, accessToken?: string, video?: string, network?: BadNetwork}} options `drawn`: see
    *   drawn-devices.mjs; `video`: see `web/options.js`; `network`: see ../shared/bad-network.mjs
    */
-  static async open(browser, url, name, { drawn = false, accessToken, video = SMALL, network } = {}) {
+  static async open(browser, url, name, { drawn = false, accessToken, video, network } = {}) {
     const seat = new Seat();
     seat.name = name;
-    seat.#context = await browser.createBrowserContext();
-    seat.page = await seat.#context.newPage();
-    // An error in the page's own code fails the story even where nothing else shows it.
-    seat.page.on('pageerror', (error) => seat.#problems.push(String(error)));
-    seat.page.on('console', (message) => {
-      if (/content security policy/i.test(message.text())) seat.#problems.push(message.text());
-    });
-    await seat.page.setViewport({ width: 800, height: 600 });
-    await seat.page.evaluateOnNewDocument(watchPeers);
-    await network?.surround(seat.page);
-    if (drawn) await seat.page.evaluateOnNewDocument(drawDevices);
-    const address = new URL(url);
-    address.searchParams.set('video', video);
-    if (accessToken) address.searchParams.set('access_token', accessToken);
-    await seat.page.goto(address.href);
+    const before = [];
+    if (network) before.push((page) => network.surround(page));
+    if (drawn) before.push((page) => page.evaluateOnNewDocument(drawDevices));
+    const opened = await openPage(browser, new URL('call.html', url), { video, accessToken, before });
+    seat.page = opened.page;
+    seat.#close = opened.close;
+    seat.#problems = opened.problems;
     return seat;
   }
 
@@ -95,7 +85,7 @@ export class Seat extends Viewer {
     await this.page.click(`#${id}`);
   }
 
-  /** Waits for a phase of `web/phone.js`. */
+  /** Waits for a phase of `web/call/phone.js`. */
   async isIn(phase) {
     const look = () => this.page.evaluate(() => ({
       phase: document.body.dataset.phase,
@@ -147,7 +137,7 @@ export class Seat extends Viewer {
 
   /** Leaves for good. Throws if the page had an error that nobody caught. */
   async leave() {
-    await this.#context.close();
+    await this.#close();
     if (this.#problems.length > 0) throw new Error(`errors in ${this.name}'s page: ${this.#problems.join('; ')}`);
   }
 

@@ -9,10 +9,13 @@ export class Stage {
   keel = null;
   /** The browser in which seats are opened unless another is named. */
   browser = null;
-  /** The options of its seats: see `Seat.open`. */
+  /** The options of its seats: see `open` of the person. */
   seating = {};
+  /** Who sits there: `Seat` at the page for calls, `Guest` at the room's. */
+  person = Seat;
   #seats = [];
   #taken = 0;
+  #stories = 0;
 
   /**
    * Opens a page for somebody who has not joined. No two seats of a stage have the same name.
@@ -48,6 +51,7 @@ export class Stage {
 
   /** Ends a story: everybody leaves, and the server must hold nothing of them. */
   async clear() {
+    this.#stories += 1;
     const departures = await Promise.allSettled(this.#seats.splice(0).map((seat) => seat.leave()));
     const failures = departures.filter(({ status }) => status === 'rejected').map(({ reason }) => reason);
     if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('; '));
@@ -55,7 +59,7 @@ export class Stage {
   }
 
   async #open(name, { browser = this.browser, seating = this.seating } = {}) {
-    const seat = await Seat.open(browser, this.keel.url, name, seating);
+    const seat = await this.person.open(browser, this.keel.url, name, { story: this.#stories, ...seating });
     this.#seats.push(seat);
     return seat;
   }
@@ -66,17 +70,18 @@ export class Stage {
  * the server must hold nothing.
  *
  * @param {string} title
- * @param {{server?: object, browser?: object, seating?: object}} options of `Keel.start`, `launchChromium` and
- *   `Seat.open`
+ * @param {{server?: object, browser?: object, seating?: object, person?: typeof Seat}} options of `Keel.start`,
+ *   `launchChromium` and the `open` of who comes
  * @param {(stage: Stage) => void} stories declares them
  */
-export function tell(title, { server = {}, browser = {}, seating = {} }, stories) {
+export function tell(title, { server = {}, browser = {}, seating = {}, person = Seat }, stories) {
   for (const workers of [1, 2]) {
     describe(`${title}, with ${workers === 1 ? 'one worker' : 'its sides on two workers'}`, () => {
       const stage = new Stage();
       before(async () => {
         stage.keel = await Keel.start({ workers, placement: workers === 1 ? 'together' : 'spread', ...server });
         stage.seating = seating;
+        stage.person = person;
         stage.browser = await launchChromium(browser);
       });
       afterEach(() => stage.clear());

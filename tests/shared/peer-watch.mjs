@@ -16,7 +16,7 @@ export function watchPeers() {
 }
 
 /**
- * What the connection that plays in a video element has received by now, as counters that only grow, and the picture
+ * What has been received by now of what plays in a video or audio element, as counters that only grow, and the picture
  * as it is seen. All zero while nothing plays there.
  *
  * @param {string} id of the element
@@ -27,18 +27,19 @@ export async function observe(id) {
   const seen = { framesDecoded: 0, audioEnergy: 0, audioSeconds: 0, picture: 0, brightness: 0 };
   const video = document.getElementById(id);
   const playing = video?.srcObject?.getTracks() ?? [];
+  const ids = playing.map((track) => track.id);
   const peer = window.keelPeers.find((peer) => peer.getReceivers().some(({ track }) => playing.includes(track)));
   if (!peer) return seen;
   const report = await peer.getStats();
   for (const entry of report.values()) {
-    if (entry.type !== 'inbound-rtp') continue;
+    if (entry.type !== 'inbound-rtp' || !ids.includes(entry.trackIdentifier)) continue;
     if (entry.kind === 'video') seen.framesDecoded += entry.framesDecoded ?? 0;
     if (entry.kind === 'audio') {
       seen.audioEnergy += entry.totalAudioEnergy ?? 0;
       seen.audioSeconds += entry.totalSamplesDuration ?? 0;
     }
   }
-  if (video.videoWidth === 0) return seen;
+  if (!video.videoWidth) return seen;
   const canvas = new OffscreenCanvas(64, 36);
   const context = canvas.getContext('2d', { willReadFrequently: true });
   context.drawImage(video, 0, 0, canvas.width, canvas.height);
@@ -83,6 +84,34 @@ export function keepDiary() {
     const { timestamp, framesDecoded, frameWidth } = received;
     window.keelDiary.push({ at: timestamp, framesDecoded, width: frameWidth ?? 0 });
   }, 200);
+}
+
+/**
+ * @param {string} id of a video element
+ * @returns {Promise<object>} the statistics of the stream that plays there; empty before there are any
+ */
+export async function videoStream(id) {
+  const ids = document.getElementById(id)?.srcObject?.getTracks().map((track) => track.id) ?? [];
+  for (const peer of window.keelPeers) {
+    if (peer.connectionState === 'closed') continue;
+    const report = await peer.getStats();
+    const stream = [...report.values()].find((entry) => entry.type === 'inbound-rtp' && ids.includes(entry.trackIdentifier));
+    if (stream) return { ...stream };
+  }
+  return {};
+}
+
+/** @returns {Promise<Record<string, {active: boolean, bytesSent: number}>>} by rid, what is sent in several encodings */
+export async function encodingsSent() {
+  const encodings = {};
+  for (const peer of window.keelPeers) {
+    if (peer.connectionState === 'closed') continue;
+    const report = await peer.getStats();
+    for (const entry of report.values()) {
+      if (entry.type === 'outbound-rtp' && entry.rid) encodings[entry.rid] = { active: entry.active, bytesSent: entry.bytesSent };
+    }
+  }
+  return encodings;
 }
 
 /** @returns {Promise<string | undefined>} the SRTP cipher that the newest connection's transport reports */

@@ -1,7 +1,7 @@
 //! Wiring: builds the parts from the configuration, starts them, and ends them in order.
 
 use crate::config::{
-    Access, Config, FilterSetting, KurentoSettings, LimitSettings, PlacementSetting, worker_count,
+    Access, Config, FilterSetting, KurentoSettings, PlacementSetting, Settings, worker_count,
 };
 use crate::listen::{Place, interface_addresses, listen};
 use crate::report::Report;
@@ -14,7 +14,8 @@ use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use keel_media::{MediaConfig, MediaServer, Placement};
 use keel_signaling::{
-    AppState, Filters, IceServer, KurentoConfig, Limits, OriginPolicy, Store, Token, kurento_router,
+    AppState, Filters, IceServer, KurentoConfig, Limits, OriginPolicy, RoomLimits, Store, Token,
+    kurento_router,
 };
 use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -277,7 +278,7 @@ fn signaling_config(config: &Config) -> keel_signaling::Config {
             allowed: settings.allowed_origins.clone(),
             loopback_only: config.access == Access::Local,
         },
-        limits: signaling_limits(&settings.limits, settings.ring_timeout_s),
+        limits: signaling_limits(settings),
         kurento: kurento_config(&settings.kurento),
     }
 }
@@ -298,12 +299,20 @@ fn kurento_config(settings: &KurentoSettings) -> KurentoConfig {
     }
 }
 
-fn signaling_limits(limits: &LimitSettings, ring_timeout_s: u64) -> Limits {
+fn signaling_limits(settings: &Settings) -> Limits {
+    let (limits, rooms) = (&settings.limits, &settings.rooms);
     Limits {
         connections_max: limits.connections as usize,
         connections_per_address_max: limits.connections_per_address as usize,
         users_online_max: limits.connections as usize,
-        ring_max: Duration::from_secs(ring_timeout_s),
+        ring_max: Duration::from_secs(settings.ring_timeout_s),
+        rooms: RoomLimits {
+            rooms_max: rooms.rooms_max as usize,
+            size_max: rooms.size_max as usize,
+            empty_max: Duration::from_secs(rooms.empty_s),
+            resume_max: Duration::from_secs(rooms.resume_s),
+            ..RoomLimits::default()
+        },
         ..Limits::default()
     }
 }

@@ -25,6 +25,8 @@
 
 mod auth;
 mod call;
+mod candidate;
+mod chat_text;
 mod config;
 mod error;
 mod http;
@@ -32,6 +34,7 @@ mod kms;
 mod limits;
 mod metrics;
 mod private;
+mod room;
 mod socket;
 mod state;
 mod store;
@@ -42,11 +45,13 @@ mod websocket;
 pub use call::fuzz::call_protocol as fuzz_call_protocol;
 #[doc(hidden)]
 pub use kms::fuzz::kurento_protocol as fuzz_kurento_protocol;
+#[doc(hidden)]
+pub use room::fuzz::room_protocol as fuzz_room_protocol;
 
 pub use auth::{OriginPolicy, Token};
 pub use config::{Config, IceServer};
 pub use kms::{Filters, KurentoConfig, kurento_router};
-pub use limits::{Limits, Rate};
+pub use limits::{Limits, Rate, RoomLimits};
 pub use state::AppState;
 pub use store::{OpenError, Store};
 
@@ -62,6 +67,7 @@ use axum::routing::{get, post};
 /// | --- | --- | --- |
 /// | `GET /`, files | the page | |
 /// | `GET /call` | WebSocket, the call protocol | access token |
+/// | `GET /groupcall` | WebSocket, group calls, in Keel's and in Kurento's form | access token |
 /// | `GET /api/config` | the page: ICE servers | access token |
 /// | `GET /api/calls`, `GET /api/users`, `GET /api/pipelines` | the administrator | admin token |
 /// | `POST /api/captures` | the administrator: a peer's packets, without their media | admin token |
@@ -71,7 +77,8 @@ use axum::routing::{get, post};
 /// on a loopback-only server requests under a foreign name.
 pub fn router(state: AppState) -> Router {
     Router::new()
-        .route("/call", get(socket::call))
+        .route("/call", get(socket::upgrade::<call::CallProtocol>))
+        .route("/groupcall", get(socket::upgrade::<room::RoomProtocol>))
         .route("/api/config", get(http::config))
         .route("/api/calls", get(http::admin::calls))
         .route("/api/users", get(http::admin::users))

@@ -42,6 +42,52 @@ pub struct Limits {
     pub silence_max: Duration,
     /// How long one write to a client may take. Default 10 s.
     pub write_max: Duration,
+    /// Those of rooms and of chat.
+    pub rooms: RoomLimits,
+}
+
+/// The bounds of rooms, and of the chat in rooms and calls.
+#[derive(Clone, Debug)]
+pub struct RoomLimits {
+    /// Rooms at a time, empty ones too; further ones are refused. Default 1000.
+    pub rooms_max: usize,
+    /// Participants of one room, 2 to 60; a room may be made smaller. Default 50.
+    pub size_max: usize,
+    /// How long a room that nobody is in is kept. Default 1 h.
+    pub empty_max: Duration,
+    /// How long a participant whose socket is lost keeps its place. Default 30 s.
+    pub resume_max: Duration,
+    /// Tracks that one participant may publish. Default 8.
+    pub tracks_max: usize,
+    /// Requests to make or join a room that one address may send. Default 10 a second, 100 at once.
+    pub joins_per_address: Rate,
+    /// Messages that one connection may send; what is over is refused. Default 50 a second, 300 at once: a
+    /// page that shows itself and sends its candidates bursts.
+    pub messages: Rate,
+    /// Chat messages, reactions and typing notes that one connection may send together. Default 5 a second,
+    /// 20 at once.
+    pub chat: Rate,
+    /// Characters of one chat message. Default 2000.
+    pub chat_chars_max: usize,
+    /// The least time between two changes of what a room is told of its connections. Default 2 s.
+    pub quality_every: Duration,
+}
+
+impl Default for RoomLimits {
+    fn default() -> Self {
+        Self {
+            rooms_max: 1000,
+            size_max: 50,
+            empty_max: Duration::from_secs(3600),
+            resume_max: Duration::from_secs(30),
+            tracks_max: 8,
+            joins_per_address: Rate { per_second: 10, at_once: 100 },
+            messages: Rate { per_second: 50, at_once: 300 },
+            chat: Rate { per_second: 5, at_once: 20 },
+            chat_chars_max: 2000,
+            quality_every: Duration::from_secs(2),
+        }
+    }
 }
 
 impl Default for Limits {
@@ -62,6 +108,7 @@ impl Default for Limits {
             ping_every: Duration::from_secs(10),
             silence_max: Duration::from_secs(25),
             write_max: Duration::from_secs(10),
+            rooms: RoomLimits::default(),
         }
     }
 }
@@ -73,6 +120,31 @@ pub struct Rate {
     pub per_second: u32,
     /// Tokens in a full bucket.
     pub at_once: u32,
+}
+
+/// The token bucket of one connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bucket {
+    interval: Duration,
+    ahead_max: Duration,
+    full_at: Option<Instant>,
+}
+
+impl Bucket {
+    pub(crate) fn new(rate: Rate) -> Self {
+        let interval = Duration::from_secs(1) / rate.per_second.max(1);
+        Self { interval, ahead_max: interval * (rate.at_once.max(1) - 1), full_at: None }
+    }
+
+    /// Takes a token; false when the bucket is empty.
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
+        let full_at = self.full_at.map_or(now, |full_at| full_at.max(now));
+        if full_at - now > self.ahead_max {
+            return false;
+        }
+        self.full_at = Some(full_at + self.interval);
+        true
+    }
 }
 
 /// One token bucket per address.
@@ -214,6 +286,15 @@ mod tests {
         assert!(limiter.take(start, address("192.0.2.2")), "another address has its own bucket");
         let later = start + Duration::from_secs(1);
         assert_eq!((0..5).filter(|_| limiter.take(later, ours)).count(), 2);
+    }
+
+    #[test]
+    fn a_connections_bucket_gives_its_burst_and_then_its_rate() {
+        let mut bucket = Bucket::new(Rate { per_second: 2, at_once: 3 });
+        let start = Instant::now();
+        assert_eq!((0..5).filter(|_| bucket.take(start)).count(), 3);
+        let later = start + Duration::from_secs(1);
+        assert_eq!((0..5).filter(|_| bucket.take(later)).count(), 2);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::call::{Admitted, CallRefusal, Outcome, RegisterRefusal};
 use crate::kms::KurentoGauges;
+use crate::room::Entered;
 use keel_media::MediaSnapshot;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -27,6 +28,10 @@ pub(crate) struct Metrics {
     registered_users: Gauge,
     calls_active: Gauge,
     records_dropped: Gauge,
+    rooms: Gauge,
+    participants: Gauge,
+    room_joins: Family<Label, Counter>,
+    chat_messages: Counter,
     calls: Family<Label, Counter>,
     calls_refused: Family<Label, Counter>,
     registrations: Family<Label, Counter>,
@@ -52,6 +57,10 @@ impl Metrics {
             registered_users: Gauge::default(),
             calls_active: Gauge::default(),
             records_dropped: Gauge::default(),
+            rooms: Gauge::default(),
+            participants: Gauge::default(),
+            room_joins: Family::default(),
+            chat_messages: Counter::default(),
             calls: Family::default(),
             calls_refused: Family::default(),
             registrations: Family::default(),
@@ -72,9 +81,13 @@ impl Metrics {
         registry.register("connections", "WebSocket connections", self.connections.clone());
         registry.register("registered_users", "Users that are online", self.registered_users.clone());
         registry.register("calls_active", "Calls from their ring to their end", self.calls_active.clone());
+        registry.register("rooms", "Rooms, also those that nobody is in", self.rooms.clone());
+        registry.register("participants", "Participants of rooms", self.participants.clone());
+        registry.register("room_joins", "Requests to join a room by their result", self.room_joins.clone());
+        registry.register("chat_messages", "Chat messages in rooms and calls", self.chat_messages.clone());
         registry.register(
             "history_dropped",
-            "Calls that the history lacks because the store was too slow",
+            "Calls and chat messages that the history lacks because the store was too slow",
             self.records_dropped.clone(),
         );
         registry.register("calls", "Calls that have ended", self.calls.clone());
@@ -139,6 +152,25 @@ impl Metrics {
 
     pub(crate) fn observe_call_setup(&self, took: Duration) {
         self.call_setup.observe(took.as_secs_f64());
+    }
+
+    /// Somebody came in, or was refused with this code.
+    pub(crate) fn count_room_join(&self, result: Result<Entered, &'static str>) {
+        let result = match result {
+            Ok(Entered::Anew) => "joined",
+            Ok(Entered::Resumed) => "resumed",
+            Err(code) => code,
+        };
+        self.room_joins.get_or_create(&[("result", result)]).inc();
+    }
+
+    pub(crate) fn count_chat_message(&self) {
+        self.chat_messages.inc();
+    }
+
+    pub(crate) fn set_rooms(&self, rooms: usize, participants: usize) {
+        self.rooms.set(gauge_value(rooms as u64));
+        self.participants.set(gauge_value(participants as u64));
     }
 
     pub(crate) fn count_kurento_request(&self, method: &'static str, code: &'static str) {
@@ -279,6 +311,10 @@ mod tests {
         metrics.count_signaling_error("not_json");
         metrics.observe_call_setup(Duration::from_millis(300));
         metrics.set_users_and_calls(4, 2);
+        metrics.set_rooms(3, 8);
+        metrics.count_room_join(Ok(Entered::Resumed));
+        metrics.count_room_join(Err("roomFull"));
+        metrics.count_chat_message();
         metrics.count_kurento_request("create", "ok");
         metrics.count_kurento_event(true);
         metrics.count_capture_dropped(6);
@@ -311,6 +347,11 @@ mod tests {
             "keel_registered_users 4",
             "keel_calls_active 2",
             "keel_history_dropped 1",
+            "keel_rooms 3",
+            "keel_participants 8",
+            "keel_room_joins_total{result=\"resumed\"} 1",
+            "keel_room_joins_total{result=\"roomFull\"} 1",
+            "keel_chat_messages_total 1",
             "keel_packets_total{direction=\"in\"} 11",
             "keel_bytes_total{direction=\"out\"} 12",
             "keel_drops_total{reason=\"srtp_replay\"} 3",

@@ -1,12 +1,14 @@
 //! What all requests share, and the end of it.
 
-use crate::call::{ConnectionId, INBOX_MAX, Inbound, Switchboard};
+use crate::call::{INBOX_MAX, Inbound, Switchboard};
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::kms::Kurento;
 use crate::limits::{ConnectionCounts, RateLimiter, TooManyConnections};
 use crate::metrics::Metrics;
+use crate::room::{self, House};
 use crate::socket::connection::Connection;
+use crate::socket::{ConnectionId, Protocol, SocketEvent};
 use crate::store::Store;
 use axum::extract::ws::WebSocket;
 use keel_media::MediaServer;
@@ -21,7 +23,8 @@ use tokio::task::JoinHandle;
 #[derive(Clone)]
 pub struct AppState {
     shared: Arc<Shared>,
-    switchboard: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// The switchboard and the house, until they are told to end.
+    owners: Arc<Mutex<Option<[JoinHandle<()>; 2]>>>,
     kurento: Kurento,
 }
 
@@ -29,7 +32,10 @@ pub struct AppState {
 pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Of the switchboard.
     pub(crate) inbox: mpsc::Sender<Inbound>,
+    /// Of the house.
+    pub(crate) rooms: mpsc::Sender<room::Inbound>,
     media: MediaServer,
     store: Store,
     connections_made: AtomicU64,
@@ -55,6 +61,15 @@ impl AppState {
             waiting,
             inbox.clone(),
         );
+        let (rooms, waiting) = mpsc::channel(room::INBOX_MAX);
+        let house = House::new(
+            Arc::clone(&config),
+            media.clone(),
+            store.clone(),
+            Arc::clone(&metrics),
+            waiting,
+            rooms.clone(),
+        );
         let kurento = Kurento::start(config.kurento.clone(), media.clone(), Arc::clone(&metrics));
         let shared = Shared {
             messages: Mutex::new(RateLimiter::new(config.limits.messages_per_address)),
@@ -63,30 +78,35 @@ impl AppState {
             config,
             metrics,
             inbox,
+            rooms,
             media,
             store,
         };
-        let switchboard = tokio::spawn(switchboard.run());
-        Self { shared: Arc::new(shared), switchboard: Arc::new(Mutex::new(Some(switchboard))), kurento }
+        let owners = [tokio::spawn(switchboard.run()), tokio::spawn(house.run())];
+        Self { shared: Arc::new(shared), owners: Arc::new(Mutex::new(Some(owners))), kurento }
     }
 
-    /// Ends every call with a word to its peers, closes every connection with code 1001, those of the Kurento
+    /// Ends every call and every room with a word to all in it, closes every connection with code 1001, those of the Kurento
     /// protocol too, and waits, for `deadline` at most, until all media is released and the store is written. The media server itself
     /// is the caller's to stop. A second call returns at once.
     pub async fn shutdown(&self, deadline: Duration) {
-        let Some(mut switchboard) = lock(&self.switchboard).take() else { return };
+        let Some([mut switchboard, mut house]) = lock(&self.owners).take() else { return };
         let ended = async {
             // An error means that it has ended already.
             let _ = self.shared.inbox.send(Inbound::Shutdown).await;
-            let (ended, ()) = tokio::join!(&mut switchboard, self.kurento.shutdown());
-            if let Err(error) = ended {
-                tracing::error!(%error, "the switchboard failed");
+            let _ = self.shared.rooms.send(room::Inbound::Shutdown).await;
+            let (calls, rooms, ()) = tokio::join!(&mut switchboard, &mut house, self.kurento.shutdown());
+            for (owner, ended) in [("switchboard", calls), ("house", rooms)] {
+                if let Err(error) = ended {
+                    tracing::error!(%error, owner, "a task that owned connections failed");
+                }
             }
             self.shared.store.close().await;
         };
         if tokio::time::timeout(deadline, ended).await.is_err() {
             tracing::warn!("not everything ended within the shutdown's deadline");
             switchboard.abort();
+            house.abort();
         }
     }
 
@@ -102,9 +122,10 @@ impl AppState {
         &self.shared.store
     }
 
-    /// Whether new calls can be made.
+    /// Whether new calls and rooms can be made.
     pub(crate) fn is_serving(&self) -> bool {
-        !self.shared.inbox.is_closed() && lock(&self.switchboard).is_some()
+        let is_open = !self.shared.inbox.is_closed() && !self.shared.rooms.is_closed();
+        is_open && lock(&self.owners).is_some()
     }
 
     /// A place for one more connection from `address`.
@@ -119,12 +140,12 @@ impl AppState {
         Ok(Slot { shared: Arc::clone(&self.shared), address })
     }
 
-    /// Hands an open WebSocket to the switchboard.
-    pub(crate) async fn connect(&self, socket: WebSocket, slot: Slot) {
+    /// Hands an open WebSocket to the owner of its protocol.
+    pub(crate) async fn connect<P: Protocol>(&self, socket: WebSocket, slot: Slot) {
         let number = self.shared.connections_made.fetch_add(1, Ordering::Relaxed);
         let shared = Arc::clone(&self.shared);
         let connection = Connection::new(ConnectionId::new(number), socket, shared, slot);
-        if self.shared.inbox.send(Inbound::Connected(Box::new(connection))).await.is_err() {
+        if P::inbox(&self.shared).send(SocketEvent::Connected(Box::new(connection)).into()).await.is_err() {
             tracing::debug!("a connection came after the end");
         }
     }

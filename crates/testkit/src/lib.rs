@@ -16,6 +16,7 @@ pub mod net;
 pub mod peer;
 pub mod proxy;
 pub mod recording;
+pub mod room;
 pub mod seat;
 pub mod server;
 pub mod signaling;

@@ -248,6 +248,12 @@ pub fn call_url(url: &str) -> String {
     format!("{scheme}://{}/call", authority(url))
 }
 
+/// Where a server at `url` speaks the group call's protocol.
+#[must_use]
+pub fn group_call_url(url: &str) -> String {
+    call_url(url).replace("/call", "/groupcall")
+}
+
 fn authority(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.trim_end_matches('/').replace("localhost", "127.0.0.1")

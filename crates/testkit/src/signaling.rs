@@ -209,8 +209,18 @@ impl SignalingClient {
     /// When the connection closes, the message is not one of the protocol's, or none comes within
     /// [`PATIENCE`].
     pub async fn next(&mut self) -> Result<FromServer> {
+        let text = self.next_text().await?;
+        serde_json::from_str(&text).with_context(|| format!("not a message of the protocol: {text}"))
+    }
+
+    /// The server's next message as it is written, for protocols that are not [`FromServer`]'s. Dropping the
+    /// future loses nothing.
+    ///
+    /// # Errors
+    /// When the connection closes, or none comes within [`PATIENCE`].
+    pub async fn next_text(&mut self) -> Result<String> {
         match self.next_frame().await? {
-            Frame::Message(message) => Ok(message),
+            Frame::Text(text) => Ok(text),
             Frame::Closed(code) => bail!("the server closed the connection with code {code:?}"),
         }
     }
@@ -233,11 +243,7 @@ impl SignalingClient {
                 .await
                 .with_context(|| format!("the server said nothing within {PATIENCE:?}"))?;
             match frame.transpose()? {
-                Some(Message::Text(text)) => {
-                    let message = serde_json::from_str(&text)
-                        .with_context(|| format!("not a message of the protocol: {text}"))?;
-                    return Ok(Frame::Message(message));
-                }
+                Some(Message::Text(text)) => return Ok(Frame::Text(text.to_string())),
                 Some(Message::Close(frame)) => {
                     return Ok(Frame::Closed(frame.map(|CloseFrame { code, .. }| code.into())));
                 }
@@ -249,7 +255,7 @@ impl SignalingClient {
 }
 
 enum Frame {
-    Message(FromServer),
+    Text(String),
     Closed(Option<u16>),
 }
 

@@ -5,6 +5,12 @@ pub fn signaling(play: &[u8]) {
     keel_signaling::fuzz_call_protocol(play);
 }
 
+/// Three clients of group calls send the lines of `play`, in either form; whatever they are, nothing is left once
+/// all have gone.
+pub fn rooms(play: &[u8]) {
+    keel_signaling::fuzz_room_protocol(play);
+}
+
 /// Two applications send the lines of `play` as Kurento requests; the objects they make are those of a model,
 /// and nothing is left once all have gone.
 pub fn kurento(play: &[u8]) {

@@ -7,13 +7,14 @@ const PEERS = { recvonly: WebRtcPeerRecvonly, sendonly: WebRtcPeerSendonly, send
 const MEDIA = { audio: true, video: { width: 160, height: 90, frameRate: 10 } };
 
 /**
- * Connects to the application.
+ * Connects to the application, or to another server that the page's address names as `server`.
  *
  * @param {Record<string, (message: object) => void>} receivers of its messages, by `id`
  * @returns {Promise<(message: object) => void>} what sends
  */
 export async function connect(receivers) {
-  const socket = new WebSocket(location.origin.replace(/^http/, 'ws'));
+  const server = new URLSearchParams(location.search).get('server');
+  const socket = new WebSocket(server ?? location.origin.replace(/^http/, 'ws'));
   socket.onmessage = ({ data }) => {
     const message = JSON.parse(data);
     const receive = receivers[message.id];

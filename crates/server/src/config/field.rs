@@ -26,6 +26,7 @@ impl Field {
             Some("tls") => "TLS",
             Some("kurento") => "Kurento",
             Some("media") => "Media",
+            Some("rooms") => "Group calls",
             Some("limits") => "Limits",
             Some("log") => "Log",
             _ => "Access and general",
@@ -136,6 +137,15 @@ pub(crate) const FIELDS: &[Field] = &[
         "trace-packets-every",
         "COUNT",
         "Log the way of one RTP packet in so many, at level trace; 0: none",
+    ),
+    field("rooms.rooms_max", "rooms-max", "COUNT", "Rooms of group calls in all"),
+    field("rooms.size_max", "room-size-max", "COUNT", "Participants of one room"),
+    field("rooms.empty_s", "room-empty-s", "SECONDS", "How long a room that nobody is in is kept"),
+    field(
+        "rooms.resume_s",
+        "room-resume-s",
+        "SECONDS",
+        "How long a participant whose connection is lost keeps its place",
     ),
     field("limits.connections", "limit-connections", "COUNT", "Signaling connections in all"),
     field(

@@ -20,6 +20,7 @@ pub(crate) struct Settings {
     pub(crate) tls: TlsSettings,
     pub(crate) kurento: KurentoSettings,
     pub(crate) media: MediaSettings,
+    pub(crate) rooms: RoomSettings,
     pub(crate) limits: LimitSettings,
     pub(crate) log: LogSettings,
 }
@@ -112,6 +113,16 @@ pub(crate) enum PlacementSetting {
     Spread,
 }
 
+/// `[rooms]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RoomSettings {
+    pub(crate) rooms_max: u32,
+    pub(crate) size_max: u32,
+    pub(crate) empty_s: u64,
+    pub(crate) resume_s: u64,
+}
+
 /// `[limits]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -155,6 +166,7 @@ impl Default for Settings {
             tls: TlsSettings::default(),
             kurento: KurentoSettings::default(),
             media: MediaSettings::default(),
+            rooms: RoomSettings::default(),
             limits: LimitSettings::default(),
             log: LogSettings::default(),
         }
@@ -196,6 +208,12 @@ impl Default for MediaSettings {
             socket_buffer_kib: 4096,
             trace_packets_every: 0,
         }
+    }
+}
+
+impl Default for RoomSettings {
+    fn default() -> Self {
+        Self { rooms_max: 1_000, size_max: 50, empty_s: 3_600, resume_s: 30 }
     }
 }
 

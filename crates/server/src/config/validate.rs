@@ -18,6 +18,7 @@ pub(super) fn config(settings: Settings) -> Result<Config, ConfigErrors> {
     }
     range("ring_timeout_s", settings.ring_timeout_s, 1..=600, &mut errors);
     range("shutdown_deadline_s", settings.shutdown_deadline_s, 1..=600, &mut errors);
+    rooms(&settings, &mut errors);
     limits(&settings, &mut errors);
     kurento(&settings, &mut errors);
     addresses(&settings, &mut errors);
@@ -133,6 +134,15 @@ fn media(settings: &Settings, errors: &mut ConfigErrors) {
             ),
         }
     }
+}
+
+fn rooms(settings: &Settings, errors: &mut ConfigErrors) {
+    let rooms = &settings.rooms;
+    range("rooms.rooms_max", u64::from(rooms.rooms_max), 1..=100_000, errors);
+    // A participant receives 64 lines at most, and every voice must fit.
+    range("rooms.size_max", u64::from(rooms.size_max), 2..=60, errors);
+    range("rooms.empty_s", rooms.empty_s, 1..=31_536_000, errors);
+    range("rooms.resume_s", rooms.resume_s, 1..=600, errors);
 }
 
 fn limits(settings: &Settings, errors: &mut ConfigErrors) {
@@ -337,6 +347,10 @@ mod tests {
             ("[kurento]\nobjects_per_session_max = 0", "kurento.objects_per_session_max: 0 is outside"),
             ("[kurento]\nobjects_max = 0", "kurento.objects_max: 0 is outside"),
             ("[kurento]\nsessions_max = 0", "kurento.sessions_max: 0 is outside"),
+            ("[rooms]\nrooms_max = 0", "rooms.rooms_max: 0 is outside 1 to"),
+            ("[rooms]\nsize_max = 61", "rooms.size_max: 61 is outside 2 to 60"),
+            ("[rooms]\nempty_s = 0", "rooms.empty_s: 0 is outside 1 to"),
+            ("[rooms]\nresume_s = 601", "rooms.resume_s: 601 is outside 1 to 600"),
             ("[limits]\nconnections = 0", "limits.connections: 0 is outside 1 to"),
             ("[limits]\nconnections_per_address = 0", "limits.connections_per_address: 0 is outside"),
             ("[limits]\nsessions_per_worker = 0", "limits.sessions_per_worker: 0 is outside"),

@@ -1,16 +1,15 @@
 //! What the call machine asks of the world, and what media tells it.
 
-use super::message::{Candidate, ServerMessage};
+use super::message::ServerMessage;
 use super::phase::Outcome;
 use super::refusal::{CallRefusal, OutOfPlace, RegisterRefusal};
-use crate::store::Secret;
+use crate::candidate::Candidate;
+use crate::chat_text::ChatText;
+use crate::socket::{CloseReason, ConnectionId};
+use crate::store::{ChatThread, Secret};
 use crate::user_name::UserName;
 use std::fmt;
 use std::time::{Duration, Instant};
-
-/// One WebSocket connection. Never reused within a process.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ConnectionId(u64);
 
 /// One call. Never reused within a process.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +39,11 @@ pub(crate) enum Effect {
     AddCandidate { call: CallId, side: Side, candidate: Candidate },
     /// Everything of this call's media is to be released. Once per `StartMedia`.
     EndMedia { call: CallId },
+    /// A message of one peer of a call for the other; it gets its number and time on its way.
+    Chat { from: ConnectionId, to: ConnectionId, thread: ChatThread, name: UserName, text: ChatText },
+    /// A page of what the two of a call have written; [`super::machine::Machine::handle_history`] hears when
+    /// it was told.
+    ReadHistory { connection: ConnectionId, thread: ChatThread, before: Option<u64>, count: usize },
     /// A registration was decided, for metrics.
     CountRegistration(Result<Admitted, RegisterRefusal>),
     /// A call was refused before it rang, for metrics.
@@ -56,14 +60,6 @@ pub(crate) enum Admitted {
     Anew,
     /// From the page's own earlier connection.
     Resumed,
-}
-
-/// Why the server closes a connection (RFC 6455 §7.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CloseReason {
-    /// The page has a newer connection.
-    Replaced,
-    ShuttingDown,
 }
 
 /// A call that is over.
@@ -95,21 +91,9 @@ pub(crate) enum MediaReport {
     Failed(String),
 }
 
-impl ConnectionId {
-    pub(crate) const fn new(number: u64) -> Self {
-        Self(number)
-    }
-}
-
 impl CallId {
     pub(crate) const fn new(number: u64) -> Self {
         Self(number)
-    }
-}
-
-impl fmt::Debug for ConnectionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "c:{}", self.0)
     }
 }
 

@@ -1,11 +1,12 @@
 //! The fuzzer's door to the call protocol: frames as the network brings them, into the parser and the
 //! machine, without sockets.
 
-use super::effect::{CallId, ConnectionId, Effect, MediaReport};
+use super::effect::{CallId, Effect, MediaReport};
 use super::machine::Machine;
 use super::message::ClientMessage;
 use super::token::ResumeToken;
 use crate::limits::Limits;
+use crate::socket::ConnectionId;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};

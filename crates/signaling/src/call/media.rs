@@ -6,7 +6,7 @@
 
 use super::Inbound;
 use super::effect::{CallId, MediaReport, Side};
-use super::message::Candidate;
+use crate::candidate::Candidate;
 use keel_media::{
     CandidateError, ConnectionState, DtlsState, EndpointEvent, EndpointOptions, MediaKind, MediaServer,
     Pipeline, PipelineEvent, PipelineEvents, WebRtcEndpoint,

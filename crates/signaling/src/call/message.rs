@@ -1,9 +1,12 @@
 //! The messages of the one-to-one call: JSON text, the field `id` names the message. Names and fields are
-//! those that existing Kurento front ends use; `secret`, `resumeToken`, `watchOnline` and `online` are
-//! additions that such front ends need not know. Unknown fields are ignored, since browsers add their own
+//! those that existing Kurento front ends use; `secret`, `resumeToken`, `watchOnline`, `online` and all of the
+//! chat are additions that such front ends need not know. Unknown fields are ignored, since browsers add their own
 //! to candidates.
 
 use super::token::ResumeToken;
+use crate::candidate::Candidate;
+use crate::socket::FrameError;
+use crate::store::{ChatMessage, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 /// From the browser.
@@ -31,6 +34,18 @@ pub(crate) enum ClientMessage {
     Stop,
     /// Asks for an `online` message now and after each change.
     WatchOnline,
+    /// For the other one of the call.
+    Chat {
+        text: String,
+    },
+    /// Asks for what the two of the call have written, older than the message `before`.
+    History {
+        before: Option<u64>,
+        count: Option<u32>,
+    },
+    Typing {
+        typing: bool,
+    },
 }
 
 /// What a callee says to an incoming call.
@@ -39,17 +54,6 @@ pub(crate) enum ClientMessage {
 pub(crate) enum CallReply {
     Accept { sdp_offer: String },
     Reject { message: Option<String> },
-}
-
-/// A candidate as browsers write it (W3C `RTCIceCandidateInit`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Candidate {
-    pub(crate) candidate: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) sdp_mid: Option<String>,
-    #[serde(rename = "sdpMLineIndex", skip_serializing_if = "Option::is_none")]
-    pub(crate) sdp_mline_index: Option<u16>,
 }
 
 /// To the browser.
@@ -75,6 +79,24 @@ pub(crate) enum ServerMessage {
     Online {
         users: Vec<String>,
     },
+    ChatSent {
+        message: u64,
+        time: UnixMillis,
+    },
+    ChatMessage {
+        message: u64,
+        from: String,
+        text: String,
+        time: UnixMillis,
+    },
+    ChatHistory {
+        messages: Vec<ChatMessage>,
+        more: bool,
+    },
+    Typing {
+        from: String,
+        typing: bool,
+    },
     Error {
         message: String,
     },
@@ -96,42 +118,17 @@ pub(crate) enum CallAnswer {
     Rejected { message: String },
 }
 
-/// Why a frame is no message. The connection lives on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum FrameError {
-    #[error("messages are text, not binary")]
-    Binary,
-    #[error("the message is longer than {0} bytes")]
-    TooLong(usize),
-    #[error("too many messages: slow down")]
-    TooFast,
-    #[error("the message is not JSON")]
-    NotJson,
-    #[error("the message has no field `id` with a text")]
-    NoId,
-    #[error("there is no message with this `id`")]
-    UnknownId,
-    #[error("a field of `{0}` is missing or has the wrong type")]
-    Fields(&'static str),
-}
-
-impl FrameError {
-    /// The label in metrics.
-    pub(crate) const fn label(self) -> &'static str {
-        match self {
-            Self::Binary => "binary",
-            Self::TooLong(_) => "too_long",
-            Self::TooFast => "too_fast",
-            Self::NotJson => "not_json",
-            Self::NoId => "no_id",
-            Self::UnknownId => "unknown_id",
-            Self::Fields(_) => "fields",
-        }
-    }
-}
-
-const CLIENT_IDS: [&str; 6] =
-    ["register", "call", "incomingCallResponse", "onIceCandidate", "stop", "watchOnline"];
+const CLIENT_IDS: [&str; 9] = [
+    "register",
+    "call",
+    "incomingCallResponse",
+    "onIceCandidate",
+    "stop",
+    "watchOnline",
+    "chat",
+    "history",
+    "typing",
+];
 
 impl ClientMessage {
     /// The message in a text frame.
@@ -162,20 +159,6 @@ impl ServerMessage {
     }
 }
 
-impl From<Candidate> for keel_media::IceCandidate {
-    fn from(candidate: Candidate) -> Self {
-        let Candidate { candidate, sdp_mid, sdp_mline_index } = candidate;
-        Self { candidate, sdp_mid, sdp_mline_index }
-    }
-}
-
-impl From<keel_media::IceCandidate> for Candidate {
-    fn from(candidate: keel_media::IceCandidate) -> Self {
-        let keel_media::IceCandidate { candidate, sdp_mid, sdp_mline_index } = candidate;
-        Self { candidate, sdp_mid, sdp_mline_index }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,6 +176,9 @@ mod tests {
             r#"{"id":"onIceCandidate","candidate":{"candidate":"x","sdpMid":"0","sdpMLineIndex":0,"usernameFragment":"u"}}"#,
             r#"{"id":"stop"}"#,
             r#"{"id":"watchOnline"}"#,
+            r#"{"id":"chat","text":"hello"}"#,
+            r#"{"id":"history","before":7,"count":50}"#,
+            r#"{"id":"typing","typing":true}"#,
         ];
         for (text, id) in messages.into_iter().zip(CLIENT_IDS) {
             assert!(text.contains(id) && ClientMessage::parse(text).is_ok(), "{text}");

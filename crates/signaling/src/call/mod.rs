@@ -14,21 +14,25 @@ mod refusal;
 mod registry;
 mod token;
 
-pub(crate) use effect::{Admitted, CloseReason, ConnectionId};
-pub(crate) use message::{ClientMessage, FrameError, ServerMessage};
+pub(crate) use effect::Admitted;
 pub(crate) use phase::Outcome;
 pub(crate) use refusal::{CallRefusal, RegisterRefusal};
 
+use crate::candidate::Candidate;
+use crate::chat_text::ChatText;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::private::Private;
 use crate::socket::connection::{Connection, Outbound};
-use crate::store::{AdmitError, CallRecord, Store, UnixMillis};
+use crate::socket::{ConnectionId, FrameError, Protocol, SocketEvent};
+use crate::state::Shared;
+use crate::store::{AdmitError, CallRecord, ChatMessage, ChatPage, ChatThread, Store, UnixMillis};
+use crate::user_name::UserName;
 use effect::{CallId, Effect, EndedCall, MediaReport, Side};
 use keel_media::MediaServer;
 use machine::Machine;
 use media::{Offers, Reporter};
-use message::Candidate;
+use message::{ClientMessage, ServerMessage};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -41,18 +45,35 @@ use tracing::{Instrument, debug, info, info_span, warn};
 
 /// What reaches the switchboard.
 pub(crate) enum Inbound {
-    Connected(Box<Connection>),
-    Message {
-        from: ConnectionId,
-        message: ClientMessage,
-    },
-    /// The last word of a connection's task.
-    Left(ConnectionId),
-    Media {
-        call: CallId,
-        report: MediaReport,
-    },
+    Socket(SocketEvent<ClientMessage>),
+    Media { call: CallId, report: MediaReport },
     Shutdown,
+}
+
+impl From<SocketEvent<ClientMessage>> for Inbound {
+    fn from(event: SocketEvent<ClientMessage>) -> Self {
+        Self::Socket(event)
+    }
+}
+
+/// The protocol of `/call`.
+pub(crate) enum CallProtocol {}
+
+impl Protocol for CallProtocol {
+    type Message = ClientMessage;
+    type Inbound = Inbound;
+
+    fn parse(text: &str) -> Result<ClientMessage, FrameError> {
+        ClientMessage::parse(text)
+    }
+
+    fn refusal(error: FrameError, _: Option<&str>) -> String {
+        ServerMessage::Error { message: error.to_string() }.to_json()
+    }
+
+    fn inbox(shared: &Shared) -> &mpsc::Sender<Inbound> {
+        &shared.inbox
+    }
 }
 
 /// Inputs that may wait. Senders wait when it is full, so a flood slows its own sockets down; a thousand
@@ -72,6 +93,7 @@ pub(crate) struct Switchboard {
     to_inbox: mpsc::Sender<Inbound>,
     lines: BTreeMap<ConnectionId, mpsc::Sender<Outbound>>,
     media_by_call: BTreeMap<CallId, mpsc::Sender<(Side, Candidate)>>,
+    last_message: u64,
     tasks: JoinSet<Done>,
     /// Whose task is whose, also for one that panics. Looked up only.
     owners: HashMap<TaskId, Owner>,
@@ -81,6 +103,7 @@ pub(crate) struct Switchboard {
 enum Done {
     Nothing,
     Admission(Result<(), AdmitError>),
+    Page(Option<ChatPage>),
 }
 
 #[derive(Clone, Copy)]
@@ -88,6 +111,7 @@ enum Owner {
     Connection(ConnectionId),
     Media(CallId),
     Admission(ConnectionId),
+    History(ConnectionId),
 }
 
 impl Switchboard {
@@ -109,6 +133,7 @@ impl Switchboard {
             to_inbox,
             lines: BTreeMap::new(),
             media_by_call: BTreeMap::new(),
+            last_message: 0,
             tasks: JoinSet::new(),
             owners: HashMap::new(),
         }
@@ -143,9 +168,11 @@ impl Switchboard {
 
     fn handle(&mut self, inbound: Inbound) {
         match inbound {
-            Inbound::Connected(connection) => self.connect(connection),
-            Inbound::Message { from, message } => self.machine.handle_message(now(), from, message),
-            Inbound::Left(connection) => self.disconnect(connection),
+            Inbound::Socket(SocketEvent::Connected(connection)) => self.connect(connection),
+            Inbound::Socket(SocketEvent::Message { from, message }) => {
+                self.machine.handle_message(now(), from, message);
+            }
+            Inbound::Socket(SocketEvent::Left { connection, .. }) => self.disconnect(connection),
             Inbound::Media { call, report } => self.machine.handle_media(now(), call, report),
             Inbound::Shutdown => self.machine.handle_shutdown(now()),
         }
@@ -161,7 +188,7 @@ impl Switchboard {
         self.spawn(
             Owner::Connection(id),
             async move {
-                connection.run(outgoing).await;
+                connection.run::<CallProtocol>(outgoing).await;
                 Done::Nothing
             }
             .instrument(span),
@@ -189,6 +216,15 @@ impl Switchboard {
             }
             (Some(Owner::Admission(connection)), _) => {
                 self.machine.handle_admission(now(), connection, Err(AdmitError::Failed));
+            }
+            (Some(Owner::History(connection)), done) => {
+                let page = match done {
+                    Some(Done::Page(page)) => page,
+                    _ => None,
+                };
+                let page =
+                    page.map(|ChatPage { messages, more }| ServerMessage::ChatHistory { messages, more });
+                self.machine.handle_history(connection, page);
             }
             (Some(Owner::Media(call)), _) => {
                 // Nothing happens if the call is over, as it is unless the task failed.
@@ -233,6 +269,12 @@ impl Switchboard {
             Effect::EndMedia { call } => {
                 self.media_by_call.remove(&call);
             }
+            Effect::Chat { from, to, thread, name, text } => self.chat(from, to, thread, &name, text),
+            Effect::ReadHistory { connection, thread, before, count } => {
+                let store = self.store.clone();
+                let read = async move { Done::Page(store.chat(thread, before, count).await.ok()) };
+                self.spawn(Owner::History(connection), read);
+            }
             Effect::CountRegistration(result) => self.metrics.count_registration(result),
             Effect::CountRefusedCall(refusal) => self.metrics.count_refused_call(refusal),
             Effect::SetUp(took) => self.metrics.observe_call_setup(took),
@@ -243,7 +285,7 @@ impl Switchboard {
     /// Queues a message for a browser. One that does not read is cut off: a call must not grow a queue.
     fn send(&mut self, to: ConnectionId, message: &ServerMessage) {
         let Some(line) = self.lines.get(&to) else { return };
-        match line.try_send(Outbound::Text(message.to_json())) {
+        match line.try_send(Outbound::Text(message.to_json().into())) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 warn!(connection = ?to, "the client does not read its messages: disconnected");
@@ -252,6 +294,24 @@ impl Switchboard {
             // The connection is ending; its last word is on the way.
             Err(TrySendError::Closed(_)) => {}
         }
+    }
+
+    /// A message gets its number, which ascends, and its time.
+    fn chat(
+        &mut self,
+        from: ConnectionId,
+        to: ConnectionId,
+        thread: ChatThread,
+        name: &UserName,
+        text: ChatText,
+    ) {
+        let time = wall_clock();
+        self.last_message = time.0.max(self.last_message + 1);
+        let (message, name, text) = (self.last_message, name.to_string(), text.into_string());
+        self.metrics.count_chat_message();
+        self.send(from, &ServerMessage::ChatSent { message, time });
+        self.send(to, &ServerMessage::ChatMessage { message, from: name.clone(), text: text.clone(), time });
+        self.store.record_chat(thread, ChatMessage { message, participant: None, name, text, time });
     }
 
     fn start_media(&mut self, call: CallId, offers: Offers) {

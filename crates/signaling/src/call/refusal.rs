@@ -101,6 +101,18 @@ pub(crate) enum OutOfPlace {
     NoSuchCall,
     #[error("too many ICE candidates")]
     TooManyCandidates,
+    #[error("you are in no call")]
+    NoCall,
+    #[error("too many messages: slow down")]
+    TooFast,
+    #[error("the text is empty or has control characters")]
+    BadText,
+    #[error("the text is longer than {0} characters")]
+    TextTooLong(usize),
+    #[error("the history that you asked for is being read")]
+    ReadingHistory,
+    #[error("the history cannot be read now, try again in a moment")]
+    NoHistory,
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
 }
@@ -112,6 +124,12 @@ impl OutOfPlace {
             Self::Registering => "registering",
             Self::NoSuchCall => "no_such_call",
             Self::TooManyCandidates => "too_many_candidates",
+            Self::NoCall => "no_call",
+            Self::TooFast => "too_fast",
+            Self::BadText => "bad_text",
+            Self::TextTooLong(_) => "text_too_long",
+            Self::ReadingHistory => "reading_history",
+            Self::NoHistory => "no_history",
             Self::Forbidden(_) => "forbidden_move",
         }
     }

@@ -1,6 +1,6 @@
 //! Who is registered: names to connections.
 
-use super::effect::ConnectionId;
+use crate::socket::ConnectionId;
 use crate::user_name::UserName;
 use std::collections::BTreeMap;
 

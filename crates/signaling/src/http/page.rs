@@ -81,7 +81,8 @@ fn content_type(path: &str) -> &'static str {
         Some("png") => "image/png",
         Some("ico") => "image/x-icon",
         Some("woff2") => "font/woff2",
-        Some("txt") => "text/plain; charset=utf-8",
+        // Type declarations (`.d.ts`) are for editors, which read them as text.
+        Some("txt" | "ts") => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }
 }

@@ -1,9 +1,9 @@
 //! One WebSocket: a half that reads, a half that writes, a heartbeat between them.
 
-use crate::call::{ClientMessage, CloseReason, ConnectionId, FrameError, Inbound, ServerMessage};
+use super::{CloseReason, ConnectionId, Departure, FrameError, Protocol, SocketEvent};
 use crate::limits::Limits;
 use crate::state::{Shared, Slot};
-use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use std::net::IpAddr;
@@ -22,10 +22,10 @@ pub(crate) struct Connection {
     slot: Slot,
 }
 
-/// What the switchboard has for a browser. When the channel ends without a `Close`, the browser was too
+/// What its owner has for a browser. When the channel ends without a `Close`, the browser was too
 /// slow.
 pub(crate) enum Outbound {
-    Text(String),
+    Text(Utf8Bytes),
     Close(CloseReason),
 }
 
@@ -34,6 +34,8 @@ pub(crate) enum Outbound {
 enum End {
     /// The client closed it or vanished.
     Closed,
+    /// The client's page is gone (RFC 6455 §7.4.1: code 1001).
+    GoneAway,
     /// No frame, not even a pong, within the limit.
     Silent,
     /// A message of more than the fatal size.
@@ -68,20 +70,21 @@ impl Connection {
         self.slot.address()
     }
 
-    /// Runs until either side ends it. The last thing the switchboard hears is [`Inbound::Left`].
-    pub(crate) async fn run(self, outgoing: mpsc::Receiver<Outbound>) {
+    /// Runs until either side ends it. The last thing its owner hears is [`SocketEvent::Left`].
+    pub(crate) async fn run<P: Protocol>(self, outgoing: mpsc::Receiver<Outbound>) {
         let Self { id, socket, shared, slot } = self;
         let limits = &shared.config.limits;
         let (mut sink, mut stream) = socket.split();
         let (errors, waiting_errors) = mpsc::channel(ERRORS_MAX);
         let reader = Reader { id, address: slot.address(), shared: &shared, errors };
         let end = tokio::select! {
-            end = reader.run(&mut stream) => end,
+            end = reader.run::<P>(&mut stream) => end,
             end = write(&mut sink, outgoing, waiting_errors, limits) => end,
         };
         info!(?end, "disconnected");
-        // The switchboard may itself have ended; then nobody needs to know.
-        let _ = shared.inbox.send(Inbound::Left(id)).await;
+        let departure = if end == End::GoneAway { Departure::GoneAway } else { Departure::Lost };
+        // The owner may itself have ended; then nobody needs to know.
+        let _ = P::inbox(&shared).send(SocketEvent::Left { connection: id, departure }.into()).await;
         say_goodbye(end, sink, stream).await;
         drop(slot);
     }
@@ -92,11 +95,11 @@ struct Reader<'a> {
     id: ConnectionId,
     address: IpAddr,
     shared: &'a Shared,
-    errors: mpsc::Sender<FrameError>,
+    errors: mpsc::Sender<String>,
 }
 
 impl Reader<'_> {
-    async fn run(self, stream: &mut SplitStream<WebSocket>) -> End {
+    async fn run<P: Protocol>(self, stream: &mut SplitStream<WebSocket>) -> End {
         let limits = &self.shared.config.limits;
         loop {
             let frame = match timeout(limits.silence_max, stream.next()).await {
@@ -105,22 +108,28 @@ impl Reader<'_> {
                 Ok(Some(Err(error))) => return read_error(error),
                 Ok(Some(Ok(frame))) => frame,
             };
-            let heard = match frame {
+            let heard = match &frame {
                 Message::Text(text) if text.len() > limits.message_bytes_fatal => return End::TooBig,
                 Message::Binary(bytes) if bytes.len() > limits.message_bytes_fatal => return End::TooBig,
-                Message::Text(text) => self.parse(&text),
-                Message::Binary(_) => self.admitted().and(Err(FrameError::Binary)),
+                Message::Text(text) => self.admitted(text.len()).and_then(|()| P::parse(text)),
+                Message::Binary(bytes) => self.admitted(bytes.len()).and(Err(FrameError::Binary)),
+                Message::Close(Some(frame)) if frame.code == close_code::AWAY => return End::GoneAway,
                 Message::Close(_) => return End::Closed,
                 Message::Ping(_) | Message::Pong(_) => continue,
             };
             let passed_on = match heard {
-                Ok(message) => {
-                    self.shared.inbox.send(Inbound::Message { from: self.id, message }).await.is_ok()
-                }
+                Ok(message) => P::inbox(self.shared)
+                    .send(SocketEvent::Message { from: self.id, message }.into())
+                    .await
+                    .is_ok(),
                 Err(error) => {
                     self.shared.metrics.count_signaling_error(error.label());
                     debug!(%error, "frame refused");
-                    self.errors.send(error).await.is_ok()
+                    let text = match &frame {
+                        Message::Text(text) if error.was_looked_at() => Some(text.as_str()),
+                        _ => None,
+                    };
+                    self.errors.send(P::refusal(error, text)).await.is_ok()
                 }
             };
             if !passed_on {
@@ -129,19 +138,14 @@ impl Reader<'_> {
         }
     }
 
-    /// Cheapest refusal first.
-    fn parse(&self, text: &str) -> Result<ClientMessage, FrameError> {
+    /// Whether a message of so many bytes is looked at. Cheapest refusal first.
+    fn admitted(&self, bytes: usize) -> Result<(), FrameError> {
         let max = self.shared.config.limits.message_bytes_max;
-        self.admitted()?;
-        if text.len() > max {
-            return Err(FrameError::TooLong(max));
-        }
-        ClientMessage::parse(text)
-    }
-
-    fn admitted(&self) -> Result<(), FrameError> {
         let now = Instant::now(); // clock: a socket's frames have no other time
-        if self.shared.take_message_token(now, self.address) { Ok(()) } else { Err(FrameError::TooFast) }
+        if !self.shared.take_message_token(now, self.address) {
+            return Err(FrameError::TooFast);
+        }
+        if bytes > max { Err(FrameError::TooLong(max)) } else { Ok(()) }
     }
 }
 
@@ -161,7 +165,7 @@ fn read_error(error: axum::Error) -> End {
 async fn write(
     sink: &mut SplitSink<WebSocket, Message>,
     mut outgoing: mpsc::Receiver<Outbound>,
-    mut errors: mpsc::Receiver<FrameError>,
+    mut errors: mpsc::Receiver<String>,
     limits: &Limits,
 ) -> End {
     // RFC 6455 §5.5.2: a ping must be answered, so a client that lives is heard of in each interval.
@@ -171,13 +175,11 @@ async fn write(
     loop {
         let frame = tokio::select! {
             outbound = outgoing.recv() => match outbound {
-                Some(Outbound::Text(text)) => Message::Text(text.into()),
+                Some(Outbound::Text(text)) => Message::Text(text),
                 Some(Outbound::Close(reason)) => return End::Server(reason),
                 None => return End::TooSlow,
             },
-            Some(error) = errors.recv() => {
-                Message::Text(ServerMessage::Error { message: error.to_string() }.to_json().into())
-            }
+            Some(error) = errors.recv() => Message::Text(error.into()),
             _ = heartbeat.tick() => Message::Ping(Default::default()),
         };
         match timeout(limits.write_max, sink.send(frame)).await {
@@ -215,13 +217,14 @@ impl End {
     /// The close frame, where the client can be expected to read one.
     fn close_code(self) -> Option<(u16, &'static str)> {
         match self {
-            Self::Closed => None,
+            Self::Closed | Self::GoneAway => None,
             Self::Silent => Some((close_code::POLICY, "no sign of life")),
             Self::TooBig => Some((close_code::SIZE, "the message is too big")),
             Self::Broken => Some((close_code::PROTOCOL, "broken frame")),
             Self::NotUtf8 => Some((close_code::INVALID, "text is not UTF-8")),
             Self::TooSlow => Some((close_code::POLICY, "messages were not read")),
             Self::Server(CloseReason::Replaced) => Some((CLOSE_REPLACED, "replaced by a newer connection")),
+            Self::Server(CloseReason::Removed) => Some((CLOSE_REMOVED, "removed from the room")),
             Self::Server(CloseReason::ShuttingDown) => {
                 Some((close_code::AWAY, "the server is shutting down"))
             }
@@ -231,3 +234,6 @@ impl End {
 
 /// RFC 6455 §7.4.2: 4000 to 4999 are for applications. Tells a page not to connect again: it has.
 const CLOSE_REPLACED: u16 = 4001;
+
+/// Tells a page that its participant was removed.
+const CLOSE_REMOVED: u16 = 4002;

@@ -1,6 +1,13 @@
-//! `GET /call`: from the HTTP request to a connection of the switchboard.
+//! WebSockets of pages: from the HTTP request to a connection of the task that owns its protocol.
 
 pub(crate) mod connection;
+mod frame;
+mod id;
+mod protocol;
+
+pub(crate) use frame::FrameError;
+pub(crate) use id::{CloseReason, ConnectionId, Departure};
+pub(crate) use protocol::{Protocol, SocketEvent};
 
 use crate::auth::require_access;
 use crate::error::ApiError;
@@ -17,8 +24,8 @@ use std::net::SocketAddr;
 /// connection; messages are a few hundred bytes, offers a few thousand.
 const READ_BUFFER_BYTES: usize = 8 << 10;
 
-/// Checks who asks, then upgrades.
-pub(crate) async fn call(
+/// Checks who asks, then upgrades to protocol `P`.
+pub(crate) async fn upgrade<P: Protocol>(
     State(state): State<AppState>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     query: AccessQuery,
@@ -36,5 +43,5 @@ pub(crate) async fn call(
         .write_buffer_size(0)
         .max_message_size(read_max)
         .max_frame_size(read_max)
-        .on_upgrade(move |socket| async move { state.connect(socket, slot).await }))
+        .on_upgrade(move |socket| async move { state.connect::<P>(socket, slot).await }))
 }

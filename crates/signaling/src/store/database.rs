@@ -1,5 +1,6 @@
 //! The tables and what is done with them. Blocking; used by the store's thread only.
 
+use super::chat::{self, ChatBounds, ChatMessage, ChatPage, ChatThread};
 use super::{AdmitError, CallRecord, Secret, StoredCall, StoredUser, UnixMillis};
 use crate::user_name::UserName;
 use redb::backends::InMemoryBackend;
@@ -28,11 +29,12 @@ pub(super) struct Bounds {
     users_max: u64,
     /// Past it the oldest calls are forgotten.
     calls_max: u64,
+    chat: ChatBounds,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { users_max: 100_000, calls_max: 100_000 }
+        Self { users_max: 100_000, calls_max: 100_000, chat: ChatBounds::default() }
     }
 }
 
@@ -111,6 +113,7 @@ impl Database {
         if schema <= SCHEMA {
             write.open_table(USERS)?;
             write.open_table(CALLS)?;
+            chat::create_tables(&write)?;
         }
         write.commit()?;
         Ok(schema)
@@ -207,6 +210,27 @@ impl Database {
         Ok(users)
     }
 
+    /// Adds messages to their threads.
+    pub(super) fn record_chat(&mut self, messages: &[(ChatThread, ChatMessage)]) -> Result<(), redb::Error> {
+        let bounds = self.bounds.chat;
+        self.write(|write| chat::record(write, messages, bounds))
+    }
+
+    /// Forgets a thread.
+    pub(super) fn forget_chat(&mut self, thread: &ChatThread) -> Result<(), redb::Error> {
+        self.write(|write| chat::forget(write, thread))
+    }
+
+    /// Up to `count` messages of a thread older than number `before`.
+    pub(super) fn chat(
+        &self,
+        thread: &ChatThread,
+        before: Option<u64>,
+        count: usize,
+    ) -> Result<ChatPage, redb::Error> {
+        chat::page(&self.redb, thread, before, count)
+    }
+
     /// A user's hash, if claimed, and when it was first seen.
     fn user(&self, name: &UserName) -> Result<Option<(Option<String>, u64)>, redb::Error> {
         let table = self.redb.begin_read()?.open_table(USERS)?;
@@ -269,7 +293,8 @@ mod tests {
 
     #[test]
     fn the_oldest_calls_are_forgotten_and_pages_follow_each_other() {
-        let mut database = Database::in_memory(Bounds { users_max: 10, calls_max: 5 }).expect("memory");
+        let mut database =
+            Database::in_memory(Bounds { users_max: 10, calls_max: 5, ..Bounds::default() }).expect("memory");
         for second in 0..8 {
             let call = CallRecord {
                 from: name("ann"),
@@ -291,7 +316,8 @@ mod tests {
 
     #[test]
     fn a_full_table_forgets_who_was_not_seen_for_longest_and_keeps_claims() {
-        let mut database = Database::in_memory(Bounds { users_max: 3, calls_max: 1 }).expect("memory");
+        let mut database =
+            Database::in_memory(Bounds { users_max: 3, calls_max: 1, ..Bounds::default() }).expect("memory");
         let secret = Secret::new(Some("tide".to_owned())).flatten();
         let mut admit =
             |who: &str, secret: Option<&Secret>, now| database.admit(&name(who), secret, UnixMillis(now));

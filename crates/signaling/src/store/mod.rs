@@ -1,12 +1,14 @@
-//! Who has ever registered and which calls were made, kept across restarts.
+//! Who has ever registered, which calls were made and what was written, kept across restarts.
 //!
 //! One thread owns the database. Password hashes and writes happen there and nowhere else, so no call and
 //! no other connection waits for a disk or a hash. Jobs wait in one bounded queue; what does not fit is
 //! refused (registrations, questions) or dropped and counted (history), never waited for.
 
+mod chat;
 mod database;
 mod secret;
 
+pub(crate) use chat::{ChatMessage, ChatPage, ChatThread, HISTORY_PAGE_MAX};
 pub use database::OpenError;
 pub(crate) use secret::{SECRET_BYTES_MAX, Secret};
 
@@ -113,6 +115,17 @@ enum Job {
         count: usize,
         reply: oneshot::Sender<Result<Vec<StoredUser>, ReadError>>,
     },
+    Chat {
+        thread: ChatThread,
+        message: ChatMessage,
+    },
+    ForgetChat(ChatThread),
+    ChatPage {
+        thread: ChatThread,
+        before: Option<u64>,
+        count: usize,
+        reply: oneshot::Sender<Result<ChatPage, ReadError>>,
+    },
     Close {
         reply: oneshot::Sender<()>,
     },
@@ -176,6 +189,32 @@ impl Store {
         }
     }
 
+    /// Adds a message to its thread. With a full queue it is dropped and counted: those who are there have
+    /// it, those who come later will not.
+    pub(crate) fn record_chat(&self, thread: ChatThread, message: ChatMessage) {
+        if self.jobs.try_send(Job::Chat { thread, message }).is_err() {
+            self.records_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Forgets a thread. Waits for a place in the queue: what is to be forgotten must not stay.
+    pub(crate) async fn forget_chat(&self, thread: ChatThread) {
+        // A closed store is no longer read either.
+        let _ = self.jobs.send(Job::ForgetChat(thread)).await;
+    }
+
+    /// Up to `count` messages of a thread, in order, older than number `before`.
+    pub(crate) async fn chat(
+        &self,
+        thread: ChatThread,
+        before: Option<u64>,
+        count: usize,
+    ) -> Result<ChatPage, ReadError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Job::ChatPage { thread, before, count, reply })?;
+        answer.await.unwrap_or(Err(ReadError::Failed))
+    }
+
     /// Records that found the queue full.
     pub(crate) fn records_dropped(&self) -> u64 {
         self.records_dropped.load(Ordering::Relaxed)
@@ -214,7 +253,8 @@ impl Store {
 /// The thread: one job after the other until the store is closed or its last handle is gone. Who asked
 /// may be gone when the answer comes; then nobody needs it.
 fn work(mut database: Database, mut jobs: mpsc::Receiver<Job>) {
-    while let Some(job) = jobs.blocking_recv() {
+    let mut held_over = None;
+    while let Some(job) = held_over.take().or_else(|| jobs.blocking_recv()) {
         match job {
             Job::Admit { name, secret, now, reply } => {
                 let _ = reply.send(database.admit(&name, secret.as_ref(), now));
@@ -229,6 +269,28 @@ fn work(mut database: Database, mut jobs: mpsc::Receiver<Job>) {
             }
             Job::Users { after, count, reply } => {
                 let _ = reply.send(database.users(after.as_deref(), count).map_err(failed));
+            }
+            Job::Chat { thread, message } => {
+                // A write ends with a flush to the disk, so messages that wait share one.
+                let mut messages = vec![(thread, message)];
+                while messages.len() < JOBS_MAX && held_over.is_none() {
+                    match jobs.try_recv() {
+                        Ok(Job::Chat { thread, message }) => messages.push((thread, message)),
+                        Ok(other) => held_over = Some(other),
+                        Err(_) => break,
+                    }
+                }
+                if let Err(error) = database.record_chat(&messages) {
+                    tracing::error!(%error, "messages could not be written to the history");
+                }
+            }
+            Job::ForgetChat(thread) => {
+                if let Err(error) = database.forget_chat(&thread) {
+                    tracing::error!(%error, "messages could not be forgotten");
+                }
+            }
+            Job::ChatPage { thread, before, count, reply } => {
+                let _ = reply.send(database.chat(&thread, before, count).map_err(failed));
             }
             Job::Close { reply } => {
                 drop(database);

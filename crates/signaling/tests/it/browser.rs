@@ -7,6 +7,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
@@ -93,6 +95,13 @@ impl Browser {
                 other => panic!("no ping but {other:?}"),
             }
         }
+    }
+
+    /// Closes as a browser does whose tab is closed.
+    pub(crate) async fn goes_away(mut self) {
+        let frame = CloseFrame { code: CloseCode::Away, reason: "".into() };
+        self.socket.close(Some(frame)).await.expect("closes");
+        while let Some(Ok(_)) = self.frame_or_error().await {}
     }
 
     pub(crate) async fn close(mut self) {

@@ -209,7 +209,7 @@ async fn one_address_has_so_many_connections_and_no_more() {
 }
 
 #[tokio::test]
-async fn the_page_is_served_under_a_strict_policy() {
+async fn the_pages_are_served_under_a_strict_policy() {
     let keel = Keel::start(Config::default()).await;
     let page = keel.get("/", &[]).await;
     assert_eq!(page.status, 200);
@@ -222,6 +222,10 @@ async fn the_page_is_served_under_a_strict_policy() {
     let again = keel.get("/", &[("if-none-match", &tag)]).await;
     assert_eq!((again.status, again.body.as_str()), (304, ""));
     assert_eq!(keel.get("/index.html", &[]).await.header("etag"), Some(tag.as_str()));
+
+    for path in ["/call.html", "/room.html", "/admin", "/client/index.js", "/client/index.d.ts"] {
+        assert_eq!(keel.get(path, &[]).await.status, 200, "{path}");
+    }
 
     for path in ["/nothing.js", "/../Cargo.toml", "/%2e%2e/Cargo.toml", "/api/", "/api/nothing"] {
         let missing = keel.get(path, &[]).await;

@@ -7,4 +7,5 @@ mod frames;
 mod keel;
 mod kurento;
 mod registration;
+mod room;
 mod shutdown;

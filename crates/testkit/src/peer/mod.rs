@@ -21,6 +21,7 @@
 
 mod data;
 mod engine;
+mod pattern;
 mod publish;
 mod report;
 mod tracks;

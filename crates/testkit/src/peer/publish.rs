@@ -1,6 +1,7 @@
 //! The sending half of a peer: synthetic media, paced in real time.
 
 use super::Repair;
+use super::pattern::{FRAME_RATE, Pattern};
 use super::report::{SILENCE, Shared};
 use crate::source::{AUDIO_PACKET_MS, AudioSource, VideoConfig, VideoSource};
 use bytes::Bytes;
@@ -27,6 +28,8 @@ pub(super) struct VideoTrack {
     config: VideoConfig,
     ssrc: u32,
     first_seq: u16,
+    /// What is shown in place of synthetic frames.
+    pattern: Option<Arc<Pattern>>,
 }
 
 impl VideoTrack {
@@ -36,7 +39,14 @@ impl VideoTrack {
         let rtx = (repair == Repair::Rtx).then(|| RTCRtpRtxParameters { ssrc: rng.random() });
         config.first_timestamp = config.first_timestamp.wrapping_add(rng.random());
         let local = Arc::new(local_track(RtpCodecKind::Video, ssrc, rtx, codec));
-        Self { local, config, ssrc, first_seq: rng.random() }
+        Self { local, config, ssrc, first_seq: rng.random(), pattern: None }
+    }
+
+    /// Shows a picture that browsers can decode.
+    pub(super) fn showing(mut self, pattern: Pattern) -> Self {
+        self.config.frame_rate = FRAME_RATE;
+        self.pattern = Some(Arc::new(pattern));
+        self
     }
 
     pub(super) fn local(&self) -> Arc<TrackLocalStaticRTP> {
@@ -55,13 +65,21 @@ impl VideoTrack {
     /// one after each request.
     pub(super) async fn run(self, payload_type: u8, shared: Arc<Shared>) {
         let mut source = VideoSource::new(self.config);
+        let mut shown = 0;
         let mut seq = self.first_seq;
         let mut ticks = interval(Duration::from_secs(1) / self.config.frame_rate);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         shared.want_keyframe(self.ssrc);
         while !shared.publishing_stopped() {
             ticks.tick().await;
-            let frame = source.next_frame(shared.take_keyframe_wanted(self.ssrc));
+            let keyframe_wanted = shared.take_keyframe_wanted(self.ssrc);
+            let mut frame = source.next_frame(keyframe_wanted);
+            if let Some(pattern) = &self.pattern {
+                shown = if keyframe_wanted { 0 } else { shown };
+                frame.keyframe = pattern.is_keyframe(shown);
+                frame.payloads = pattern.frame(shown).to_vec();
+                shown += 1;
+            }
             let last = frame.payloads.len() - 1;
             for (index, payload) in frame.payloads.into_iter().enumerate() {
                 let marker = index == last;

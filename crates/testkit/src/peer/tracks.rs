@@ -1,5 +1,6 @@
 //! Tracks that come and go while a peer is connected, each told by an offer of its own or one for several.
 
+use super::pattern::Pattern;
 use super::publish::{AudioTrack, VideoTrack};
 use super::{Peer, negotiated_payload_type};
 use crate::source::VideoConfig;
@@ -45,6 +46,19 @@ impl Peer {
     /// As the `webrtc` crate's.
     pub async fn add_video(&mut self, seed: u64, frames: VideoConfig) -> Result<AddedTrack> {
         let track = VideoTrack::new(seed, frames, self.repair, self.codecs.video());
+        let sender = self.connection.add_track(track.local() as Arc<dyn TrackLocal>).await?;
+        let name = AddedTrack(track.ssrc());
+        self.added.push(Added { name, sender, media: AddedMedia::Video(track), task: None });
+        Ok(name)
+    }
+
+    /// Adds a track with a picture that browsers can decode. It is part of the next offer.
+    ///
+    /// # Errors
+    /// When the recording is missing, or as the `webrtc` crate's.
+    pub async fn add_pattern(&mut self, seed: u64) -> Result<AddedTrack> {
+        let frames = VideoConfig::default();
+        let track = VideoTrack::new(seed, frames, self.repair, self.codecs.video()).showing(Pattern::load()?);
         let sender = self.connection.add_track(track.local() as Arc<dyn TrackLocal>).await?;
         let name = AddedTrack(track.ssrc());
         self.added.push(Added { name, sender, media: AddedMedia::Video(track), task: None });

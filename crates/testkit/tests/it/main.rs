@@ -12,6 +12,7 @@ mod graph;
 mod kurento_soak;
 mod loss;
 mod negotiation;
+mod room;
 mod settings;
 mod soak;
 mod speakers;

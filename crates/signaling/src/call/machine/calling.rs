@@ -1,26 +1,28 @@
 //! Phases 2 and 3: calls ring, are answered, get media, end.
 
 use super::{Machine, Trickle};
-use crate::call::effect::{CallId, ConnectionId, Effect, EndedCall, MediaReport, Side};
-use crate::call::message::{CallAnswer, CallReply, Candidate, ServerMessage};
+use crate::call::effect::{CallId, Effect, EndedCall, MediaReport, Side};
+use crate::call::message::{CallAnswer, CallReply, ServerMessage};
 use crate::call::phase::{Forbidden, Move, Next, Phase};
 use crate::call::refusal::{CallRefusal, OutOfPlace};
+use crate::candidate::Candidate;
+use crate::socket::ConnectionId;
 use crate::user_name::UserName;
 use std::time::Instant;
 
 /// A call from its first ring to its end.
 pub(super) struct Call {
-    caller: ConnectionId,
-    callee: ConnectionId,
-    from: UserName,
-    to: UserName,
+    pub(super) caller: ConnectionId,
+    pub(super) callee: ConnectionId,
+    pub(super) from: UserName,
+    pub(super) to: UserName,
     started: Instant,
     deadline: Option<Instant>,
-    stage: Stage,
+    pub(super) stage: Stage,
 }
 
 /// The phase with what only it knows.
-enum Stage {
+pub(super) enum Stage {
     Ringing { caller_offer: String },
     Connecting { answered: Instant, callee_asked: CalleeAsked },
     Talking { answered: Instant, caller_link: Link, callee_link: Link },
@@ -28,7 +30,7 @@ enum Stage {
 
 /// How the callee came to the call, and so how it is answered.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum CalleeAsked {
+pub(super) enum CalleeAsked {
     /// It accepted: `startCommunication`.
     ByAccepting,
     /// It called the caller: `callResponse`.
@@ -40,7 +42,7 @@ const DECLINE_CHARS_MAX: usize = 500;
 
 /// One peer's media connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Link {
+pub(super) enum Link {
     /// Not up yet.
     Awaited,
     Up,
@@ -55,7 +57,7 @@ struct Farewell {
 }
 
 impl Stage {
-    fn phase(&self) -> Phase {
+    pub(super) fn phase(&self) -> Phase {
         match self {
             Self::Ringing { .. } => Phase::Ringing,
             Self::Connecting { .. } => Phase::Connecting,

@@ -1,19 +1,23 @@
 //! The call protocol without sockets, clocks or media: messages and reports in, effects out.
 //!
-//! Read `phase.rs` for the table of moves, [`registration`] for names, [`calling`] for calls. The machine
+//! Read `phase.rs` for the table of moves, [`registration`] for names, [`calling`] for calls,
+//! [`chatting`] for what the two write. The machine
 //! is owned by one task (`call/mod.rs`), so it needs no lock; `now` is an argument everywhere.
 
 mod calling;
+mod chatting;
 mod registration;
 #[cfg(test)]
 mod tests;
 
-use super::effect::{CallId, CloseReason, ConnectionId, Effect};
-use super::message::{Candidate, ClientMessage, ServerMessage};
+use super::effect::{CallId, Effect};
+use super::message::{ClientMessage, ServerMessage};
 use super::refusal::OutOfPlace;
 use super::registry::Registry;
 use super::token::ResumeToken;
-use crate::limits::{Limits, RateLimiter};
+use crate::candidate::Candidate;
+use crate::limits::{Bucket, Limits, RateLimiter};
+use crate::socket::{CloseReason, ConnectionId};
 use crate::user_name::UserName;
 use calling::Call;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -46,6 +50,8 @@ struct Connection {
     call: Option<CallId>,
     watching: bool,
     trickle: Trickle,
+    chat: Bucket,
+    reads_history: bool,
 }
 
 /// The candidates of one peer, until its call is over.
@@ -90,6 +96,8 @@ impl Machine {
             call: None,
             watching: false,
             trickle: Trickle::default(),
+            chat: Bucket::new(self.limits.rooms.chat),
+            reads_history: false,
         };
         self.connections.insert(connection, fresh);
     }
@@ -112,6 +120,9 @@ impl Machine {
             }
             ClientMessage::OnIceCandidate { candidate } => self.candidate(from, candidate),
             ClientMessage::Stop => self.stop(now, from),
+            ClientMessage::Chat { text } => self.chat(now, from, &text),
+            ClientMessage::History { before, count } => self.history(from, before, count),
+            ClientMessage::Typing { typing } => self.typing(now, from, typing),
             ClientMessage::WatchOnline => {
                 self.watch(from);
                 Ok(())

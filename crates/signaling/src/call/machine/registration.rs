@@ -1,10 +1,11 @@
 //! Phase 1: names are asked for, checked, given and taken over.
 
 use super::Machine;
-use crate::call::effect::{Admitted, CloseReason, ConnectionId, Effect};
+use crate::call::effect::{Admitted, Effect};
 use crate::call::message::{Registered, ServerMessage};
 use crate::call::refusal::{OutOfPlace, RegisterRefusal};
 use crate::call::registry::ClaimError;
+use crate::socket::{CloseReason, ConnectionId};
 use crate::store::{AdmitError, SECRET_BYTES_MAX, Secret};
 use crate::user_name::UserName;
 use std::time::Instant;

@@ -11,6 +11,38 @@ use crate::call::phase::Phase;
 use bench::Bench;
 
 #[test]
+fn the_two_of_a_call_write_to_each_other_and_nobody_else() {
+    let mut bench = Bench::new();
+    let (ann, ben, eve) = (bench.user("ann"), bench.user("ben"), bench.user("eve"));
+    let chat = |text: &str| ClientMessage::Chat { text: text.to_owned() };
+    bench.message(ann, chat("too early"));
+    assert_eq!(bench.heard(ann), ["error you are in no call"]);
+    bench.talk(ann, "ann", ben, "ben");
+    bench.message(ann, chat(" hello "));
+    bench.message(ann, ClientMessage::Typing { typing: true });
+    assert_eq!(bench.heard(ben), ["ann writes hello", "ann types: true"]);
+    bench.message(ben, ClientMessage::History { before: None, count: Some(1_000) });
+    assert_eq!(bench.heard(ben), ["history 0 false"], "a page is never longer than 50");
+    for (text, words) in [
+        ("", "error the text is empty or has control characters"),
+        (&"x".repeat(2001), "error the text is longer than 2000 characters"),
+    ] {
+        bench.message(ann, chat(text));
+        assert_eq!(bench.heard(ann), [words]);
+    }
+    for _ in 0..40 {
+        bench.message(ann, chat("flood"));
+    }
+    assert!(bench.heard(ann).iter().any(|words| words == "error too many messages: slow down"));
+    assert!(bench.heard(ben).len() < 20);
+    bench.message(ann, ClientMessage::Stop);
+    bench.heard(ben);
+    bench.message(ben, chat("are you there?"));
+    assert_eq!(bench.heard(ben), ["error you are in no call"]);
+    assert_eq!(bench.heard(eve), [] as [&str; 0]);
+}
+
+#[test]
 fn a_call_from_registration_to_hang_up() {
     let mut bench = Bench::new();
     let (ann, ben) = (bench.user("ann"), bench.user("ben"));

@@ -218,6 +218,14 @@ impl Bench {
                 assert!(self.world.media_running.remove(&call), "media ends once, after its start");
                 self.world.media.push(format!("end {}", number(call)));
             }
+            Effect::Chat { from, to, name, text, .. } => {
+                assert_ne!(from, to);
+                self.hear(to, format!("{name} writes {}", text.into_string()));
+            }
+            Effect::ReadHistory { connection, count, .. } => {
+                let page = ServerMessage::ChatHistory { messages: Vec::new(), more: count > 50 };
+                self.machine.handle_history(connection, Some(page));
+            }
             Effect::SetUp(took) => self.world.set_up = Some(took),
             Effect::Ended(call) => {
                 assert!(call.started <= call.ended && call.answered.is_none_or(|at| at <= call.ended));
@@ -285,6 +293,11 @@ fn in_words(message: ServerMessage) -> String {
         ServerMessage::StopCommunication { message } => {
             format!("stopCommunication {}", message.unwrap_or_default())
         }
+        ServerMessage::ChatSent { .. } | ServerMessage::ChatMessage { .. } => {
+            unreachable!("messages get their numbers outside")
+        }
+        ServerMessage::ChatHistory { messages, more } => format!("history {} {more}", messages.len()),
+        ServerMessage::Typing { from, typing } => format!("{from} types: {typing}"),
         ServerMessage::Online { users } => format!("online {}", users.join(",")),
         ServerMessage::Error { message } => format!("error {message}"),
     }

@@ -98,7 +98,12 @@ fn step(bench: &mut Bench, connections: &mut Vec<ConnectionId>, die: &mut SmallR
             2 => bench.media(call, MediaReport::Closed(side)),
             _ => bench.answered(call),
         },
-        18 => bench.message(who, ClientMessage::WatchOnline),
+        18 => match die.random_range(0..4) {
+            0 => bench.message(who, ClientMessage::WatchOnline),
+            1 => bench.message(who, ClientMessage::Chat { text: "hello".to_owned() }),
+            2 => bench.message(who, ClientMessage::Typing { typing: true }),
+            _ => bench.message(who, ClientMessage::History { before: None, count: Some(9) }),
+        },
         _ => bench.pass(Duration::from_millis(die.random_range(0..20_000))),
     }
     // A connection that another replaced is gone; its socket's end comes later.

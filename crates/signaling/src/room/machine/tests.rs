@@ -1,0 +1,7 @@
+//! Stories of rooms, and anything in any order.
+
+pub(in crate::room) mod bench;
+mod chat;
+mod entry;
+mod media;
+mod random;

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { Guest } from './guest.mjs';
+import { tell } from './stage.mjs';
+import { until } from '../shared/waiting.mjs';
+
+/** Pages that use the client by themselves: any page of the server will do to load it. */
+tell('A program on the client', { person: Guest, seating: { video: 'off' } }, (stage) => {
+  it('makes a room of two in advance, moderates it, and a third is told that it is full', async () => {
+    const ada = await stage.arrive('Ada');
+    const made = await ada.page.evaluate(async (server) => {
+      const { createRoom } = await import('/client/index.js');
+      return createRoom(server, { sizeMax: 2 });
+    }, groupCall(stage));
+    assert.equal(made.sizeMax, 2);
+    assert.match(made.room, /\w/);
+
+    await joins(ada, stage, { room: made.room, token: made.moderatorToken });
+    assert.ok(await ada.page.evaluate(() => window.room.self.moderator));
+    const ben = await stage.arrive('Ben');
+    await joins(ben, stage, { room: made.room });
+    assert.equal(await ben.page.evaluate(() => window.room.self.moderator), false);
+    assert.equal(await ben.page.evaluate(() => window.room.endForAll().catch(({ code }) => code)), 'notModerator');
+
+    const cay = await stage.arrive('Cay');
+    assert.equal(await refusal(cay, stage, { room: made.room }), 'roomFull');
+    assert.equal(await refusal(cay, stage, { room: made.room, token: 'made up' }), 'badToken');
+
+    await ada.page.evaluate(() => window.room.promote(window.room.participants[0]));
+    await until('a second moderator', () => ben.page.evaluate(() => window.room.self.moderator));
+    await ben.page.evaluate(() => window.room.endForAll());
+    assert.equal(await until('the end', () => ada.page.evaluate(() => window.ended)), 'roomEnded');
+  });
+
+  it('publishes what it draws and plays what comes', async () => {
+    const ada = await stage.arrive('Ada');
+    const ben = await stage.arrive('Ben');
+    for (const program of [ada, ben]) await joins(program, stage, { room: 'drawn' });
+    await ada.page.evaluate(async () => {
+      const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 180 });
+      const context = canvas.getContext('2d');
+      let hue = 0;
+      setInterval(() => {
+        hue = (hue + 7) % 360;
+        context.fillStyle = `hsl(${hue} 90% 60%)`;
+        context.fillRect(0, 0, canvas.width, canvas.height);
+      }, 100);
+      window.track = await window.room.publish(canvas.captureStream(10).getVideoTracks()[0], { source: 'camera' });
+    });
+    await ben.page.evaluate(() => {
+      const video = Object.assign(document.createElement('video'), { id: 'shown', autoplay: true, muted: true, width: 320, height: 180 });
+      document.body.prepend(video);
+      const [participant] = window.room.participants;
+      const show = () => participant.track('camera') && window.room.subscribe(participant.track('camera'), video);
+      window.room.addEventListener('trackpublished', show);
+      show();
+    });
+    await ben.sees('shown');
+    // Stopped and published again on the same line, it is a new track.
+    const before = await ada.page.evaluate(async () => {
+      const { id, mediaTrack } = window.track;
+      await window.track.stop();
+      window.track = await window.room.publish(mediaTrack, { source: 'camera' });
+      return id;
+    });
+    assert.notEqual(await ada.page.evaluate(() => window.track.id), before);
+    await ben.sees('shown');
+    const [publishing] = await ada.page.evaluate(() => window.keelPeers.map((peer) => peer.getTransceivers().length));
+    assert.equal(publishing, 1, 'the line was used again');
+  });
+
+  it('finds another way when the network changes', async () => {
+    const ada = await stage.seat('Ada', { seating: {} });
+    const ben = await stage.seat('Ben', { seating: {} });
+    await Promise.all([ada.seesAndHearsAll(ben), ben.seesAndHearsAll(ada)]);
+    const before = await credentials(ada);
+    await ada.page.evaluate(() => window.dispatchEvent(new Event('online')));
+    await until('new credentials both ways', () => credentials(ada), (now) =>
+      now.length === before.length && now.every((ufrag, index) => ufrag !== before[index]));
+    await until('both connected', () => ada.connectionStates(), (states) => states.every((state) => state === 'connected'));
+    await Promise.all([ada.seesAndHearsAll(ben), ben.seesAndHearsAll(ada)]);
+  });
+});
+
+function groupCall(stage) {
+  return new URL('groupcall', stage.keel.url).href;
+}
+
+/** Joins, and leaves the room behind as `window.room`. */
+async function joins(program, stage, options) {
+  await program.page.evaluate(async (server, wanted) => {
+    const { join } = await import('/client/index.js');
+    window.room = await join(server, wanted);
+    window.room.addEventListener('ended', ({ detail }) => { window.ended = detail.code; });
+  }, groupCall(stage), { name: program.name, ...options });
+}
+
+/** The code with which somebody is refused. */
+function refusal(program, stage, options) {
+  return program.page.evaluate(async (server, wanted) => {
+    const { join } = await import('/client/index.js');
+    return join(server, wanted).then(() => 'let in', ({ code }) => code);
+  }, groupCall(stage), { name: program.name, ...options });
+}
+
+/** The ICE user fragments that the server uses on each of a page's connections. */
+function credentials(guest) {
+  return guest.page.evaluate(() => window.keelPeers.map((peer) => /a=ice-ufrag:(\S+)/.exec(peer.remoteDescription?.sdp ?? '')?.[1]));
+}
