@@ -45,7 +45,7 @@ impl Pattern {
 
     /// Whether it is a keyframe.
     pub(super) fn is_keyframe(&self, number: usize) -> bool {
-        number % self.frames.len() == 0
+        number.is_multiple_of(self.frames.len())
     }
 }
 

@@ -1,8 +1,9 @@
 //! Tracks that come and go while a peer is connected, each told by an offer of its own or one for several.
 
+use super::engine::AUDIO_LEVEL_URI;
 use super::pattern::Pattern;
 use super::publish::{AudioTrack, VideoTrack};
-use super::{Peer, negotiated_payload_type};
+use super::{Peer, negotiated_extension, negotiated_payload_type};
 use crate::source::VideoConfig;
 use anyhow::{Context, Result};
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_VP8};
@@ -76,7 +77,8 @@ impl Peer {
             added.task = Some(match &added.media {
                 AddedMedia::Audio(track) => {
                     let payload_type = negotiated_payload_type(&*added.sender, MIME_TYPE_OPUS).await?;
-                    self.publishing.spawn(track.clone().run(payload_type, shared))
+                    let level_id = negotiated_extension(&*added.sender, AUDIO_LEVEL_URI).await?;
+                    self.publishing.spawn(track.clone().run(payload_type, level_id, shared))
                 }
                 AddedMedia::Video(track) => {
                     let payload_type = negotiated_payload_type(&*added.sender, MIME_TYPE_VP8).await?;
