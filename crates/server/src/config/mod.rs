@@ -10,7 +10,7 @@ pub(crate) use flags::{Action, Flags, command};
 pub(crate) use validate::worker_count;
 
 pub(crate) use settings::{
-    AccessSetting, FilterSetting, IceServerSetting, KurentoSettings, LimitSettings, LogFormat, LogSettings,
+    AccessSetting, FilterSetting, IceServerSetting, KurentoSettings, LogFormat, LogSettings,
     PlacementSetting, Settings,
 };
 

@@ -27,9 +27,18 @@ pub(in crate::room) struct World {
     media_ended: BTreeSet<MediaId>,
     messages: Vec<(ChatThread, ChatMessage)>,
     tails: VecDeque<(RoomId, ChatThread)>,
-    pages: VecDeque<(ConnectionId, Option<u64>, ChatThread, Option<u64>, usize)>,
+    pages: VecDeque<Page>,
     /// Whether store and media answer only when [`Bench::work`] lets them.
     pub(in crate::room) is_slow: bool,
+}
+
+/// A page of history that was asked for.
+struct Page {
+    connection: ConnectionId,
+    request: Option<u64>,
+    thread: ChatThread,
+    before: Option<u64>,
+    count: usize,
 }
 
 /// A media server that does nothing and remembers what it was told.
@@ -262,7 +271,8 @@ impl Bench {
         if let Some((room, thread)) = self.world.tails.pop_front() {
             let page = self.world.page(&thread, None, 50);
             self.machine.handle_tail(self.now, room, page);
-        } else if let Some((connection, request, thread, before, count)) = self.world.pages.pop_front() {
+        } else if let Some(Page { connection, request, thread, before, count }) = self.world.pages.pop_front()
+        {
             let page = self.world.page(&thread, before, count);
             self.machine.handle_history(connection, request, Some(page));
         } else {
@@ -334,10 +344,10 @@ impl Bench {
             }
             Effect::LoadTail { room, thread } => self.world.tails.push_back((room, thread)),
             Effect::ReadHistory { connection, request, thread, before, count } => {
-                self.world.pages.push_back((connection, request, thread, before, count));
+                self.world.pages.push_back(Page { connection, request, thread, before, count });
             }
             Effect::Record { thread, message } => {
-                let last = self.world.messages.iter().filter(|(known, _)| *known == thread).next_back();
+                let last = self.world.messages.iter().rfind(|(known, _)| *known == thread);
                 assert!(last.is_none_or(|(_, last)| last.message < message.message), "numbers ascend");
                 self.world.messages.push((thread, message));
             }

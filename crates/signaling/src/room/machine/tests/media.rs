@@ -12,7 +12,10 @@ fn id(joined: &Value) -> ParticipantId {
     ParticipantId::parse(joined["participant"].as_str().expect("a text")).expect("valid")
 }
 
-fn lines(bench: &Bench, who: &Value) -> Vec<(String, Option<(u32, u32)>, bool)> {
+/// A track's name, its size and whether it is paused.
+type Line = (String, Option<(u32, u32)>, bool);
+
+fn lines(bench: &Bench, who: &Value) -> Vec<Line> {
     let room = bench.machine.rooms.values().next().expect("a room");
     let lines = room.lines_of(id(who)).expect("Keel's form");
     lines
