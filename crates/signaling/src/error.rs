@@ -1,8 +1,10 @@
 //! What an HTTP request can be refused for, rendered in one place.
 
+use crate::auth::Denied;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// Why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +14,7 @@ pub(crate) enum ApiError {
     OriginRefused,
     AccessTokenMissing,
     AccessTokenWrong,
+    Denied(Denied),
     AdminClosed,
     AdminTokenMissing,
     AdminTokenWrong,
@@ -33,12 +36,19 @@ struct Problem {
     title: &'static str,
     status: u16,
     code: &'static str,
-    detail: &'static str,
+    detail: Cow<'static, str>,
 }
 
 impl ApiError {
-    fn parts(self) -> (StatusCode, &'static str, &'static str) {
-        match self {
+    fn parts(self) -> (StatusCode, &'static str, Cow<'static, str>) {
+        let (status, code, detail) = match self {
+            Self::Denied(denied) => {
+                let code = match denied {
+                    Denied::Missing(_) => "grant_missing",
+                    Denied::Other(_) => "grant_for_other",
+                };
+                return (StatusCode::FORBIDDEN, code, format!("This is not for you: {denied}.").into());
+            }
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing at this address."),
             Self::HostRefused => (
                 StatusCode::FORBIDDEN,
@@ -125,7 +135,14 @@ impl ApiError {
                 "store_failed",
                 "The store could not be read. The server's log says why.",
             ),
-        }
+        };
+        (status, code, detail.into())
+    }
+}
+
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
     }
 }
 

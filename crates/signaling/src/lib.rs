@@ -48,7 +48,7 @@ pub use kms::fuzz::kurento_protocol as fuzz_kurento_protocol;
 #[doc(hidden)]
 pub use room::fuzz::room_protocol as fuzz_room_protocol;
 
-pub use auth::{OriginPolicy, Token};
+pub use auth::{Grants, Names, NamesError, OriginPolicy, Token};
 pub use config::{Config, IceServer};
 pub use kms::{Filters, KurentoConfig, kurento_router};
 pub use limits::{Limits, Rate, RoomLimits};

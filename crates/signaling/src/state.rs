@@ -1,5 +1,6 @@
 //! What all requests share, and the end of it.
 
+use crate::auth::Permit;
 use crate::call::{INBOX_MAX, Inbound, Switchboard};
 use crate::config::Config;
 use crate::error::ApiError;
@@ -141,10 +142,10 @@ impl AppState {
     }
 
     /// Hands an open WebSocket to the owner of its protocol.
-    pub(crate) async fn connect<P: Protocol>(&self, socket: WebSocket, slot: Slot) {
+    pub(crate) async fn connect<P: Protocol>(&self, socket: WebSocket, slot: Slot, permit: Permit) {
         let number = self.shared.connections_made.fetch_add(1, Ordering::Relaxed);
         let shared = Arc::clone(&self.shared);
-        let connection = Connection::new(ConnectionId::new(number), socket, shared, slot);
+        let connection = Connection::new(ConnectionId::new(number), socket, shared, slot, permit);
         if P::inbox(&self.shared).send(SocketEvent::Connected(Box::new(connection)).into()).await.is_err() {
             tracing::debug!("a connection came after the end");
         }

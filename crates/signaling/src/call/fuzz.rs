@@ -5,6 +5,7 @@ use super::effect::{CallId, Effect, MediaReport};
 use super::machine::Machine;
 use super::message::ClientMessage;
 use super::token::ResumeToken;
+use crate::auth::Permit;
 use crate::limits::Limits;
 use crate::socket::ConnectionId;
 use std::collections::BTreeSet;
@@ -25,7 +26,8 @@ pub fn call_protocol(input: &[u8]) {
     let mut media = BTreeSet::new();
     for number in 0..CONNECTIONS {
         let address = IpAddr::from([192, 0, 2, number]);
-        machine.handle_connected(connection(number), address, ResumeToken::from_bytes([number; 16]));
+        let token = ResumeToken::from_bytes([number; 16]);
+        machine.handle_connected(connection(number), address, Permit::visitor(), token);
     }
     for line in input.split(|byte| *byte == b'\n') {
         let Some((who, text)) = line.split_first() else { continue };

@@ -18,6 +18,7 @@ pub(crate) use effect::Admitted;
 pub(crate) use phase::Outcome;
 pub(crate) use refusal::{CallRefusal, RegisterRefusal};
 
+use crate::auth::Wanted;
 use crate::candidate::Candidate;
 use crate::chat_text::ChatText;
 use crate::config::Config;
@@ -62,6 +63,8 @@ pub(crate) enum CallProtocol {}
 impl Protocol for CallProtocol {
     type Message = ClientMessage;
     type Inbound = Inbound;
+
+    const WANTED: Wanted<'static> = Wanted::Call;
 
     fn parse(text: &str) -> Result<ClientMessage, FrameError> {
         ClientMessage::parse(text)
@@ -181,6 +184,7 @@ impl Switchboard {
     fn connect(&mut self, connection: Box<Connection>) {
         let id = connection.id();
         let address = connection.address();
+        let permit = connection.permit().clone();
         let (line, outgoing) = mpsc::channel(self.config.limits.outgoing_messages_max.max(1));
         let span = info_span!("connection", id = ?id);
         span.in_scope(|| info!(address = %Private::new(&address), "connected"));
@@ -193,7 +197,7 @@ impl Switchboard {
             }
             .instrument(span),
         );
-        self.machine.handle_connected(id, address, ResumeToken::random());
+        self.machine.handle_connected(id, address, permit, ResumeToken::random());
     }
 
     fn disconnect(&mut self, connection: ConnectionId) {

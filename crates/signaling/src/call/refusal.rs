@@ -9,6 +9,8 @@ use crate::user_name::NameError;
 pub(crate) enum RegisterRefusal {
     #[error(transparent)]
     Name(#[from] NameError),
+    #[error("your token is for another name")]
+    OtherName,
     #[error("the secret is longer than {0} bytes")]
     SecretTooLong(usize),
     #[error("this name is in use")]
@@ -33,6 +35,7 @@ impl RegisterRefusal {
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Name(_) => "invalid_name",
+            Self::OtherName => "other_name",
             Self::SecretTooLong(_) => "secret_too_long",
             Self::InUse => "in_use",
             Self::WrongSecret => "wrong_secret",

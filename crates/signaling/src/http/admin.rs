@@ -1,6 +1,6 @@
 //! `GET /api/calls` and `GET /api/users`: what the store remembers, in pages, for the administrator.
 
-use crate::auth::require_admin;
+use crate::auth::{Wanted, authorize};
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::store::{ReadError, StoredCall, StoredUser};
@@ -44,7 +44,7 @@ pub(crate) async fn calls(
     headers: HeaderMap,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, ApiError> {
-    require_admin(state.config(), &headers)?;
+    authorize(&state, &headers, None, Wanted::Admin).await?;
     let (count, after) = page(query)?;
     let before = after.map(|number| number.parse().map_err(|_| ApiError::PageInvalid)).transpose()?;
     let calls = state.store().calls(before, count).await?;
@@ -58,7 +58,7 @@ pub(crate) async fn users(
     headers: HeaderMap,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, ApiError> {
-    require_admin(state.config(), &headers)?;
+    authorize(&state, &headers, None, Wanted::Admin).await?;
     let (count, after) = page(query)?;
     let users = state.store().users(after, count).await?;
     let next = users.last().filter(|_| users.len() == count).map(|user| user.name.clone());

@@ -1,7 +1,7 @@
 //! `POST /api/captures?endpoint=ID`: what one peer sends and is sent, as a pcap file that is written while it
 //! is downloaded. Nothing is kept on the server.
 
-use crate::auth::require_admin;
+use crate::auth::{Wanted, authorize};
 use crate::error::ApiError;
 use crate::metrics::Metrics;
 use crate::state::AppState;
@@ -34,7 +34,7 @@ pub(crate) async fn capture(
     headers: HeaderMap,
     query: Result<Query<CaptureQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, ApiError> {
-    require_admin(state.config(), &headers)?;
+    authorize(&state, &headers, None, Wanted::Admin).await?;
     let Query(query) = query.map_err(|_| ApiError::CaptureInvalid)?;
     let usual = CaptureLimits::default();
     let limits = CaptureLimits {

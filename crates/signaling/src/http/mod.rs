@@ -6,7 +6,7 @@ pub(crate) mod capture;
 pub(crate) mod page;
 pub(crate) mod pipelines;
 
-use crate::auth::require_access;
+use crate::auth::{Wanted, authorize};
 use crate::config::IceServer;
 use crate::error::ApiError;
 use crate::state::AppState;
@@ -54,7 +54,7 @@ pub(crate) async fn config(
     query: AccessQuery,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, ApiError> {
-    require_access(state.config(), &headers, query.token())?;
+    authorize(&state, &headers, query.token(), Wanted::Entry).await?;
     let config = state.config();
     let answer = Json(PageConfig {
         ice_servers: &config.ice_servers,

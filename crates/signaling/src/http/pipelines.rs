@@ -2,7 +2,7 @@
 //! `/admin`.
 
 use super::admin::{PageQuery, page};
-use crate::auth::require_admin;
+use crate::auth::{Wanted, authorize};
 use crate::error::ApiError;
 use crate::state::AppState;
 use axum::Json;
@@ -110,7 +110,7 @@ pub(crate) async fn pipelines(
     headers: HeaderMap,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, ApiError> {
-    require_admin(state.config(), &headers)?;
+    authorize(&state, &headers, None, Wanted::Admin).await?;
     let (count, after) = page(query)?;
     let after = after.map(|id| id.parse().map(PipelineId::new).map_err(|_| ApiError::PageInvalid));
     let found = state.media().survey(after.transpose()?, count).await;

@@ -8,12 +8,15 @@ use super::jsonrpc::{Answer, answer_text, id_of, notification_text, parse};
 use super::object::Notification;
 use super::outbox::{Outgoing, outbox};
 use super::session::SocketId;
+use crate::auth::Permit;
+use crate::socket::connection::{CLOSE_TOKEN_ENDED, token_end};
 use crate::state::Slot;
 use crate::websocket::{Agreed, Incoming, ReadError, Reader, Writer, halves};
 use axum::extract::ws::close_code;
 use hyper::upgrade::OnUpgrade;
 use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -31,6 +34,8 @@ pub(crate) struct Connection {
     pub(crate) shared: Arc<Shared>,
     /// Its place among the connections that are allowed; free again when this is dropped.
     pub(crate) slot: Slot,
+    /// Until when it may stay.
+    pub(crate) permit: Permit,
     pub(crate) upgrade: OnUpgrade,
     pub(crate) agreed: Agreed,
     /// Whether it asked for the path of the protocol.
@@ -50,6 +55,8 @@ enum End {
     TooSlow,
     /// It asked for another path.
     InvalidPath,
+    /// Its token has ended.
+    TokenEnded,
     /// The server ends.
     ShuttingDown,
 }
@@ -57,7 +64,7 @@ enum End {
 impl Connection {
     /// Runs until either side ends it.
     pub(crate) async fn run(self) {
-        let Self { shared, slot, upgrade, agreed, is_path_valid } = self;
+        let Self { shared, slot, permit, upgrade, agreed, is_path_valid } = self;
         let Ok(Ok(upgraded)) = timeout(UPGRADE_MAX, upgrade).await else {
             debug!("the client did not take the upgrade");
             return;
@@ -74,6 +81,7 @@ impl Connection {
                 cache: AnswerCache::new(),
                 outgoing,
                 closing: shared.closing.clone(),
+                permit: &permit,
                 writer: &mut writer,
             };
             talk.run(&mut reader).await
@@ -106,6 +114,7 @@ struct Talk<'a> {
     cache: AnswerCache,
     outgoing: Outgoing,
     closing: watch::Receiver<bool>,
+    permit: &'a Permit,
     writer: &'a mut Writer,
 }
 
@@ -126,10 +135,12 @@ impl Talk<'_> {
         let mut heartbeat = interval_at(first, config.ping_every);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut silent_at = tokio::time::Instant::now() + config.silence_max; // clock: the heartbeat's
+        let mut token_end = pin!(token_end(self.permit));
         loop {
             tokio::select! {
                 biased;
                 () = closed(&mut self.closing) => return Err(End::ShuttingDown),
+                () = &mut token_end => return Err(End::TokenEnded),
                 event = self.outgoing.next() => self.write_event(event).await?,
                 incoming = reader.next() => {
                     match incoming.map_err(End::Unreadable)? {
@@ -249,6 +260,7 @@ impl End {
             Self::TooSlow => (close_code::POLICY, "messages were not read"),
             // KMS: these very words.
             Self::InvalidPath => (close_code::PROTOCOL, "Invalid path"),
+            Self::TokenEnded => (CLOSE_TOKEN_ENDED, "the token has ended: connect with a new one"),
             Self::ShuttingDown => (close_code::AWAY, "the server is shutting down"),
         }
     }

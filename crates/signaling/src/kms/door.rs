@@ -1,7 +1,7 @@
 //! From the HTTP request to a connection (PROTOCOL.md §1).
 
 use super::connection::Connection;
-use crate::auth::require_access;
+use crate::auth::{Wanted, authorize};
 use crate::error::ApiError;
 use crate::http::AccessQuery;
 use crate::state::AppState;
@@ -21,13 +21,13 @@ pub(crate) async fn open(
 ) -> Result<Response, ApiError> {
     let (mut parts, _) = request.into_parts();
     let query = AccessQuery::from_request_parts(&mut parts, &()).await.unwrap_or_default();
-    require_access(state.config(), &parts.headers, query.token())?;
+    let permit = authorize(&state, &parts.headers, query.token(), Wanted::Kurento).await?;
     let handshake = Handshake::of(&mut parts, state.config().kurento.compression)?;
     let slot = state.take_slot(address.ip())?;
     // KMS: another path is upgraded, too, and told afterwards.
     let is_path_valid = parts.uri.path() == PATH;
     let (response, upgrade, agreed) = handshake.accept();
     let shared = state.kurento().shared();
-    let connection = Connection { shared: shared.clone(), slot, upgrade, agreed, is_path_valid };
+    let connection = Connection { shared: shared.clone(), slot, permit, upgrade, agreed, is_path_valid };
     if shared.keep_connection(connection.run()).await { Ok(response) } else { Err(ApiError::ShuttingDown) }
 }

@@ -5,6 +5,7 @@ use super::effect::{Effect, MediaCommand, MediaReport, Role};
 use super::id::{MediaId, TrackId};
 use super::machine::{Machine, Moment};
 use super::message::Request;
+use crate::auth::Permit;
 use crate::limits::Limits;
 use crate::socket::{ConnectionId, Departure};
 use crate::store::{ChatPage, UnixMillis};
@@ -28,7 +29,7 @@ pub fn room_protocol(input: &[u8]) {
     let mut machine = Machine::new(Limits::default(), Vec::new(), StdRng::seed_from_u64(1), 1);
     let mut media = BTreeSet::new();
     for number in 0..CONNECTIONS {
-        machine.handle_connected(connection(number), IpAddr::from([192, 0, 2, number]));
+        machine.handle_connected(connection(number), IpAddr::from([192, 0, 2, number]), Permit::visitor());
     }
     for line in input.split(|byte| *byte == b'\n') {
         let Some((who, text)) = line.split_first() else { continue };

@@ -85,6 +85,10 @@ impl RoomName {
     pub(crate) fn parse(text: &str) -> Result<Self, NameError> {
         UserName::parse(text).map(Self)
     }
+
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
 }
 
 impl fmt::Display for RoomName {

@@ -19,6 +19,7 @@ mod secret;
 pub(crate) use effect::Entered;
 pub(crate) use id::RoomName;
 
+use crate::auth::Wanted;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::private::Private;
@@ -63,6 +64,8 @@ pub(crate) enum RoomProtocol {}
 impl Protocol for RoomProtocol {
     type Message = Request;
     type Inbound = Inbound;
+
+    const WANTED: Wanted<'static> = Wanted::SomeRoom;
 
     fn parse(text: &str) -> Result<Request, FrameError> {
         Request::parse(text)
@@ -189,6 +192,7 @@ impl House {
     fn connect(&mut self, connection: Box<Connection>) {
         let id = connection.id();
         let address = connection.address();
+        let permit = connection.permit().clone();
         let (line, outgoing) = mpsc::channel(self.config.limits.outgoing_messages_max.max(1));
         let span = info_span!("connection", id = ?id);
         span.in_scope(|| info!(address = %Private::new(&address), "connected"));
@@ -201,7 +205,7 @@ impl House {
             }
             .instrument(span),
         );
-        self.machine.handle_connected(id, address);
+        self.machine.handle_connected(id, address, permit);
     }
 
     fn disconnect(&mut self, connection: ConnectionId, departure: Departure) {

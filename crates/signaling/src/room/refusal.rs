@@ -1,5 +1,6 @@
 //! Everything that a participant can be refused: a code for programs, words for people.
 
+use crate::auth::Denied;
 use crate::socket::FrameError;
 use crate::user_name::NameError;
 
@@ -8,6 +9,10 @@ use crate::user_name::NameError;
 pub(crate) enum Refusal {
     #[error(transparent)]
     BadName(#[from] NameError),
+    #[error("your token is for another name")]
+    OtherName,
+    #[error(transparent)]
+    Denied(#[from] Denied),
     #[error("somebody of this name is in the room")]
     NameTaken,
     #[error("the room is full")]
@@ -65,6 +70,9 @@ impl Refusal {
     pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::BadName(_) => "badName",
+            Self::OtherName => "otherName",
+            Self::Denied(Denied::Missing(_)) => "grantMissing",
+            Self::Denied(Denied::Other(_)) => "grantForOther",
             Self::NameTaken => "nameTaken",
             Self::RoomFull => "roomFull",
             Self::RoomLocked => "roomLocked",

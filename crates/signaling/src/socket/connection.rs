@@ -1,16 +1,18 @@
 //! One WebSocket: a half that reads, a half that writes, a heartbeat between them.
 
 use super::{CloseReason, ConnectionId, Departure, FrameError, Protocol, SocketEvent};
+use crate::auth::Permit;
 use crate::limits::Limits;
 use crate::state::{Shared, Slot};
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use std::future::pending;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval_at, timeout};
+use tokio::time::{MissedTickBehavior, interval_at, sleep, timeout};
 use tracing::{debug, info};
 
 /// One browser's connection.
@@ -20,6 +22,8 @@ pub(crate) struct Connection {
     shared: Arc<Shared>,
     /// Its place among the connections that are allowed; free again when this is dropped.
     slot: Slot,
+    /// What its client may do.
+    permit: Permit,
 }
 
 /// What its owner has for a browser. When the channel ends without a `Close`, the browser was too
@@ -46,6 +50,8 @@ enum End {
     TooSlow,
     /// Text that is not UTF-8 (RFC 6455 §8.1).
     NotUtf8,
+    /// Its token has ended.
+    TokenEnded,
     /// The server wants it.
     Server(CloseReason),
 }
@@ -58,8 +64,14 @@ const ERRORS_MAX: usize = 16;
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 impl Connection {
-    pub(crate) fn new(id: ConnectionId, socket: WebSocket, shared: Arc<Shared>, slot: Slot) -> Self {
-        Self { id, socket, shared, slot }
+    pub(crate) fn new(
+        id: ConnectionId,
+        socket: WebSocket,
+        shared: Arc<Shared>,
+        slot: Slot,
+        permit: Permit,
+    ) -> Self {
+        Self { id, socket, shared, slot, permit }
     }
 
     pub(crate) fn id(&self) -> ConnectionId {
@@ -70,9 +82,13 @@ impl Connection {
         self.slot.address()
     }
 
+    pub(crate) fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
     /// Runs until either side ends it. The last thing its owner hears is [`SocketEvent::Left`].
     pub(crate) async fn run<P: Protocol>(self, outgoing: mpsc::Receiver<Outbound>) {
-        let Self { id, socket, shared, slot } = self;
+        let Self { id, socket, shared, slot, permit } = self;
         let limits = &shared.config.limits;
         let (mut sink, mut stream) = socket.split();
         let (errors, waiting_errors) = mpsc::channel(ERRORS_MAX);
@@ -80,6 +96,7 @@ impl Connection {
         let end = tokio::select! {
             end = reader.run::<P>(&mut stream) => end,
             end = write(&mut sink, outgoing, waiting_errors, limits) => end,
+            () = token_end(&permit) => End::TokenEnded,
         };
         info!(?end, "disconnected");
         let departure = if end == End::GoneAway { Departure::GoneAway } else { Departure::Lost };
@@ -191,6 +208,14 @@ async fn write(
     }
 }
 
+/// Waits for the end of the token that opened the connection, without end if it has none.
+pub(crate) async fn token_end(permit: &Permit) {
+    match permit.remaining(SystemTime::now()) { // clock: tokens end by the wall's
+        Some(remaining) => sleep(remaining).await,
+        None => pending().await,
+    }
+}
+
 /// Ends the WebSocket in order (RFC 6455 §7.1.2), for as long as the client may take.
 async fn say_goodbye(end: End, mut sink: SplitSink<WebSocket, Message>, mut stream: SplitStream<WebSocket>) {
     let goodbye = async {
@@ -223,6 +248,7 @@ impl End {
             Self::Broken => Some((close_code::PROTOCOL, "broken frame")),
             Self::NotUtf8 => Some((close_code::INVALID, "text is not UTF-8")),
             Self::TooSlow => Some((close_code::POLICY, "messages were not read")),
+            Self::TokenEnded => Some((CLOSE_TOKEN_ENDED, "the token has ended: connect with a new one")),
             Self::Server(CloseReason::Replaced) => Some((CLOSE_REPLACED, "replaced by a newer connection")),
             Self::Server(CloseReason::Removed) => Some((CLOSE_REMOVED, "removed from the room")),
             Self::Server(CloseReason::ShuttingDown) => {
@@ -237,3 +263,7 @@ const CLOSE_REPLACED: u16 = 4001;
 
 /// Tells a page that its participant was removed.
 const CLOSE_REMOVED: u16 = 4002;
+
+/// The token that opened the connection has ended. A page connects with a new one: a room keeps its
+/// participant's place meanwhile.
+pub(crate) const CLOSE_TOKEN_ENDED: u16 = 4003;

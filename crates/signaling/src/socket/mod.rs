@@ -9,7 +9,7 @@ pub(crate) use frame::FrameError;
 pub(crate) use id::{CloseReason, ConnectionId, Departure};
 pub(crate) use protocol::{Protocol, SocketEvent};
 
-use crate::auth::require_access;
+use crate::auth::authorize;
 use crate::error::ApiError;
 use crate::http::AccessQuery;
 use crate::state::AppState;
@@ -32,7 +32,7 @@ pub(crate) async fn upgrade<P: Protocol>(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
-    require_access(state.config(), &headers, query.token())?;
+    let permit = authorize(&state, &headers, query.token(), P::WANTED).await?;
     let upgrade = upgrade.map_err(|_| ApiError::NotAWebSocket)?;
     let slot = state.take_slot(address.ip())?;
     // Above the limit that closes with 1009, so that an oversized message is read to its end and the
@@ -43,5 +43,5 @@ pub(crate) async fn upgrade<P: Protocol>(
         .write_buffer_size(0)
         .max_message_size(read_max)
         .max_frame_size(read_max)
-        .on_upgrade(move |socket| async move { state.connect::<P>(socket, slot).await }))
+        .on_upgrade(move |socket| async move { state.connect::<P>(socket, slot, permit).await }))
 }

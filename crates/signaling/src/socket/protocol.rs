@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use super::{ConnectionId, Departure, FrameError};
+use crate::auth::Wanted;
 use crate::state::Shared;
 use tokio::sync::mpsc;
 
@@ -11,6 +12,9 @@ pub(crate) trait Protocol: 'static {
     type Message: Send + 'static;
     /// What reaches the one task that owns the protocol's connections.
     type Inbound: From<SocketEvent<Self::Message>> + Send;
+
+    /// What a client needs to be let in.
+    const WANTED: Wanted<'static>;
 
     /// The message in a text.
     fn parse(text: &str) -> Result<Self::Message, FrameError>;

@@ -15,6 +15,7 @@ use super::message::{ClientMessage, ServerMessage};
 use super::refusal::OutOfPlace;
 use super::registry::Registry;
 use super::token::ResumeToken;
+use crate::auth::Permit;
 use crate::candidate::Candidate;
 use crate::limits::{Bucket, Limits, RateLimiter};
 use crate::socket::{CloseReason, ConnectionId};
@@ -43,6 +44,7 @@ pub(crate) struct Machine {
 /// One browser. It exists from the WebSocket's opening to its end.
 struct Connection {
     address: IpAddr,
+    permit: Permit,
     token: ResumeToken,
     name: Option<UserName>,
     /// The name that the store is being asked about.
@@ -82,14 +84,22 @@ impl Machine {
         }
     }
 
-    /// A browser has connected. `token` is what it will need to take its registration over.
-    pub(crate) fn handle_connected(&mut self, connection: ConnectionId, address: IpAddr, token: ResumeToken) {
+    /// A browser has connected, who may do what `permit` says. `token` is what it will need to take its
+    /// registration over.
+    pub(crate) fn handle_connected(
+        &mut self,
+        connection: ConnectionId,
+        address: IpAddr,
+        permit: Permit,
+        token: ResumeToken,
+    ) {
         if self.stopping {
             self.effects.push_back(Effect::Close { connection, reason: CloseReason::ShuttingDown });
             return;
         }
         let fresh = Connection {
             address,
+            permit,
             token,
             name: None,
             pending: None,

@@ -82,6 +82,9 @@ impl Machine {
             return Err(RegisterRefusal::InCall);
         }
         let name = UserName::parse(name)?;
+        if asking.permit.name().is_some_and(|own| *own != name) {
+            return Err(RegisterRefusal::OtherName);
+        }
         let secret = Secret::new(secret).ok_or(RegisterRefusal::SecretTooLong(SECRET_BYTES_MAX))?;
         if let Some(holder) = self.registry.holder(&name).filter(|holder| *holder != connection) {
             let token = self.connections.get(&holder).map(|holding| &holding.token);

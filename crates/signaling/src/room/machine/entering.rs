@@ -5,6 +5,7 @@ use super::participant::{Form, KeelSide, Participant, Presence};
 use super::quality::Quality;
 use super::room::{Door, Room};
 use super::{Asker, Machine, Moment, Output, Place};
+use crate::auth::{Permit, Wanted};
 use crate::config::IceServer;
 use crate::room::answer::{Joined, LeaveReason, ServerMessage};
 use crate::room::effect::{Effect, Entered};
@@ -63,6 +64,8 @@ impl Machine {
             Some(name) => RoomName::parse(&name)?,
             None => RoomName::parse(&draw_room_name(&mut self.random))?,
         };
+        // The answer has the token of its moderators.
+        self.permit(asker)?.allow_to_own(name.as_str())?;
         if self.ids_by_name.contains_key(&name) {
             return Err(Refusal::RoomExists);
         }
@@ -127,11 +130,20 @@ impl Machine {
         }
         let name = UserName::parse(name)?;
         let room = RoomName::parse(room)?;
+        let permit = self.permit(asker)?;
+        permit.allow(Wanted::Room(room.as_str()))?;
+        if permit.name().is_some_and(|own| *own != name) {
+            return Err(Refusal::OtherName);
+        }
         let id = match self.ids_by_name.get(&room) {
             Some(id) => *id,
             None => self.make_room(now, room, self.limits.rooms.size_max, true)?,
         };
         Ok((id, name))
+    }
+
+    fn permit(&self, asker: Asker) -> Result<&Permit, Refusal> {
+        self.connections.get(&asker.connection).map(|known| &known.permit).ok_or(Refusal::ShuttingDown)
     }
 
     fn take_join_token(&mut self, now: Instant, asker: Asker) -> Result<(), Refusal> {
@@ -207,12 +219,14 @@ impl Machine {
         ticket: &Ticket,
         before: Option<Before>,
     ) -> Result<(), Refusal> {
+        let permit = self.permit(asker)?.clone();
         let room = self.rooms.get_mut(&id).ok_or(Refusal::NotInRoom)?;
         let shows_token = match &ticket.token {
             Some(token) if room.moderator_token.matches(token) => true,
             Some(_) => return Err(Refusal::BadToken),
             None => before.is_some_and(|before| before.is_moderator),
         };
+        let shows_token = shows_token || permit.allow(Wanted::Moderate(room.name.as_str())).is_ok();
         if room.is_locked && !shows_token && before.is_none() {
             return Err(Refusal::RoomLocked);
         }
@@ -223,7 +237,11 @@ impl Machine {
             return Err(Refusal::RoomFull);
         }
         // Who makes a room by joining it is its moderator; one made in advance has its token's holders.
-        let is_creator = !room.was_entered && room.is_made_by_joining && ticket.speaks == Speaks::Keel;
+        // Where tokens name the moderators, coming first makes none.
+        let is_creator = !room.was_entered
+            && room.is_made_by_joining
+            && ticket.speaks == Speaks::Keel
+            && permit.allow_to_own(room.name.as_str()).is_ok();
         let is_moderator = shows_token || is_creator;
         room.was_entered = true;
         if room.media.is_none() {

@@ -28,6 +28,7 @@ use super::effect::{Effect, MediaCommand, MediaReport};
 use super::id::{MediaId, Numbers, ParticipantId, RoomId, RoomName};
 use super::message::{ClientMessage, Request};
 use super::refusal::Refusal;
+use crate::auth::Permit;
 use crate::config::IceServer;
 use crate::limits::{Bucket, Limits, RateLimiter};
 use crate::socket::{CloseReason, ConnectionId, Departure};
@@ -60,6 +61,7 @@ pub(crate) struct Machine {
 /// One client. It exists from the WebSocket's opening to its end.
 struct Connection {
     address: IpAddr,
+    permit: Permit,
     messages: Bucket,
     chat: Bucket,
     place: Place,
@@ -151,14 +153,15 @@ impl Machine {
         }
     }
 
-    /// A client has connected.
-    pub(crate) fn handle_connected(&mut self, connection: ConnectionId, address: IpAddr) {
+    /// A client has connected, who may do what `permit` says.
+    pub(crate) fn handle_connected(&mut self, connection: ConnectionId, address: IpAddr, permit: Permit) {
         if self.stopping {
             self.output.push(Effect::Close { connection, reason: CloseReason::ShuttingDown });
             return;
         }
         let fresh = Connection {
             address,
+            permit,
             messages: Bucket::new(self.limits.rooms.messages),
             chat: Bucket::new(self.limits.rooms.chat),
             place: Place::Outside,

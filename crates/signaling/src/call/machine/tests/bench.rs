@@ -77,10 +77,14 @@ impl Bench {
     }
 
     pub(super) fn connect(&mut self) -> ConnectionId {
+        self.connect_with(Permit::visitor())
+    }
+
+    pub(super) fn connect_with(&mut self, permit: Permit) -> ConnectionId {
         let connection = ConnectionId::new(self.connections_made);
         self.connections_made += 1;
         let address = IpAddr::from([192, 0, 2, 1]);
-        self.machine.handle_connected(connection, address, token(connection));
+        self.machine.handle_connected(connection, address, permit, token(connection));
         self.settle();
         connection
     }

@@ -171,9 +171,13 @@ impl Bench {
     }
 
     pub(in crate::room) fn connect(&mut self) -> ConnectionId {
+        self.connect_with(Permit::visitor())
+    }
+
+    pub(in crate::room) fn connect_with(&mut self, permit: Permit) -> ConnectionId {
         let connection = ConnectionId::new(self.connections_made);
         self.connections_made += 1;
-        self.machine.handle_connected(connection, IpAddr::from([192, 0, 2, 1]));
+        self.machine.handle_connected(connection, IpAddr::from([192, 0, 2, 1]), permit);
         self.settle();
         connection
     }

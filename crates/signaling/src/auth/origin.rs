@@ -1,6 +1,5 @@
-//! Who may: hosts and origins of pages, access tokens, the admin token.
+//! Hosts and origins: which names this server answers to, and whose pages may use it.
 
-use crate::config::Config;
 use crate::error::ApiError;
 use crate::state::AppState;
 use axum::extract::{Request, State};
@@ -8,33 +7,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use std::fmt;
 use std::net::IpAddr;
-use subtle::ConstantTimeEq;
-
-/// A secret word of the configuration. Never shown, compared in constant time.
-#[derive(Clone)]
-pub struct Token(String);
-
-impl Token {
-    /// The token with this text; `None` for an empty one, which would open to everybody.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Option<Self> {
-        let text = text.into();
-        (!text.is_empty()).then_some(Self(text))
-    }
-
-    /// Whether `candidate` is this token. Takes the same time wherever the two differ.
-    pub(crate) fn matches(&self, candidate: &str) -> bool {
-        self.0.as_bytes().ct_eq(candidate.as_bytes()).into()
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(hidden)")
-    }
-}
 
 /// Which pages may use this server. Requests without an `Origin` header (no page sent them) and those of
 /// this server's own pages always may: browsers do not guard WebSockets by origin, so servers must.
@@ -133,38 +106,6 @@ fn authority<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
     host.or_else(|| uri.authority().map(Authority::as_str))
 }
 
-/// Checks the access token, if the configuration asks for one. Browsers cannot add headers to a WebSocket
-/// request, so it may also stand in the query.
-pub(crate) fn require_access(
-    config: &Config,
-    headers: &HeaderMap,
-    query_token: Option<&str>,
-) -> Result<(), ApiError> {
-    if config.access_tokens.is_empty() {
-        return Ok(());
-    }
-    let candidate = bearer(headers).or(query_token).ok_or(ApiError::AccessTokenMissing)?;
-    if matches_any(&config.access_tokens, candidate) { Ok(()) } else { Err(ApiError::AccessTokenWrong) }
-}
-
-/// Checks the admin token.
-pub(crate) fn require_admin(config: &Config, headers: &HeaderMap) -> Result<(), ApiError> {
-    let token = config.admin_token.as_ref().ok_or(ApiError::AdminClosed)?;
-    let candidate = bearer(headers).ok_or(ApiError::AdminTokenMissing)?;
-    if token.matches(candidate) { Ok(()) } else { Err(ApiError::AdminTokenWrong) }
-}
-
-/// Compares with every token, so that the time does not tell which one was met.
-fn matches_any(tokens: &[Token], candidate: &str) -> bool {
-    tokens.iter().fold(false, |met, token| met | token.matches(candidate))
-}
-
-/// RFC 6750 §2.1: the token after `Bearer`; the scheme's case does not matter (RFC 9110 §11.1).
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,14 +177,5 @@ mod tests {
         assert_eq!(policy.standing("https://app.example", Some("keel.example")), Standing::Allowed);
         assert_eq!(policy.standing("http://app.example", Some("keel.example")), Standing::Foreign);
         assert_eq!(policy.standing("https://app.example.evil", Some("keel.example")), Standing::Foreign);
-    }
-
-    #[test]
-    fn tokens_are_compared_whole_and_never_shown() {
-        let token = Token::new("correct horse").expect("not empty");
-        assert!(token.matches("correct horse"));
-        assert!(!token.matches("correct") && !token.matches("correct horsE") && !token.matches(""));
-        assert!(!format!("{token:?}").contains("horse"));
-        assert!(Token::new("").is_none());
     }
 }

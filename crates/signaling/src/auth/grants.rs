@@ -1,0 +1,171 @@
+//! The claim `keel` of a token: what its holder may do (docs/access.md).
+
+use serde::{Deserialize, Serialize};
+
+/// The claim. What is missing is not granted; a field that Keel does not know is refused, since a misspelt
+/// grant would otherwise be a silent one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Grants {
+    /// One-to-one calls.
+    #[serde(skip_serializing_if = "is_false")]
+    pub call: bool,
+    /// Rooms that may be made and joined.
+    #[serde(skip_serializing_if = "Names::is_empty")]
+    pub room: Names,
+    /// Streams that may be sent.
+    #[serde(skip_serializing_if = "Names::is_empty")]
+    pub publish: Names,
+    /// Streams that may be watched.
+    #[serde(skip_serializing_if = "Names::is_empty")]
+    pub subscribe: Names,
+    /// The Kurento protocol.
+    #[serde(skip_serializing_if = "is_false")]
+    pub kurento: bool,
+    /// Administration: everything under `/api/`.
+    #[serde(skip_serializing_if = "is_false")]
+    pub admin: bool,
+    /// Rooms, among those of `room`, whose moderator the holder is on joining.
+    #[serde(skip_serializing_if = "Names::is_empty")]
+    pub moderator: Names,
+    /// The name that the holder goes by in calls and rooms. Without it the token's claim `name` counts, and
+    /// without that the holder chooses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// Some names: `true` for all, one, or a list. A name that ends with `*` stands for all that begin like it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Form", into = "Form")]
+pub enum Names {
+    /// No name.
+    #[default]
+    Nothing,
+    /// Every name.
+    All,
+    /// These names and prefixes: 1 to 64 of them, of 1 to 256 bytes each.
+    These(Vec<String>),
+}
+
+/// How names are written.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Form {
+    All(bool),
+    One(String),
+    Many(Vec<String>),
+}
+
+/// Why a value of a grant is not one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("names are true, a name, or a list of 1 to 64 names, each of 1 to 256 bytes")]
+pub struct NamesError;
+
+const NAMES_MAX: usize = 64;
+const NAME_BYTES_MAX: usize = 256;
+
+impl Names {
+    /// Whether nothing is granted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::Nothing
+    }
+
+    /// Whether `name` is among them.
+    #[must_use]
+    pub fn covers(&self, name: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::All => true,
+            Self::These(patterns) => patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
+                Some(prefix) => name.starts_with(prefix),
+                None => name == pattern,
+            }),
+        }
+    }
+
+    /// These names and prefixes.
+    ///
+    /// # Errors
+    /// When there are too many, or one is empty or too long.
+    pub fn these(names: Vec<String>) -> Result<Self, NamesError> {
+        let are_valid = names.iter().all(|name| (1..=NAME_BYTES_MAX).contains(&name.len()));
+        if are_valid && (1..=NAMES_MAX).contains(&names.len()) {
+            Ok(Self::These(names))
+        } else {
+            Err(NamesError)
+        }
+    }
+}
+
+impl TryFrom<Form> for Names {
+    type Error = NamesError;
+
+    fn try_from(form: Form) -> Result<Self, NamesError> {
+        match form {
+            Form::All(true) => Ok(Self::All),
+            Form::All(false) => Ok(Self::Nothing),
+            Form::One(name) => Self::these(vec![name]),
+            Form::Many(names) => Self::these(names),
+        }
+    }
+}
+
+impl From<Names> for Form {
+    fn from(names: Names) -> Self {
+        match names {
+            Names::Nothing => Self::All(false),
+            Names::All => Self::All(true),
+            Names::These(mut names) if names.len() == 1 => Self::One(names.remove(0)),
+            Names::These(names) => Self::Many(names),
+        }
+    }
+}
+
+// Serde asks for a reference.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grants(json: &str) -> Result<Grants, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn names_are_all_one_many_or_prefixes() {
+        let room = |json: &str| grants(&format!(r#"{{"room": {json}}}"#)).expect("grants").room;
+        assert!(room("true").covers("any") && !room("false").covers("any"));
+        assert!(room("\"tea\"").covers("tea") && !room("\"tea\"").covers("team"));
+        let some = room(r#"["tea", "a/*"]"#);
+        assert!(some.covers("tea") && some.covers("a/") && some.covers("a/b") && !some.covers("a"));
+        assert!(room("\"*\"").covers("any"));
+    }
+
+    #[test]
+    fn what_is_no_grant_is_refused_not_ignored() {
+        let long = format!(r#"{{"room": "{}"}}"#, "x".repeat(257));
+        let many = format!(r#"{{"room": [{}"x"]}}"#, "\"x\",".repeat(64));
+        for json in [
+            r#"{"rooms": true}"#,
+            r#"{"room": []}"#,
+            r#"{"room": ""}"#,
+            r#"{"room": 1}"#,
+            r#"{"call": "yes"}"#,
+            long.as_str(),
+            many.as_str(),
+        ] {
+            assert!(grants(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn grants_are_written_as_they_are_read_and_short() {
+        let json = r#"{"call":true,"room":["tea","team-*"],"publish":"live","moderator":true,"name":"Ann"}"#;
+        assert_eq!(serde_json::to_string(&grants(json).expect("grants")).expect("plain data"), json);
+    }
+}
