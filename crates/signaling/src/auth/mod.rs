@@ -8,7 +8,7 @@ pub(crate) mod origin;
 pub(crate) mod permit;
 
 pub use grants::{Grants, Names, NamesError};
-pub(crate) use origin::check_origin;
+pub(crate) use origin::{check_origin, share_across_origins};
 pub use origin::OriginPolicy;
 pub(crate) use permit::{Denied, Grant, Permit, Wanted};
 
@@ -58,6 +58,11 @@ pub(crate) async fn authorize(
     };
     permit.allow(wanted)?;
     Ok(permit)
+}
+
+/// Whether visitors must show a token.
+pub(crate) fn asks_for_tokens(state: &AppState) -> bool {
+    !state.config().access_tokens.is_empty()
 }
 
 async fn identify_visitor(

@@ -3,8 +3,10 @@
 
 pub(crate) mod admin;
 pub(crate) mod capture;
+pub(crate) mod live;
 pub(crate) mod page;
 pub(crate) mod pipelines;
+pub(crate) mod streams;
 
 use crate::auth::{Wanted, authorize};
 use crate::config::IceServer;
