@@ -22,11 +22,11 @@ pub use error::{
 };
 pub use forward::{LayerTarget, Priority};
 pub use pipeline::{
-    AppliedAnswer, AppliedLine, AppliedOffer, ConnectionState, ConnectionStats, DataChannelInfo,
+    AppliedAnswer, AppliedLine, AppliedOffer, Bridge, ConnectionState, ConnectionStats, DataChannelInfo,
     DataChannelOptions, DataChannelState, Dscp, DtlsState, ElementKind, ElementSurvey, EndpointEvent,
     EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge, GraphElement, IceCandidate,
     IceRestart, IceState, LineOptions, LineStats, MediaConfig, MediaKind, MediaServer, MediaSnapshot,
-    MediaType, OfferDirection, OfferOptions, PassThrough, PeerConnection, PeerConnectionOptions, Pipeline,
+    MediaType, OfferDirection, OfferOptions, PassThrough, PeerConnection, PeerConnectionOptions, Pipeline, PipelineAddress,
     PipelineEvent, PipelineEvents, PipelineGraph, PipelineSurvey, Placement, StreamStats, StreamTotals,
     WebRtcEndpoint,
 };

@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use crate::kms::Kurento;
 use crate::limits::{ConnectionCounts, RateLimiter, TooManyConnections};
 use crate::live::ask::{Ask, Reply};
-use crate::live::{self, Refusal, StreamEvent, StreamName, Studio};
+use crate::live::{self, Desk, Refusal, StreamEvent, StreamName, Studio};
 use crate::metrics::Metrics;
 use crate::room::{self, House};
 use crate::socket::connection::Connection;
@@ -19,7 +19,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 
 /// The running signaling server. Cheap to clone.
@@ -41,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) rooms: mpsc::Sender<room::Inbound>,
     /// Of the studio.
     pub(crate) streams: mpsc::Sender<live::Inbound>,
+    desk: Desk,
     stream_events: broadcast::Sender<StreamEvent>,
     media: MediaServer,
     store: Store,
@@ -85,7 +86,9 @@ impl AppState {
             (streams.clone(), waiting),
             stream_events.clone(),
         );
-        let kurento = Kurento::start(config.kurento.clone(), media.clone(), Arc::clone(&metrics));
+        let desk = Desk::new(streams.clone());
+        let kurento =
+            Kurento::start(config.kurento.clone(), media.clone(), Arc::clone(&metrics), desk.clone());
         let shared = Shared {
             messages: Mutex::new(RateLimiter::new(config.limits.messages_per_address)),
             counts: Mutex::default(),
@@ -94,6 +97,7 @@ impl AppState {
             metrics,
             inbox,
             rooms,
+            desk,
             streams,
             stream_events,
             media,
@@ -193,10 +197,7 @@ impl AppState {
 
     /// Asks the studio and waits for its answer.
     pub(crate) async fn ask_studio(&self, ask: Ask) -> Result<Reply, Refusal> {
-        let (asker, answer) = oneshot::channel();
-        let asked = self.shared.streams.send(live::Inbound::Asked { ask, asker }).await;
-        asked.map_err(|_| Refusal::ShuttingDown)?;
-        answer.await.unwrap_or(Err(Refusal::ShuttingDown))
+        self.shared.desk.ask(ask).await
     }
 
     /// What happens to streams from now on. A listener that is slower than [`live::EVENTS_MAX`] events misses

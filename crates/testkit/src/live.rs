@@ -4,6 +4,7 @@ use crate::http::{HttpAnswer, HttpClient};
 use crate::peer::{Part, Peer, PeerOptions};
 use crate::room::Source;
 use anyhow::{Context, Result, bail, ensure};
+use keel_media::IceCandidate;
 
 /// One session with its peer.
 pub struct LiveSeat {
@@ -57,6 +58,13 @@ impl LiveSeat {
         let field = |name| answer.header(name).map(str::to_owned).with_context(|| format!("no {name}"));
         let (location, tag) = (field("location")?, field("etag")?);
         Ok(Self { http: http.clone(), peer, location, tag, answer: answer.body })
+    }
+
+    /// Where the server receives media, as its answer says: its first candidate.
+    #[must_use]
+    pub fn candidate(&self) -> Option<IceCandidate> {
+        let candidate = line(&self.answer, "a=candidate:")?.strip_prefix("a=")?.to_owned();
+        Some(IceCandidate { candidate, sdp_mid: Some("0".to_owned()), sdp_mline_index: Some(0) })
     }
 
     /// The path of its session.

@@ -88,6 +88,8 @@ pub enum EndpointEvent {
         /// simulcast there is one without a name.
         wanted: Vec<(Option<Rid>, bool)>,
     },
+    /// Of an end of a bridge: the other one has been released, so nothing comes through any more.
+    BridgeEnded,
     /// The peer closed its connection.
     PeerClosed,
     /// A connection cannot carry media: its source sends a codec that this peer does not accept.

@@ -13,6 +13,8 @@ pub enum ElementKind {
     Line,
     /// What comes in goes out.
     PassThrough,
+    /// One end of a bridge between pipelines: media ends here and begins in the other, or the other way round.
+    Bridge,
 }
 
 /// Whether media of one type passes an element. A stream flows from its first packet until there has been

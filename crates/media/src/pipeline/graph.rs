@@ -165,7 +165,7 @@ impl Graph {
     pub(crate) fn origin(&self, element: ElementId, media: MediaType) -> Option<ElementId> {
         let known = self.elements.get(&element)?;
         match known.kind {
-            ElementKind::Endpoint | ElementKind::Line => Some(element),
+            ElementKind::Endpoint | ElementKind::Line | ElementKind::Bridge => Some(element),
             ElementKind::PassThrough => known.by_media[media as usize].feeder,
         }
     }
@@ -250,7 +250,7 @@ impl Graph {
         }
         let change = |sink| FeedChange { media, sink, before, after };
         match self.kind(element) {
-            Some(ElementKind::Endpoint | ElementKind::Line) => vec![change(element)],
+            Some(ElementKind::Endpoint | ElementKind::Line | ElementKind::Bridge) => vec![change(element)],
             Some(ElementKind::PassThrough) => self.fed_by(element, media).map(change).collect(),
             None => Vec::new(),
         }

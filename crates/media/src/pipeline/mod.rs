@@ -20,6 +20,7 @@
 //! # Ok(()) }
 //! ```
 
+mod bridge;
 mod config;
 mod data;
 mod dscp;
@@ -34,6 +35,7 @@ mod server;
 mod stats;
 pub(crate) mod survey;
 
+pub use bridge::{Bridge, PipelineAddress};
 pub use config::{
     EndpointOptions, EndpointSettings, IceCandidate, MediaConfig, OfferDirection, OfferOptions, Placement,
 };

@@ -28,6 +28,11 @@ impl Placer {
         &self.workers
     }
 
+    /// The worker with the pipeline's graph.
+    pub(super) fn home(&self) -> usize {
+        self.home
+    }
+
     /// The worker for the next endpoint.
     pub(super) fn place(&self) -> (usize, &WorkerHandle) {
         let place = match self.placement {

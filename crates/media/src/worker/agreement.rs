@@ -15,19 +15,20 @@ use std::time::Instant;
 
 impl State {
     /// Tells an element's home what its peer accepts, after that may have changed.
-    pub(super) fn report_abilities(&mut self, id: ElementId) {
+    pub(super) fn report_abilities(&mut self, now: Instant, id: ElementId) {
         let Some(endpoint) = self.owner_of(id) else { return };
         let (home, abilities) = (endpoint.home, endpoint.abilities(id));
         if self.relays.is_elsewhere(home) {
             self.relays.tell(home, Message::Abilities { endpoint: id, abilities });
         } else {
-            self.note_abilities(id, abilities);
+            self.note_abilities(now, id, abilities);
         }
     }
 
-    pub(super) fn note_abilities(&mut self, id: ElementId, abilities: Abilities) {
+    pub(super) fn note_abilities(&mut self, now: Instant, id: ElementId, abilities: Abilities) {
         if let Some(member) = self.members.get_mut(&id) {
             member.abilities = abilities;
+            self.tell_bridges(now, id);
         }
     }
 

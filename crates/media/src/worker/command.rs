@@ -1,5 +1,6 @@
 //! What the control plane can ask of a worker.
 
+use super::bridge::{BridgeEnd, FarEnd};
 use super::relay::Message;
 use crate::capture::CaptureStart;
 use crate::error::{
@@ -93,6 +94,13 @@ pub(crate) enum Command {
     CreatePassThrough {
         pipeline: PipelineId,
         element: ElementId,
+        reply: Reply<Result<(), CreateError>>,
+    },
+    CreateBridgeEnd {
+        pipeline: PipelineId,
+        element: ElementId,
+        end: BridgeEnd,
+        far: FarEnd,
         reply: Reply<Result<(), CreateError>>,
     },
     Connect {

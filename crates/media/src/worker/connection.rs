@@ -408,7 +408,7 @@ impl State {
     fn join_lines(&mut self, now: Instant, id: ElementId, changed: &[ElementId]) {
         self.apply_limits(id);
         for line in changed {
-            self.report_abilities(*line);
+            self.report_abilities(now, *line);
             for kind in MediaKind::ALL {
                 self.join(now, *line, kind);
             }

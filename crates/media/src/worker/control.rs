@@ -32,6 +32,11 @@ impl State {
                     answer(reply, self.graph.add_element(pipeline, element, ElementKind::PassThrough));
                 }
             }
+            Command::CreateBridgeEnd { pipeline, element, end, far, reply } => {
+                if !reply.is_closed() {
+                    answer(reply, self.create_bridge_end(pipeline, element, end, far));
+                }
+            }
             Command::ApplyOffer { connection, offer, fresh, reply } => {
                 answer(reply, self.apply_offer(now, connection, &offer, fresh));
             }
@@ -72,7 +77,7 @@ impl State {
                 }
             }
             Command::Configure { endpoint, settings, reply } => {
-                self.configure(endpoint, settings);
+                self.configure(now, endpoint, settings);
                 answer(reply, ());
             }
             Command::RequestKeyframe { endpoint, reply } => {
@@ -85,7 +90,7 @@ impl State {
                 answer(reply, self.close_data_channel(now, endpoint, stream));
             }
             Command::SetRemoteOffer { endpoint, offer, reply } => {
-                answer(reply, self.set_remote_offer(endpoint, &offer))
+                answer(reply, self.set_remote_offer(now, endpoint, &offer))
             }
             Command::CreateAnswer { endpoint, reply } => self.ask_for_answer(now, endpoint, reply),
             Command::GenerateOffer { endpoint, options, reply } => {
@@ -179,7 +184,9 @@ impl State {
             Message::Levels { pipeline, levels } => self.note_levels(pipeline, levels),
             Message::Emit { endpoint, event } => self.emit(endpoint, event),
             Message::NotOpened { endpoint } => self.release_element(now, endpoint, None),
-            Message::Abilities { endpoint, abilities } => self.note_abilities(endpoint, abilities),
+            Message::Abilities { endpoint, abilities } => self.note_abilities(now, endpoint, abilities),
+            Message::BridgeFeed { feed, done } => self.take_bridge_feed(now, *feed, done.as_ref()),
+            Message::BridgeEnded { element } => self.bridge_ended(now, element),
             Message::Subscribe { source, media, to, ring } => {
                 self.add_subscriber(now, source, media, to, ring);
             }

@@ -135,6 +135,7 @@ impl State {
                 }
             }
             Some(MemberKind::Line { connection, .. }) => self.forget_line(*connection, id),
+            Some(MemberKind::Bridge) => self.end_bridge(now, id),
             None => {}
         }
         match member.map(|member| member.worker) {

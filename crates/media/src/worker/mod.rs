@@ -6,6 +6,7 @@
 
 mod agreement;
 pub mod batch;
+mod bridge;
 mod capture;
 mod command;
 mod connection;
@@ -34,6 +35,7 @@ mod timers;
 mod trace;
 mod wait;
 
+pub(crate) use bridge::{BridgeEnd, FarEnd};
 pub(crate) use command::{Command, LoadShare, Repeats, WorkerHandle};
 pub(crate) use socket::SocketBuffers;
 
@@ -100,6 +102,8 @@ pub(super) struct State {
     pipelines: BTreeMap<PipelineId, Owner>,
     /// Their endpoints, wherever these live.
     members: BTreeMap<ElementId, Member>,
+    /// The ends of bridges between pipelines.
+    bridges: bridge::Bridges,
     /// The endpoints that live here.
     endpoints: BTreeMap<ElementId, Endpoint>,
     /// The lines of those that are peer connections.
@@ -178,6 +182,8 @@ struct Member {
 enum MemberKind {
     /// An endpoint, or a peer connection with these lines.
     Whole { lines: BTreeSet<ElementId> },
+    /// An end of a bridge.
+    Bridge,
     /// A line, which Keel sends on or receives on.
     Line { connection: ElementId, is_sink: bool },
 }
@@ -232,6 +238,7 @@ impl Worker {
             graph: Graph::default(),
             pipelines: BTreeMap::new(),
             members: BTreeMap::new(),
+            bridges: bridge::Bridges::default(),
             endpoints: BTreeMap::new(),
             lines: BTreeMap::new(),
             watches: BTreeSet::new(),

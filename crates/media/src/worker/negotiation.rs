@@ -16,7 +16,7 @@ use crate::session::{Encodings, Streams};
 use std::time::Instant;
 
 impl State {
-    pub(super) fn set_remote_offer(&mut self, id: ElementId, offer: &str) -> Result<(), NegotiationError> {
+    pub(super) fn set_remote_offer(&mut self, now: Instant, id: ElementId, offer: &str) -> Result<(), NegotiationError> {
         let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
         // RFC 8829 §3.2: an offer that is not answered yet gives way to the next one.
         if !matches!(endpoint.negotiation, Negotiation::New | Negotiation::OfferReceived(_)) {
@@ -24,7 +24,7 @@ impl State {
         }
         endpoint.negotiation = Negotiation::OfferReceived(Box::new(RemoteDescription::parse(offer)?));
         endpoint.remote_sdp = Some(offer.to_owned());
-        self.report_abilities(id);
+        self.report_abilities(now, id);
         Ok(())
     }
 
@@ -153,7 +153,7 @@ impl State {
         seat.session.set_remote(now, remote, negotiated.dtls_role, &mut self.rng);
         self.settle(now, session);
         self.apply_limits(id);
-        self.report_abilities(id);
+        self.report_abilities(now, id);
         for kind in MediaKind::ALL {
             self.join(now, id, kind);
         }

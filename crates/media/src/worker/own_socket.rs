@@ -250,7 +250,8 @@ mod tests {
             }
             let offer = state.generate_offer(OFFERER, OfferOptions::default(), &Peers::default());
             let offer = offer.expect("an offer");
-            state.set_remote_offer(ANSWERER, &offer).expect("Keel understands itself");
+            let now = Instant::now(); // clock: when nothing has happened yet
+            state.set_remote_offer(now, ANSWERER, &offer).expect("Keel understands itself");
             Self { worker, _handle: handle, _events: events }
         }
 

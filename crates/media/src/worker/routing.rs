@@ -14,6 +14,9 @@ use std::time::Instant;
 impl State {
     pub(super) fn connect(&mut self, edge: Edge) -> Result<Vec<FeedChange>, ConnectError> {
         for FeedChange { media, sink, after, .. } in self.graph.preview(edge)? {
+            if self.bridges.has_entry(sink) && after.is_some_and(|source| self.bridges.has_exit(source)) {
+                return Err(ConnectError::Cycle);
+            }
             if let (Some(kind), Some(source)) = (media.rtp(), after)
                 && !self.may_agree(source, sink, kind)
             {
@@ -34,10 +37,13 @@ impl State {
     /// followed.
     pub(super) fn follow(&mut self, now: Instant, changes: Vec<FeedChange>, done: Option<&Completion>) {
         for FeedChange { media, sink, after, .. } in changes {
-            let worker_of = |id| self.members.get(&id).map(|member| member.worker);
-            let source = after.and_then(|element| Some(Feeder { element, worker: worker_of(element)? }));
+            if self.bridges.has_entry(sink) {
+                self.feed_bridge(now, sink, media, done);
+                continue;
+            }
+            let source = after.and_then(|element| self.feeder_of(element, media));
             let feed = FeedOrder { media, sink, source };
-            match worker_of(sink) {
+            match self.members.get(&sink).map(|member| member.worker) {
                 Some(worker) if self.relays.is_elsewhere(worker) => {
                     self.relays.tell(worker, Message::Feed { feed, done: done.cloned() });
                 }
@@ -97,7 +103,7 @@ impl State {
     pub(super) fn ask_for_flow(&mut self, element: ElementId, media: MediaType, reply: Reply<Option<Flow>>) {
         let (endpoint, place) = match self.graph.kind(element) {
             Some(ElementKind::Endpoint | ElementKind::Line) => (Some(element), FlowPlace::Endpoint),
-            Some(ElementKind::PassThrough) => {
+            Some(ElementKind::PassThrough | ElementKind::Bridge) => {
                 let has_sink = self.graph.has_sink(element, media);
                 (self.graph.feeder(element, media), FlowPlace::Behind { has_sink })
             }

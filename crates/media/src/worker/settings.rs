@@ -6,11 +6,12 @@ use crate::id::ElementId;
 use crate::pipeline::{EndpointSettings, MediaKind};
 use crate::rtp::BitrateLimits;
 use crate::session::sdp::Restrictions;
+use std::time::Instant;
 
 impl State {
     /// Replaces an endpoint's settings. Descriptions follow when they are next made; an unknown endpoint is
     /// ignored, as it may have been released meanwhile.
-    pub(super) fn configure(&mut self, id: ElementId, settings: EndpointSettings) {
+    pub(super) fn configure(&mut self, now: Instant, id: ElementId, settings: EndpointSettings) {
         let Some(endpoint) = self.endpoints.get_mut(&id) else { return };
         endpoint.local.restrictions = Restrictions::of(&endpoint.options, &settings);
         if settings.latency_stats {
@@ -22,7 +23,7 @@ impl State {
         }
         endpoint.settings = settings;
         self.apply_limits(id);
-        self.report_abilities(id);
+        self.report_abilities(now, id);
     }
 
     /// Hands the limits on video to the forwarder, as far as there are streams yet; a connection's are of each.

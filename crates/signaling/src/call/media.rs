@@ -157,6 +157,7 @@ fn report_on(side: Side, event: PipelineEvent) -> Option<MediaReport> {
         | EndpointEvent::MediaFlowingOut { .. }
         | EndpointEvent::DominantSpeaker { .. }
         | EndpointEvent::Loudest { .. }
+        | EndpointEvent::BridgeEnded
         | EndpointEvent::WantedEncodings { .. } => None,
     }
 }
@@ -177,6 +178,7 @@ fn kind_of(event: &EndpointEvent) -> &'static str {
         EndpointEvent::DataChannelClosed { .. } => "data channel closed",
         EndpointEvent::MediaFlowingIn { .. } => "media flowing in",
         EndpointEvent::MediaFlowingOut { .. } => "media flowing out",
+        EndpointEvent::BridgeEnded => "bridge ended",
         EndpointEvent::PeerClosed => "peer closed",
         EndpointEvent::NoCommonCodec(_) => "no common codec",
         EndpointEvent::Failed(_) => "failed",

@@ -138,6 +138,7 @@ impl From<ElementSurvey> for ElementView {
                 ElementKind::Endpoint => "endpoint",
                 ElementKind::Line => "line",
                 ElementKind::PassThrough => "pass_through",
+                ElementKind::Bridge => "bridge",
             },
             worker: element.worker,
             label: element.label,

@@ -6,6 +6,7 @@ use super::model::Value;
 use super::outbox::outbox;
 use super::session::SocketId;
 use super::{Kurento, KurentoConfig};
+use crate::live::Desk;
 use crate::metrics::Metrics;
 use keel_media::{MediaConfig, MediaServer};
 use std::collections::BTreeSet;
@@ -38,7 +39,8 @@ fn stage() -> &'static Mutex<Stage> {
         };
         let media = MediaServer::start(media).expect("media starts on loopback");
         let config = KurentoConfig { objects_max: OBJECTS_MAX, ..KurentoConfig::default() };
-        let kurento = runtime.block_on(async { Kurento::start(config, media, Arc::new(Metrics::new())) });
+        let metrics = Arc::new(Metrics::new());
+        let kurento = runtime.block_on(async { Kurento::start(config, media, metrics, Desk::deserted()) });
         Mutex::new(Stage { runtime, kurento })
     })
 }

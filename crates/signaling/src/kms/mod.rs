@@ -23,6 +23,7 @@ mod session_id;
 
 pub use config::{Filters, KurentoConfig};
 
+use crate::live::Desk;
 use crate::limits::RateLimiter;
 use crate::metrics::Metrics;
 use crate::state::AppState;
@@ -93,7 +94,12 @@ pub(crate) struct KurentoGauges {
 
 impl Kurento {
     /// Starts it on the current tokio runtime.
-    pub(crate) fn start(config: KurentoConfig, media: MediaServer, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn start(
+        config: KurentoConfig,
+        media: MediaServer,
+        metrics: Arc<Metrics>,
+        streams: Desk,
+    ) -> Self {
         let registry = Arc::new(Registry {
             sessions: Mutex::new(Sessions::new(config.sessions_max)),
             metrics: Arc::clone(&metrics),
@@ -111,6 +117,7 @@ impl Kurento {
             filters: config.filters,
             metadata: config.metadata.clone(),
             manager,
+            streams,
         });
         let (work, waiting) = mpsc::channel(WORKS_MAX);
         let (closing, is_closing) = watch::channel(false);

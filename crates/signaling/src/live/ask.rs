@@ -5,8 +5,9 @@ use super::name::StreamName;
 use super::offer::{Offer, Role};
 use super::sdpfrag::Fragment;
 use crate::store::UnixMillis;
+use keel_media::id::ElementId;
 use keel_media::rtp::Bitrate;
-use keel_media::{LayerTarget, MediaKind};
+use keel_media::{LayerTarget, MediaKind, PipelineAddress};
 use std::net::IpAddr;
 
 /// A question to the task that owns all streams.
@@ -14,6 +15,8 @@ use std::net::IpAddr;
 pub(crate) enum Ask {
     /// A new peer of a stream; answered by [`Reply::Opened`].
     Open { stream: StreamName, offer: Offer, address: IpAddr },
+    /// Media of another pipeline presents the stream, or watches it there: [`Reply::Attached`].
+    Attach { stream: StreamName, role: Role, pipeline: PipelineAddress },
     /// Candidates, or a restart of ICE: [`Reply::Done`] or [`Reply::Restarted`].
     Patch { stream: StreamName, key: SessionKey, condition: Condition, fragment: Fragment },
     /// The most that a viewer is to get: [`Reply::Done`].
@@ -48,6 +51,9 @@ pub(crate) enum Condition {
 pub(crate) enum Reply {
     Opened { role: Role, key: SessionKey, tag: EntityTag, sdp_answer: String },
     Restarted { tag: EntityTag, fragment: String },
+    /// `element` is of the pipeline that asked: the sink for what presents, the source of what is watched. The
+    /// session ends with that pipeline, or by its key.
+    Attached { key: SessionKey, element: ElementId },
     Done,
     Streams(Vec<StreamSummary>),
     Stream(Box<StreamReport>),

@@ -8,7 +8,8 @@ use super::offer::Role;
 use super::refusal::Refusal;
 use crate::candidate::Candidate;
 use crate::socket::{CloseReason, ConnectionId};
-use keel_media::{IceCredentials, LayerTarget};
+use keel_media::id::ElementId;
+use keel_media::{IceCredentials, LayerTarget, PipelineAddress};
 
 /// What the machine wants done, in order.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub(crate) enum MediaCommand {
     /// A new peer; answered by [`MediaReport::Answered`] or [`MediaReport::Refused`]. A presenter takes the
     /// place of the one before, whose session stays until it is released.
     Open { session: SessionId, role: Role, sdp_offer: String, telling: Telling },
+    /// Media of another pipeline; answered by [`MediaReport::Attached`] or [`MediaReport::Refused`].
+    Attach { session: SessionId, role: Role, pipeline: PipelineAddress },
     AddCandidates { session: SessionId, candidates: Vec<Candidate> },
     /// Answered by [`MediaReport::Restarted`] or [`MediaReport::RestartFailed`].
     RestartIce { session: SessionId, credentials: IceCredentials, candidates: Vec<Candidate> },
@@ -59,6 +62,8 @@ pub(crate) enum Telling {
 #[derive(Debug)]
 pub(crate) enum MediaReport {
     Answered { session: SessionId, sdp_answer: String },
+    /// The bridge is open, and its end in the other pipeline is this element.
+    Attached { session: SessionId, element: ElementId },
     /// There is no such session.
     Refused { session: SessionId, refusal: Refusal },
     Candidate { session: SessionId, candidate: Candidate },

@@ -167,6 +167,9 @@ fn granted(command: MediaCommand) -> Vec<MediaReport> {
         MediaCommand::RestartIce { session, .. } => {
             vec![MediaReport::Restarted { session, fragment: String::new() }]
         }
+        MediaCommand::Attach { session, .. } => {
+            vec![MediaReport::Refused { session, refusal: super::Refusal::MediaFull }]
+        }
         MediaCommand::Inspect { ticket } => vec![MediaReport::Inspected { ticket, tracks: Vec::new() }],
         MediaCommand::AddCandidates { .. } | MediaCommand::SetLayer { .. } | MediaCommand::Release { .. } => {
             Vec::new()

@@ -6,6 +6,7 @@
 //! `machine/` (what it means), here (what is done about it), `media/` (a stream's pipeline).
 
 pub(crate) mod ask;
+mod desk;
 mod effect;
 pub(crate) mod event;
 pub(crate) mod fuzz;
@@ -19,6 +20,7 @@ pub(crate) mod refusal;
 pub(crate) mod sdpfrag;
 pub(crate) mod socket;
 
+pub(crate) use desk::Desk;
 pub(crate) use event::{EVENTS_MAX, StreamEvent};
 pub(crate) use machine::Census;
 pub(crate) use name::StreamName;
@@ -237,7 +239,7 @@ impl Studio {
     /// Answers a question. A session that its client did not wait for ends: nobody else knows its URL.
     fn answer(&mut self, ticket: Ticket, answer: Result<Reply, Refusal>) {
         let Some(asker) = self.askers.remove(&ticket) else { return };
-        if let Err(Ok(Reply::Opened { key, .. })) = asker.send(answer) {
+        if let Err(Ok(Reply::Opened { key, .. } | Reply::Attached { key, .. })) = asker.send(answer) {
             self.machine.handle_unheard(moment(), &key);
         }
     }

@@ -6,6 +6,7 @@ mod doors;
 mod frames;
 mod keel;
 mod kurento;
+mod live;
 mod registration;
 mod room;
 mod shutdown;

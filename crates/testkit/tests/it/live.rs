@@ -1,12 +1,15 @@
 //! Livestreams through the real binary: WHIP and WHEP with peers on the `webrtc` crate.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use keel_testkit::http::HttpClient;
+use keel_testkit::kurento::KurentoClient;
 use keel_testkit::live::LiveSeat;
+use keel_testkit::peer::{Part, Peer, PeerOptions};
 use keel_testkit::room::Source;
 use keel_testkit::server::{KeelServer, ServerOptions};
 use keel_testkit::signaling::Trust;
 use keel_testkit::source::VideoConfig;
+use serde_json::json;
 
 /// Small and slow, so that many fit a busy machine.
 const FRAMES: VideoConfig =
@@ -144,4 +147,49 @@ async fn who_vanishes_is_released_and_the_stream_ends() -> Result<()> {
     presenter.peer.close().await?;
     viewer.peer.until("the end", |report| report.connection != keel_testkit::peer::Connection::New).await?;
     studio.emptied().await
+}
+
+/// A peer of a Kurento application's endpoint that is in a stream by this tag. Its server is where `seat`'s is.
+async fn endpoint(
+    client: &mut KurentoClient,
+    seat: &LiveSeat,
+    tag: &str,
+    part: Part,
+    seed: u64,
+) -> Result<Peer> {
+    let pipeline = client.create("MediaPipeline", json!({})).await?;
+    let object = client.create("WebRtcEndpoint", json!({"mediaPipeline": pipeline})).await?;
+    let tagged = json!({"key": tag, "value": "tide"});
+    let invoke = |operation: &str, params| json!({"object": object, "operation": operation, "operationParams": params});
+    client.call("invoke", invoke("addTag", tagged)).await?;
+    let options = PeerOptions { seed, audio: part, video: part, frames: FRAMES, ..PeerOptions::default() };
+    let peer = Peer::new(options).await?;
+    let answer = client.call("invoke", invoke("processOffer", json!({"offer": peer.offer().await?}))).await?;
+    peer.take_answer(answer.as_str().context("an answer")?).await?;
+    client.call("invoke", invoke("gatherCandidates", json!({}))).await?;
+    peer.add_candidate(&seat.candidate().context("a candidate")?).await?;
+    peer.connected().await?;
+    Ok(peer)
+}
+
+#[tokio::test]
+async fn a_kurento_pipeline_plays_a_stream_and_presents_it() -> Result<()> {
+    let studio = Studio::open(1, &[])?;
+    let presenter = LiveSeat::publish(&studio.http, "tide", 1400, &SOURCES).await?;
+    let mut client = KurentoClient::connect(studio.server.kurento_url()).await?;
+    let watching = endpoint(&mut client, &presenter, "keel.play", Part::Receive, 1500).await?;
+    watching
+        .until("the stream in a Kurento pipeline", |r| r.video.complete() >= 15 && r.audio.packets() > 10)
+        .await?;
+    let viewer = LiveSeat::watch(&studio.http, "tide", 1600).await?;
+    plays(&viewer, 10).await?;
+
+    let mut presenting = endpoint(&mut client, &presenter, "keel.publish", Part::Both, 1700).await?;
+    presenting.publish().await?;
+    plays(&viewer, 20).await?;
+    let before = studio.http.send("GET", presenter.location(), &[], "").await?;
+    ensure!(before.status == 404, "the presenter by WHIP was replaced: {before:?}");
+    drop((client, watching, presenting, presenter));
+    viewer.close().await?;
+    Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod attack;
 mod binary;
+mod bridge;
 mod call;
 mod clocks;
 mod conference;

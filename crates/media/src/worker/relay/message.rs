@@ -12,6 +12,7 @@ use crate::pipeline::{
 use crate::rtp::Format;
 use crate::session::sctp::DataMessage;
 use crate::session::sdp::{LinesOffer, Peers};
+use crate::worker::bridge::BridgeFeed;
 use crate::worker::command::{LoadShare, Repeats, Reply};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -65,6 +66,10 @@ pub(crate) enum Message {
     Lines { connection: ElementId, began: Vec<ElementId>, ended: Vec<ElementId> },
     /// To its home: what an endpoint accepts, as far as it is known now.
     Abilities { endpoint: ElementId, abilities: Abilities },
+    /// From the home of a bridge's entry to that of its exit: what feeds it from now on.
+    BridgeFeed { feed: Box<BridgeFeed>, done: Option<Completion> },
+    /// From the home of one end of a bridge to that of the other: it is released.
+    BridgeEnded { element: ElementId },
     /// To its home, which asked: how loud these were.
     Levels { pipeline: PipelineId, levels: Vec<(ElementId, Loudness)> },
 

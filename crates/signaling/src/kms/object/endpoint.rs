@@ -173,6 +173,7 @@ impl Progress {
             // Kurento has no such events, and nobody here watches speakers.
             EndpointEvent::DominantSpeaker { .. }
             | EndpointEvent::Loudest { .. }
+            | EndpointEvent::BridgeEnded
             | EndpointEvent::WantedEncodings { .. } => Vec::new(),
         }
     }

@@ -52,7 +52,10 @@ impl Tree {
         let mut doomed = self.subtree(id);
         while let Some(id) = doomed.pop() {
             self.disconnect_all(&id);
-            let Some(object) = self.objects.remove(&id) else { continue };
+            let Some(mut object) = self.objects.remove(&id) else { continue };
+            for attachment in std::mem::take(&mut object.attachments).into_values() {
+                self.close(attachment).await;
+            }
             object.body.release().await;
             // Without a manager nobody is left to be told.
             let _ = self.surroundings.manager.send(Notice::Destroyed(id)).await;

@@ -22,6 +22,7 @@ pub(crate) mod process;
 mod request;
 pub(crate) mod settings;
 pub(crate) mod stats;
+pub(crate) mod stream;
 mod subscription;
 mod surroundings;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::{Census, ObjectId};
 use crate::kms::model::{Fields, Filters};
 use crate::kms::session_id::SessionId;
+use crate::live::Desk;
 use keel_media::MediaServer;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -17,6 +18,8 @@ pub(crate) struct Surroundings {
     pub(crate) metadata: String,
     /// To the manager's tree, which waits for no other tree: so others may wait for it.
     pub(crate) manager: mpsc::Sender<Notice>,
+    /// Where livestreams are asked for.
+    pub(crate) streams: Desk,
 }
 
 /// The sessions and their sockets, as trees see them.

@@ -5,6 +5,7 @@ use super::connection::Connections;
 use super::endpoint::Endpoint;
 use super::event::now_ms;
 use super::flow::Flows;
+use super::stream::Attachment;
 use super::subscription::Subscriptions;
 use super::{Body, Notice, ObjectId, Surroundings, TreeRequest};
 use crate::kms::failure::Failure;
@@ -41,6 +42,8 @@ pub(crate) struct Object {
     pub(crate) created_s: i64,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) body: Body,
+    /// Its places in livestreams, by its role there.
+    pub(super) attachments: BTreeMap<&'static str, Attachment>,
     /// Properties that have been set; the others have the value of their declaration.
     pub(super) stored: BTreeMap<&'static str, Value>,
     pub(super) holders: BTreeSet<SessionId>,
@@ -235,6 +238,7 @@ impl Object {
             created_s: now_ms() / 1000,
             tags: BTreeMap::new(),
             body,
+            attachments: BTreeMap::new(),
             stored: BTreeMap::new(),
             holders: BTreeSet::new(),
             subscriptions: Subscriptions::default(),

@@ -123,6 +123,7 @@ impl Machine {
         let ticket = self.numbers.ticket();
         let answered = match ask {
             Ask::Open { stream, offer, address } => self.open_by_url(now, ticket, stream, offer, address),
+            Ask::Attach { stream, role, pipeline } => self.attach(now, ticket, stream, role, pipeline),
             Ask::Patch { stream, key, condition, fragment } => {
                 self.patch(ticket, &stream, &key, &condition, fragment)
             }
@@ -152,6 +153,7 @@ impl Machine {
         let Some(stream) = self.streams_by_media.get(&media).cloned() else { return };
         match report {
             MediaReport::Answered { session, sdp_answer } => self.answered(now, session, sdp_answer),
+            MediaReport::Attached { session, element } => self.attached(now, session, element),
             MediaReport::Refused { session, refusal } => {
                 self.end_session(now, session, Why::Refused(refusal))
             }

@@ -13,6 +13,8 @@ use crate::live::name::StreamName;
 use crate::live::offer::{Offer, Role};
 use crate::live::refusal::Refusal;
 use crate::socket::ConnectionId;
+use keel_media::PipelineAddress;
+use keel_media::id::ElementId;
 use rand::Rng;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -45,6 +47,21 @@ impl Machine {
         opened.map(|_| None)
     }
 
+    /// Media of another pipeline is to come in, or to be watched there.
+    pub(super) fn attach(
+        &mut self,
+        now: Moment,
+        ticket: Ticket,
+        stream: StreamName,
+        role: Role,
+        pipeline: PipelineAddress,
+    ) -> Result<Option<Reply>, Refusal> {
+        let session = self.admit(now, Asker::Url(ticket), &stream, role, String::new())?;
+        self.command(session, MediaCommand::Attach { session, role, pipeline });
+        self.set_deadline(now, &stream);
+        Ok(None)
+    }
+
     /// Lets somebody in, as far as that is decided here; media has the last word.
     pub(super) fn open(
         &mut self,
@@ -54,27 +71,45 @@ impl Machine {
         offer: Offer,
         address: IpAddr,
     ) -> Result<SessionId, Refusal> {
+        if !self.stopping && !self.opens.take(now.steady, address) {
+            return Err(Refusal::TooFast);
+        }
+        let (role, ufrag) = (offer.role(), offer.ufrag().to_owned());
+        let telling = match asker {
+            Asker::Url(_) => Telling::InAnswer,
+            Asker::Page(_) => Telling::Trickling,
+        };
+        let session = self.admit(now, asker, &stream, role, ufrag)?;
+        self.command(session, MediaCommand::Open { session, role, sdp_offer: offer.into_sdp(), telling });
+        self.set_deadline(now, &stream);
+        Ok(session)
+    }
+
+    /// A session in its stream, with media for it.
+    fn admit(
+        &mut self,
+        now: Moment,
+        asker: Asker,
+        stream: &StreamName,
+        role: Role,
+        ufrag: String,
+    ) -> Result<SessionId, Refusal> {
         if self.stopping {
             return Err(Refusal::ShuttingDown);
         }
-        if !self.opens.take(now.steady, address) {
-            return Err(Refusal::TooFast);
-        }
-        let role = offer.role();
         match role {
-            Role::Presenter => self.admit_presenter(asker, &stream)?,
-            Role::Viewer => self.admit_viewer(asker, &stream)?,
+            Role::Presenter => self.admit_presenter(asker, stream)?,
+            Role::Viewer => self.admit_viewer(asker, stream)?,
         }
         let session = self.numbers.session();
-        let (owner, telling, ticket) = match asker {
+        let (owner, ticket) = match asker {
             Asker::Url(ticket) => {
                 let key = SessionKey::draw(session, &mut self.random);
                 let tag = EntityTag(self.random.next_u64());
-                (Owner::Url { key, tag }, Telling::InAnswer, Some(ticket))
+                (Owner::Url { key, tag }, Some(ticket))
             }
-            Asker::Page(connection) => (Owner::Page(connection), Telling::Trickling, None),
+            Asker::Page(connection) => (Owner::Page(connection), None),
         };
-        let ufrag = offer.ufrag().to_owned();
         let phase = Phase::Negotiating { ticket };
         let fresh = Session { stream: stream.clone(), role, owner, phase, ufrag, candidates: 0 };
         self.sessions.insert(session, fresh);
@@ -95,8 +130,6 @@ impl Machine {
             self.streams_by_media.insert(media, stream.clone());
             self.effects.push_back(Effect::StartMedia { media });
         }
-        self.command(session, MediaCommand::Open { session, role, sdp_offer: offer.into_sdp(), telling });
-        self.set_deadline(now, &stream);
         Ok(session)
     }
 
@@ -133,6 +166,20 @@ impl Machine {
         if self.streams.len() < self.limits.streams_max { Ok(()) } else { Err(Refusal::TooManyStreams) }
     }
 
+    /// The bridge of a session is open: what comes over it flows.
+    pub(super) fn attached(&mut self, now: Moment, session: SessionId, element: ElementId) {
+        let Some(known) = self.sessions.get_mut(&session) else { return };
+        let (Phase::Negotiating { ticket: Some(ticket) }, Owner::Url { key, .. }) = (&known.phase, &known.owner)
+        else {
+            return;
+        };
+        let answer = Ok(Reply::Attached { key: key.clone(), element });
+        self.effects.push_back(Effect::Answer { ticket: *ticket, answer });
+        known.phase = Phase::Connecting { until: now.steady + self.limits.connect_max };
+        self.take_place(now, session);
+        self.up(now, session);
+    }
+
     /// Media has answered the offer of a session.
     pub(super) fn answered(&mut self, now: Moment, session: SessionId, sdp_answer: String) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
@@ -140,7 +187,7 @@ impl Machine {
         let until = now.steady + self.limits.connect_max;
         known.phase = Phase::Connecting { until };
         self.deadlines.insert((until, Due::Session(session)));
-        let (role, stream) = (known.role, known.stream.clone());
+        let role = known.role;
         match (&known.owner, ticket) {
             (Owner::Url { key, tag }, Some(ticket)) => {
                 let opened = Reply::Opened { role, key: key.clone(), tag: *tag, sdp_answer };
@@ -156,6 +203,13 @@ impl Machine {
             }
             (Owner::Url { .. }, None) => {}
         }
+        self.take_place(now, session);
+    }
+
+    /// A presenter that is answered takes the place of the one before.
+    fn take_place(&mut self, now: Moment, session: SessionId) {
+        let Some(Session { role, stream, .. }) = self.sessions.get(&session) else { return };
+        let (role, stream) = (*role, stream.clone());
         self.effects.push_back(Effect::CountSession { role, result: "opened" });
         if role == Role::Presenter {
             let before = self.streams.get_mut(&stream).and_then(|known| {

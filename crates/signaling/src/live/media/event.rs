@@ -10,8 +10,8 @@ impl StreamMedia {
         let Some(session) = self.sessions.get(&event.endpoint).copied() else { return Ok(()) };
         let report = match event.event {
             EndpointEvent::CandidateFound(candidate) => {
-                let Some(peer) = self.peers.get_mut(&session) else { return Ok(()) };
-                match &mut peer.gathering {
+                let Some(connection) = self.connection_mut(session) else { return Ok(()) };
+                match &mut connection.gathering {
                     Gathering::ForAnswer(found) | Gathering::ForRestart(_, found) => {
                         found.push(candidate.candidate);
                         return Ok(());
@@ -24,6 +24,7 @@ impl StreamMedia {
             EndpointEvent::Connection(ConnectionState::Connected) => MediaReport::Up(session),
             // RFC 7675 §5.1: no valid check for 30 s. RFC 9725 §4.3.1: then the session ends.
             EndpointEvent::Ice(IceState::Disconnected)
+            | EndpointEvent::BridgeEnded
             | EndpointEvent::PeerClosed
             | EndpointEvent::Dtls(DtlsState::Failed) => MediaReport::Gone(session),
             EndpointEvent::Failed(words) => {

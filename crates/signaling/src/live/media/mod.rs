@@ -18,7 +18,7 @@ use super::sdpfrag::Fragment;
 use crate::candidate::Candidate;
 use keel_media::id::ElementId;
 use keel_media::{
-    CandidateError, IceCredentials, MediaServer, PassThrough, Pipeline, PipelineEvents, WebRtcEndpoint,
+    Bridge, CandidateError, IceCredentials, MediaServer, PassThrough, Pipeline, PipelineEvents, WebRtcEndpoint,
 };
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
@@ -46,6 +46,18 @@ struct StreamMedia {
 /// One peer.
 struct Peer {
     role: Role,
+    way: Way,
+}
+
+/// How a peer's media comes in or goes out.
+enum Way {
+    Connection(Connection),
+    /// From another pipeline, or to one.
+    Bridge(Bridge),
+}
+
+/// A WebRTC connection.
+struct Connection {
     endpoint: WebRtcEndpoint,
     sdp_answer: String,
     gathering: Gathering,
@@ -113,6 +125,7 @@ impl StreamMedia {
             MediaCommand::Open { session, role, sdp_offer, telling } => {
                 self.open(session, role, &sdp_offer, telling).await
             }
+            MediaCommand::Attach { session, role, pipeline } => self.attach(session, role, &pipeline).await,
             MediaCommand::AddCandidates { session, candidates } => {
                 self.add_candidates(session, candidates).await;
                 Ok(())
@@ -121,8 +134,8 @@ impl StreamMedia {
                 self.restart_ice(session, credentials, candidates).await
             }
             MediaCommand::SetLayer { session, target } => {
-                if let Some(peer) = self.peers.get(&session) {
-                    peer.endpoint.set_target(target).await;
+                if let Some(connection) = self.connection(session) {
+                    connection.endpoint.set_target(target).await;
                 }
                 Ok(())
             }
@@ -135,11 +148,11 @@ impl StreamMedia {
     }
 
     async fn add_candidates(&self, session: SessionId, candidates: Vec<Candidate>) {
-        let Some(peer) = self.peers.get(&session) else { return };
+        let Some(connection) = self.connection(session) else { return };
         for candidate in candidates {
             // A peer can connect without one that was not taken: checks come from its other addresses.
             if let Err(error @ (CandidateError::Invalid | CandidateError::TooMany)) =
-                peer.endpoint.add_ice_candidate(candidate.into()).await
+                connection.endpoint.add_ice_candidate(candidate.into()).await
             {
                 tracing::debug!(%error, "candidate not taken");
             }
@@ -152,11 +165,11 @@ impl StreamMedia {
         credentials: IceCredentials,
         candidates: Vec<Candidate>,
     ) -> Result<(), Gone> {
-        let Some(peer) = self.peers.get_mut(&session) else { return Ok(()) };
-        let restarted = match peer.endpoint.restart_ice(credentials).await {
+        let Some(connection) = self.connection_mut(session) else { return Ok(()) };
+        let restarted = match connection.endpoint.restart_ice(credentials).await {
             Ok(ours) => {
-                peer.gathering = Gathering::ForRestart(ours, Vec::new());
-                peer.endpoint.gather_candidates().await
+                connection.gathering = Gathering::ForRestart(ours, Vec::new());
+                connection.endpoint.gather_candidates().await
             }
             Err(error) => Err(error),
         };
@@ -174,15 +187,15 @@ impl StreamMedia {
 
     /// All candidates were found.
     async fn gathered(&mut self, session: SessionId) -> Result<(), Gone> {
-        let Some(peer) = self.peers.get_mut(&session) else { return Ok(()) };
-        let report = match std::mem::replace(&mut peer.gathering, Gathering::Done) {
+        let Some(connection) = self.connection_mut(session) else { return Ok(()) };
+        let report = match std::mem::replace(&mut connection.gathering, Gathering::Done) {
             Gathering::Told | Gathering::Done => return Ok(()),
             Gathering::ForAnswer(candidates) => {
-                let sdp_answer = with_candidates(&peer.sdp_answer, &candidates);
+                let sdp_answer = with_candidates(&connection.sdp_answer, &candidates);
                 MediaReport::Answered { session, sdp_answer }
             }
             Gathering::ForRestart(ours, candidates) => {
-                let fragment = Fragment::of_restart(&peer.sdp_answer, &ours, &candidates);
+                let fragment = Fragment::of_restart(&connection.sdp_answer, &ours, &candidates);
                 MediaReport::Restarted { session, fragment }
             }
         };
@@ -190,9 +203,8 @@ impl StreamMedia {
     }
 
     async fn inspect(&self, ticket: Ticket) -> Result<(), Gone> {
-        let presenter = self.presenter.and_then(|presenter| self.peers.get(&presenter));
-        let stats = match presenter {
-            Some(peer) => peer.endpoint.stats().await,
+        let stats = match self.presenter.and_then(|presenter| self.connection(presenter)) {
+            Some(connection) => connection.endpoint.stats().await,
             None => None,
         };
         let tracks = stats.into_iter().flat_map(|stats| stats.incoming).map(|stream| TrackReport {
@@ -209,14 +221,44 @@ impl StreamMedia {
 
     async fn release(&mut self, session: SessionId) {
         if let Some(peer) = self.peers.remove(&session) {
-            self.sessions.remove(&peer.endpoint.id());
+            self.sessions.remove(&peer.element());
             self.presenter.take_if(|presenter| *presenter == session);
-            peer.endpoint.release().await;
+            match peer.way {
+                Way::Connection(connection) => connection.endpoint.release().await,
+                Way::Bridge(bridge) => bridge.release().await,
+            }
+        }
+    }
+
+    fn connection(&self, session: SessionId) -> Option<&Connection> {
+        match &self.peers.get(&session)?.way {
+            Way::Connection(connection) => Some(connection),
+            Way::Bridge(_) => None,
+        }
+    }
+
+    fn connection_mut(&mut self, session: SessionId) -> Option<&mut Connection> {
+        match &mut self.peers.get_mut(&session)?.way {
+            Way::Connection(connection) => Some(connection),
+            Way::Bridge(_) => None,
         }
     }
 
     async fn report(&self, report: MediaReport) -> Result<(), Gone> {
         self.reporter.report(report).await
+    }
+}
+
+impl Peer {
+    /// Its element in the stream's pipeline: a bridge ends there on the side of its role.
+    fn element(&self) -> ElementId {
+        match &self.way {
+            Way::Connection(connection) => connection.endpoint.id(),
+            Way::Bridge(bridge) => match self.role {
+                Role::Presenter => bridge.exit(),
+                Role::Viewer => bridge.entry(),
+            },
+        }
     }
 }
 

@@ -1,14 +1,24 @@
 //! How a peer's offer is answered, and the stage gets its media or feeds it.
 
-use super::{Gathering, Gone, Peer, StreamMedia};
+use super::{Connection, Gathering, Gone, Peer, StreamMedia, Way};
 use crate::live::effect::{MediaReport, Telling};
 use crate::live::id::SessionId;
 use crate::live::offer::{Role, rejects_a_line};
 use crate::live::refusal::Refusal;
 use keel_media::id::ElementId;
 use keel_media::{
-    ConnectError, CreateError, EndpointOptions, MediaKind, NegotiationError, WebRtcEndpoint,
+    Bridge, ConnectError, CreateError, EndpointOptions, MediaKind, NegotiationError, PipelineAddress,
+    WebRtcEndpoint,
 };
+
+/// What became of the viewers when a presenter was answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Audience {
+    /// They are fed by the stage as before.
+    Stays,
+    /// Each has to be connected again, if it can be.
+    Parted,
+}
 
 impl StreamMedia {
     /// Lets a peer in. A presenter's media takes the place of that of the one before; if it is refused, that one
@@ -30,8 +40,8 @@ impl StreamMedia {
             Role::Presenter => self.answer_presenter(&endpoint, sdp_offer).await,
             Role::Viewer => self.answer_viewer(&endpoint, sdp_offer).await,
         };
-        let sdp_answer = match answered {
-            Ok(sdp_answer) => sdp_answer,
+        let (sdp_answer, audience) = match answered {
+            Ok(answered) => answered,
             Err(refusal) => {
                 if role == Role::Presenter {
                     self.return_to_presenter().await;
@@ -42,7 +52,9 @@ impl StreamMedia {
         };
         if role == Role::Presenter {
             self.presenter = Some(session);
-            self.part_with_unfit().await?;
+            if audience == Audience::Parted {
+                self.part_with_unfit().await?;
+            }
         }
         // Before the answer: where all candidates stand in it, that is told when they were found.
         if telling == Telling::Trickling {
@@ -51,7 +63,8 @@ impl StreamMedia {
         }
         self.sessions.insert(endpoint.id(), session);
         let gathered = endpoint.gather_candidates().await;
-        self.peers.insert(session, Peer { role, endpoint, sdp_answer, gathering: Gathering::new(telling) });
+        let connection = Connection { endpoint, sdp_answer, gathering: Gathering::new(telling) };
+        self.peers.insert(session, Peer { role, way: Way::Connection(connection) });
         match gathered {
             Ok(()) => Ok(()),
             Err(error) => {
@@ -61,16 +74,53 @@ impl StreamMedia {
         }
     }
 
+    /// Opens a bridge to another pipeline, or from it.
+    pub(super) async fn attach(
+        &mut self,
+        session: SessionId,
+        role: Role,
+        other: &PipelineAddress,
+    ) -> Result<(), Gone> {
+        let own = self.pipeline.address();
+        let opened = match role {
+            Role::Presenter => Bridge::open(other, &own).await,
+            Role::Viewer => Bridge::open(&own, other).await,
+        };
+        let bridge = match opened {
+            Ok(bridge) => bridge,
+            Err(CreateError::Full) => return self.refuse(session, Refusal::MediaFull).await,
+            Err(error) => return self.refuse(session, Refusal::MediaFailed(error.to_string())).await,
+        };
+        let (connected, element) = match role {
+            Role::Presenter => (self.feed_stage(bridge.exit()).await, bridge.entry()),
+            Role::Viewer => (self.watch_stage(bridge.entry()).await, bridge.exit()),
+        };
+        if let Err(error) = connected {
+            bridge.release().await;
+            if role == Role::Presenter {
+                self.return_to_presenter().await;
+            }
+            return self.refuse(session, error.into()).await;
+        }
+        let peer = Peer { role, way: Way::Bridge(bridge) };
+        self.sessions.insert(peer.element(), session);
+        self.peers.insert(session, peer);
+        if role == Role::Presenter {
+            self.presenter = Some(session);
+        }
+        self.report(MediaReport::Attached { session, element }).await
+    }
+
     /// The answer lists what those accept who watch already, as far as it can.
     async fn answer_presenter(
         &mut self,
         endpoint: &WebRtcEndpoint,
         sdp_offer: &str,
-    ) -> Result<String, Refusal> {
+    ) -> Result<(String, Audience), Refusal> {
         endpoint.set_remote_offer(sdp_offer).await?;
         if self.feed_stage(endpoint.id()).await.is_ok() {
             match endpoint.create_answer().await {
-                Ok(answer) => return whole(answer),
+                Ok(answer) => return Ok((whole(answer)?, Audience::Stays)),
                 Err(NegotiationError::NoCommonCodec(_)) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -81,19 +131,23 @@ impl StreamMedia {
         }
         let answer = whole(endpoint.create_answer().await?)?;
         let viewers = self.peers.values().filter(|peer| peer.role == Role::Viewer);
-        for viewer in viewers.map(|peer| peer.endpoint.id()) {
+        for viewer in viewers.map(Peer::element) {
             for kind in MediaKind::ALL {
                 self.pipeline.disconnect(self.stage.id(), viewer, kind.into()).await?;
             }
         }
         self.feed_stage(endpoint.id()).await?;
-        Ok(answer)
+        Ok((answer, Audience::Parted))
     }
 
-    async fn answer_viewer(&self, endpoint: &WebRtcEndpoint, sdp_offer: &str) -> Result<String, Refusal> {
+    async fn answer_viewer(
+        &self,
+        endpoint: &WebRtcEndpoint,
+        sdp_offer: &str,
+    ) -> Result<(String, Audience), Refusal> {
         endpoint.set_remote_offer(sdp_offer).await?;
         self.watch_stage(endpoint.id()).await?;
-        whole(endpoint.create_answer().await?)
+        Ok((whole(endpoint.create_answer().await?)?, Audience::Stays))
     }
 
     async fn feed_stage(&self, presenter: ElementId) -> Result<(), ConnectError> {
@@ -115,11 +169,11 @@ impl StreamMedia {
     async fn return_to_presenter(&mut self) {
         let presenter = self.presenter.and_then(|presenter| self.peers.get(&presenter));
         let mut returned = match presenter {
-            Some(peer) => self.feed_stage(peer.endpoint.id()).await,
+            Some(peer) => self.feed_stage(peer.element()).await,
             None => Ok(()),
         };
         for viewer in self.peers.values().filter(|peer| peer.role == Role::Viewer) {
-            returned = returned.and(self.watch_stage(viewer.endpoint.id()).await);
+            returned = returned.and(self.watch_stage(viewer.element()).await);
         }
         if let Err(error) = returned {
             tracing::warn!(%error, "the presenter before cannot go on");
@@ -130,7 +184,7 @@ impl StreamMedia {
     async fn part_with_unfit(&mut self) -> Result<(), Gone> {
         let viewers = self.peers.iter().filter(|(_, peer)| peer.role == Role::Viewer);
         for (session, viewer) in viewers {
-            if let Err(ConnectError::NoCommonCodec(_)) = self.watch_stage(viewer.endpoint.id()).await {
+            if let Err(ConnectError::NoCommonCodec(_)) = self.watch_stage(viewer.element()).await {
                 self.report(MediaReport::Unfit(*session)).await?;
             }
         }

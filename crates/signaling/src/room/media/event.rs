@@ -90,6 +90,7 @@ impl RoomMedia {
             | EndpointEvent::DataChannelClosed { .. }
             | EndpointEvent::MediaFlowingIn { .. }
             | EndpointEvent::MediaFlowingOut { .. }
+            | EndpointEvent::BridgeEnded
             | EndpointEvent::PeerClosed => None,
         }
     }

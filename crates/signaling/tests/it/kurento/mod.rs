@@ -8,3 +8,4 @@ mod envelope;
 mod hostile;
 mod methods;
 mod session;
+mod streams;

@@ -6,6 +6,8 @@ use crate::kms::model::{
     Alias, Call, Class, Creation, Get, Literal, Module, Operation, Param, Property, Run, Set, State, Type,
     Value, event, record,
 };
+use crate::kms::object::stream::role_of;
+use futures_util::future::BoxFuture;
 
 /// Tags of one object at most; further ones are refused with 40009.
 const TAGS_MAX: usize = 256;
@@ -84,11 +86,11 @@ pub(crate) static MEDIA_OBJECT: Class = Class {
     operations: &[
         Operation {
             name: "addTag",
-            about: "Adds a tag, or gives it another value.",
+            about: "Adds a tag, or gives it another value. `keel.publish` and `keel.play` put a media element into the livestream that they name.",
             state: State::Works,
             params: &[Param::required("key", Type::String), Param::required("value", Type::String)],
             returns: None,
-            run: Run::Now(add_tag),
+            run: Run::Media(add_tag),
         },
         Operation {
             name: "removeTag",
@@ -96,7 +98,7 @@ pub(crate) static MEDIA_OBJECT: Class = Class {
             state: State::Works,
             params: &[Param::required("key", Type::String)],
             returns: None,
-            run: Run::Now(remove_tag),
+            run: Run::Media(remove_tag),
         },
         Operation {
             name: "getTag",
@@ -146,20 +148,31 @@ fn creation_time(call: Call<'_>) -> Result<Value, Failure> {
     Ok(call.tree.object(&call.object).created_s.into())
 }
 
-fn add_tag(call: Call<'_>) -> Result<Value, Failure> {
-    let (key, value) = (call.arguments.text("key"), call.arguments.text("value"));
-    let tags = &mut call.tree.object_mut(&call.object).tags;
-    if tags.len() >= TAGS_MAX && !tags.contains_key(key) {
-        let words = format!("An object takes at most {TAGS_MAX} tags");
-        return Err(Failure::new(Code::NotEnoughResources, words));
-    }
-    tags.insert(key.to_owned(), value.to_owned());
-    Ok(Value::Null)
+fn add_tag(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
+    Box::pin(async move {
+        let (key, value) = (call.arguments.text("key"), call.arguments.text("value"));
+        let tags = &call.tree.object(&call.object).tags;
+        if tags.len() >= TAGS_MAX && !tags.contains_key(key) {
+            let words = format!("An object takes at most {TAGS_MAX} tags");
+            return Err(Failure::new(Code::NotEnoughResources, words));
+        }
+        if let Some(role) = role_of(key) {
+            call.tree.attach_stream(&call.object, role, value).await?;
+        }
+        call.tree.object_mut(&call.object).tags.insert(key.to_owned(), value.to_owned());
+        Ok(Value::Null)
+    })
 }
 
-fn remove_tag(call: Call<'_>) -> Result<Value, Failure> {
-    call.tree.object_mut(&call.object).tags.remove(call.arguments.text("key"));
-    Ok(Value::Null)
+fn remove_tag(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
+    Box::pin(async move {
+        let key = call.arguments.text("key");
+        if let Some(role) = role_of(key) {
+            call.tree.detach_stream(&call.object, role).await;
+        }
+        call.tree.object_mut(&call.object).tags.remove(key);
+        Ok(Value::Null)
+    })
 }
 
 fn tag(call: Call<'_>) -> Result<Value, Failure> {

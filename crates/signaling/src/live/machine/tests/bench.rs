@@ -65,6 +65,10 @@ impl FakeMedia {
                 }
                 reports
             }
+            MediaCommand::Attach { session, role, .. } => {
+                assert!(self.peers.insert(session, role).is_none(), "a session is opened once");
+                vec![MediaReport::Attached { session, element: keel_media::id::ElementId::new(1) }]
+            }
             MediaCommand::AddCandidates { candidates, .. } => {
                 self.candidates.extend(candidates);
                 Vec::new()
