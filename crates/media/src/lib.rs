@@ -26,9 +26,9 @@ pub use pipeline::{
     DataChannelOptions, DataChannelState, Dscp, DtlsState, ElementKind, ElementSurvey, EndpointEvent,
     EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge, GraphElement, IceCandidate,
     IceRestart, IceState, LineOptions, LineStats, MediaConfig, MediaKind, MediaServer, MediaSnapshot,
-    MediaType, OfferDirection, OfferOptions, PassThrough, PeerConnection, PeerConnectionOptions, Pipeline, PipelineAddress,
-    PipelineEvent, PipelineEvents, PipelineGraph, PipelineSurvey, Placement, StreamStats, StreamTotals,
-    WebRtcEndpoint,
+    MediaType, OfferDirection, OfferOptions, PassThrough, PeerConnection, PeerConnectionOptions, Pipeline,
+    PipelineAddress, PipelineEvent, PipelineEvents, PipelineGraph, PipelineSurvey, Placement, StreamStats,
+    StreamTotals, WebRtcEndpoint,
 };
 pub use session::ice::IceCredentials;
 pub use session::sdp::{LINES_MAX, LinesOffer};

@@ -47,9 +47,8 @@ impl Bridge {
     /// [`CreateError::Released`] when one of the two is gone, [`CreateError::Full`] with 10,000 elements in one or
     /// 131,072 on its worker.
     pub async fn open(from: &PipelineAddress, to: &PipelineAddress) -> Result<Self, CreateError> {
-        let fresh = |address: &PipelineAddress| {
-            ElementId::new(address.next_element.fetch_add(1, Ordering::Relaxed))
-        };
+        let fresh =
+            |address: &PipelineAddress| ElementId::new(address.next_element.fetch_add(1, Ordering::Relaxed));
         let (entry, exit) = (fresh(from), fresh(to));
         // From here on its end releases what there is of it.
         let bridge = Self { entry, exit, from: from.home.clone(), to: to.home.clone() };

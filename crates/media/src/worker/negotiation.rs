@@ -16,7 +16,12 @@ use crate::session::{Encodings, Streams};
 use std::time::Instant;
 
 impl State {
-    pub(super) fn set_remote_offer(&mut self, now: Instant, id: ElementId, offer: &str) -> Result<(), NegotiationError> {
+    pub(super) fn set_remote_offer(
+        &mut self,
+        now: Instant,
+        id: ElementId,
+        offer: &str,
+    ) -> Result<(), NegotiationError> {
         let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
         // RFC 8829 §3.2: an offer that is not answered yet gives way to the next one.
         if !matches!(endpoint.negotiation, Negotiation::New | Negotiation::OfferReceived(_)) {

@@ -8,8 +8,8 @@ pub(crate) mod origin;
 pub(crate) mod permit;
 
 pub use grants::{Grants, Names, NamesError};
-pub(crate) use origin::{check_origin, share_across_origins};
 pub use origin::OriginPolicy;
+pub(crate) use origin::{check_origin, share_across_origins};
 pub(crate) use permit::{Denied, Grant, Permit, Wanted};
 
 use crate::error::ApiError;

@@ -23,8 +23,8 @@ mod session_id;
 
 pub use config::{Filters, KurentoConfig};
 
-use crate::live::Desk;
 use crate::limits::RateLimiter;
+use crate::live::Desk;
 use crate::metrics::Metrics;
 use crate::state::AppState;
 use axum::Router;

@@ -49,11 +49,22 @@ pub(crate) enum Condition {
 /// The answer to an [`Ask`].
 #[derive(Debug)]
 pub(crate) enum Reply {
-    Opened { role: Role, key: SessionKey, tag: EntityTag, sdp_answer: String },
-    Restarted { tag: EntityTag, fragment: String },
+    Opened {
+        role: Role,
+        key: SessionKey,
+        tag: EntityTag,
+        sdp_answer: String,
+    },
+    Restarted {
+        tag: EntityTag,
+        fragment: String,
+    },
     /// `element` is of the pipeline that asked: the sink for what presents, the source of what is watched. The
     /// session ends with that pipeline, or by its key.
-    Attached { key: SessionKey, element: ElementId },
+    Attached {
+        key: SessionKey,
+        element: ElementId,
+    },
     Done,
     Streams(Vec<StreamSummary>),
     Stream(Box<StreamReport>),

@@ -4,8 +4,10 @@ use crate::keel::{Answer, Keel};
 use keel_signaling::{Config, IceServer, Limits, LiveLimits, OriginPolicy, Rate, Token};
 use std::time::Duration;
 
-const SENDONLY: &str = include_str!("../../../media/tests/fixtures/chromium156-kurento-utils-sendonly.offer.sdp");
-const RECVONLY: &str = include_str!("../../../media/tests/fixtures/chromium156-kurento-utils-recvonly.offer.sdp");
+const SENDONLY: &str =
+    include_str!("../../../media/tests/fixtures/chromium156-kurento-utils-sendonly.offer.sdp");
+const RECVONLY: &str =
+    include_str!("../../../media/tests/fixtures/chromium156-kurento-utils-recvonly.offer.sdp");
 const SIMULCAST: &str = include_str!("../../../media/tests/fixtures/chromium156-simulcast-rids.offer.sdp");
 
 const SDP: (&str, &str) = ("content-type", "application/sdp");
@@ -128,7 +130,8 @@ async fn a_session_is_changed_by_who_knows_its_url_and_its_state() {
     let keel = Keel::start(Config::default()).await;
     let (presenter, tag) = publish(&keel).await;
     let (viewer, _) = begin(&keel, "/whep/tide", RECVONLY).await;
-    let patch = async |headers: &[(&str, &str)], body: &str| keel.send("PATCH", &presenter, headers, body).await;
+    let patch =
+        async |headers: &[(&str, &str)], body: &str| keel.send("PATCH", &presenter, headers, body).await;
 
     let trickled = patch(&[FRAGMENT, ("if-match", &tag)], CANDIDATE).await;
     assert_eq!((trickled.status, trickled.header("etag"), trickled.body.as_str()), (204, None, ""));
@@ -151,9 +154,8 @@ async fn a_session_is_changed_by_who_knows_its_url_and_its_state() {
     assert_refused(&patch(&[FRAGMENT, ("if-match", &tag)], CANDIDATE).await, 412, "if_match_failed");
     assert_eq!(patch(&[FRAGMENT, ("if-match", &fresh)], CANDIDATE).await.status, 204);
 
-    let layer = async |session: &str, body: &str| {
-        keel.send("POST", &format!("{session}/layer"), &[JSON], body).await
-    };
+    let layer =
+        async |session: &str, body: &str| keel.send("POST", &format!("{session}/layer"), &[JSON], body).await;
     assert_eq!(layer(&viewer, "{\"spatial\":0}").await.status, 204);
     assert_eq!(layer(&viewer, "{}").await.status, 204);
     for bad in ["", "[]", "{\"spatial\":-1}", "{\"spatial\":256}", "{\"quality\":1}"] {

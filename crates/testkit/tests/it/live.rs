@@ -66,14 +66,20 @@ async fn a_stream_is_published_and_watched_and_nothing_is_left_of_it() -> Result
         for viewer in &viewers {
             plays(viewer, 20).await?;
         }
-        for (gauge, count) in [("keel_streams", 1.0), ("keel_streams_live", 1.0), ("keel_stream_viewers", 2.0)] {
+        for (gauge, count) in
+            [("keel_streams", 1.0), ("keel_streams_live", 1.0), ("keel_stream_viewers", 2.0)]
+        {
             ensure!(studio.server.metric(gauge)? == count, "{gauge}");
         }
         let trickled = presenter.trickle().await?;
         ensure!((trickled.status, trickled.header("etag")) == (204, None), "{trickled:?}");
         let status = studio.http.send("GET", "/api/live/tide", &[], "").await?;
         ensure!(status.body.contains("\"state\":\"live\""), "{}", status.body);
-        ensure!(status.body.contains("\"viewers\":2") && status.body.contains("\"bitrate\":"), "{}", status.body);
+        ensure!(
+            status.body.contains("\"viewers\":2") && status.body.contains("\"bitrate\":"),
+            "{}",
+            status.body
+        );
         for viewer in viewers {
             viewer.close().await?;
         }

@@ -107,7 +107,7 @@ impl House {
     fn negotiate(&mut self, endpoint: ElementId) {
         for worker in &mut self.workers {
             // Only one of them has it, and none once it is released.
-            let _ = worker.state.set_remote_offer(endpoint, OFFER);
+            let _ = worker.state.set_remote_offer(self.now, endpoint, OFFER);
         }
         self.ask(Command::CreateAnswer { endpoint, reply: oneshot::channel().0 });
     }

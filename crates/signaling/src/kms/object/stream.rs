@@ -92,7 +92,9 @@ impl From<Refusal> for Failure {
         let code = match &refusal {
             Refusal::BadName(_) => Code::IllegalParam,
             Refusal::NoCommonCodec(_) => Code::UnsupportedMediaType,
-            Refusal::TooManyStreams | Refusal::TooManyViewers | Refusal::MediaFull => Code::NotEnoughResources,
+            Refusal::TooManyStreams | Refusal::TooManyViewers | Refusal::MediaFull => {
+                Code::NotEnoughResources
+            }
             Refusal::MediaFailed(_) | Refusal::ShuttingDown => Code::Unexpected,
             _ => Code::OperationNotSupported,
         };

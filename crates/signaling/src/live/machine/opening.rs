@@ -169,7 +169,8 @@ impl Machine {
     /// The bridge of a session is open: what comes over it flows.
     pub(super) fn attached(&mut self, now: Moment, session: SessionId, element: ElementId) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
-        let (Phase::Negotiating { ticket: Some(ticket) }, Owner::Url { key, .. }) = (&known.phase, &known.owner)
+        let (Phase::Negotiating { ticket: Some(ticket) }, Owner::Url { key, .. }) =
+            (&known.phase, &known.owner)
         else {
             return;
         };

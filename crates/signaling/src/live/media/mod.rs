@@ -18,7 +18,8 @@ use super::sdpfrag::Fragment;
 use crate::candidate::Candidate;
 use keel_media::id::ElementId;
 use keel_media::{
-    Bridge, CandidateError, IceCredentials, MediaServer, PassThrough, Pipeline, PipelineEvents, WebRtcEndpoint,
+    Bridge, CandidateError, IceCredentials, MediaServer, PassThrough, Pipeline, PipelineEvents,
+    WebRtcEndpoint,
 };
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;

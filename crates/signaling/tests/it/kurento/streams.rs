@@ -9,12 +9,14 @@ use std::time::Duration;
 const TIDE: &str = "tide";
 
 async fn tag(client: &mut Application, object: &str, key: &str, stream: &str) -> Value {
-    let params = json!({"object": object, "operation": "addTag", "operationParams": {"key": key, "value": stream}});
+    let params =
+        json!({"object": object, "operation": "addTag", "operationParams": {"key": key, "value": stream}});
     client.result("invoke", params).await
 }
 
 async fn tag_code(client: &mut Application, object: &str, key: &str, stream: &str) -> i64 {
-    let params = json!({"object": object, "operation": "addTag", "operationParams": {"key": key, "value": stream}});
+    let params =
+        json!({"object": object, "operation": "addTag", "operationParams": {"key": key, "value": stream}});
     client.refusal_code("invoke", params).await
 }
 
