@@ -63,8 +63,10 @@ async def end(connection, session):
 
 async def play(url):
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    tracks = {kind: connection.addTransceiver(kind, "recvonly").receiver.track for kind in ("audio", "video")}
+    for kind in ("audio", "video"):
+        connection.addTransceiver(kind, "recvonly")
     session = await begin(connection, url)
+    tracks = {transceiver.kind: transceiver.receiver.track for transceiver in connection.getTransceivers()}
 
     async def pictures():
         seen = set()
