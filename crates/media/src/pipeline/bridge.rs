@@ -18,8 +18,8 @@ pub struct PipelineAddress {
 
 /// Media of an element of one pipeline, coming out of an element of another. What is connected to its entry, in the
 /// first pipeline, feeds whatever its exit is connected to in the second: by the same streams, neither decoded nor
-/// encrypted in between, with the keyframe requests and feedback of those that receive them. An exit cannot feed the
-/// entry of another bridge.
+/// encrypted in between, with the keyframe requests and feedback of those that receive them. An exit may feed the entry of
+/// another bridge; bridges in a circle carry nothing.
 ///
 /// Dropping the handle releases both ends. When one of the two pipelines is released, the other end stays, carries
 /// nothing, and its owner hears of [`super::EndpointEvent::BridgeEnded`].

@@ -5,7 +5,8 @@
 //! the exit are fed by that endpoint as by any of their own pipeline: over the relays between workers where they live
 //! elsewhere, with feedback and keyframe requests, and without a packet passing through either element.
 //!
-//! An exit never feeds an entry, so bridges form no chain and no circle.
+//! An exit may feed an entry: the far end of a chain learns of the endpoint at its beginning. Bridges in a circle have
+//! no beginning, and carry nothing: what a home hears a second time it does not tell again.
 
 use super::relay::{Ability, Completion, Feeder, Message};
 use super::{Member, MemberKind, State};
@@ -125,8 +126,13 @@ impl State {
         let BridgeFeed { exit, media, feeder, ability } = feed;
         let Some(known) = self.bridges.exits.get_mut(&exit) else { return };
         let is_new = std::mem::replace(&mut known.feeders[media as usize], feeder) != feeder;
+        let mut is_changed = false;
         if let (Some(kind), Some(member)) = (media.rtp(), self.members.get_mut(&exit)) {
-            member.abilities.0[kind as usize] = ability;
+            let before = std::mem::replace(&mut member.abilities.0[kind as usize], ability);
+            is_changed = before != member.abilities.0[kind as usize];
+        }
+        if is_changed && !is_new {
+            self.tell_bridges(now, exit);
         }
         if is_new {
             let sinks: Vec<ElementId> = self.graph.fed_by(exit, media).collect();

@@ -14,9 +14,6 @@ use std::time::Instant;
 impl State {
     pub(super) fn connect(&mut self, edge: Edge) -> Result<Vec<FeedChange>, ConnectError> {
         for FeedChange { media, sink, after, .. } in self.graph.preview(edge)? {
-            if self.bridges.has_entry(sink) && after.is_some_and(|source| self.bridges.has_exit(source)) {
-                return Err(ConnectError::Cycle);
-            }
             if let (Some(kind), Some(source)) = (media.rtp(), after)
                 && !self.may_agree(source, sink, kind)
             {

@@ -108,7 +108,7 @@ async fn requests_that_are_wrong_are_told_why_and_change_nothing() {
         ("/whip/tide", vec![JSON], SENDONLY, 415, "media_type_unsupported"),
         ("/whip/tide", vec![SDP, ("accept", "text/html")], SENDONLY, 406, "not_acceptable"),
         ("/whip/tide", vec![SDP], &two_videos, 406, "line_rejected"),
-        ("/whip/tide", vec![SDP], &no_codec, 406, "line_rejected"),
+        ("/whip/tide", vec![SDP], &no_codec, 406, "no_common_codec"),
         ("/whip/tide", vec![SDP], RECVONLY, 422, "direction_wrong"),
         ("/whep/tide", vec![SDP], SENDONLY, 422, "direction_wrong"),
         ("/whip/tide", vec![SDP], &long, 413, "body_too_long"),

@@ -133,7 +133,7 @@ pub(crate) enum FlowPlace {
 pub(crate) struct Abilities(pub(crate) [Option<Ability>; MediaKind::ALL.len()]);
 
 /// What it accepts of one kind.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Ability {
     /// By an offer that is not answered yet.
     Offered(Vec<Format>),
