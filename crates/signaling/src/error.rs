@@ -1,6 +1,6 @@
 //! What an HTTP request can be refused for, rendered in one place.
 
-use crate::auth::Denied;
+use crate::auth::{Denied, TokenError};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -14,6 +14,7 @@ pub(crate) enum ApiError {
     OriginRefused,
     AccessTokenMissing,
     AccessTokenWrong,
+    Token(TokenError),
     Denied(Denied),
     AdminClosed,
     AdminTokenMissing,
@@ -49,6 +50,7 @@ impl ApiError {
                 };
                 return (StatusCode::FORBIDDEN, code, format!("This is not for you: {denied}.").into());
             }
+            Self::Token(error) => (StatusCode::UNAUTHORIZED, error.code(), error.advice()),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing at this address."),
             Self::HostRefused => (
                 StatusCode::FORBIDDEN,
@@ -162,7 +164,12 @@ impl IntoResponse for ApiError {
         match status {
             // RFC 9110 §15.5.2: a 401 names the scheme it wants.
             StatusCode::UNAUTHORIZED => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                // RFC 6750 §3.1: a token that was sent and is not valid is named as the reason.
+                let challenge = match self {
+                    Self::Token(_) => "Bearer error=\"invalid_token\"",
+                    _ => "Bearer",
+                };
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
             }
             // RFC 6455 §4.2.2 and RFC 9110 §15.5.22: a 426 names the protocol to upgrade to.
             StatusCode::UPGRADE_REQUIRED => {

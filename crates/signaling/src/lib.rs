@@ -33,6 +33,7 @@ mod http;
 mod kms;
 mod limits;
 mod metrics;
+mod outbound;
 mod private;
 mod room;
 mod socket;
@@ -48,9 +49,12 @@ pub use kms::fuzz::kurento_protocol as fuzz_kurento_protocol;
 #[doc(hidden)]
 pub use room::fuzz::room_protocol as fuzz_room_protocol;
 
-pub use auth::{Grants, Names, NamesError, OriginPolicy, Token};
+pub use auth::{
+    Grants, KeySource, KeysError, Names, NamesError, OriginPolicy, Token, TokenConfig, TokenSecret,
+};
 pub use config::{Config, IceServer};
 pub use kms::{Filters, KurentoConfig, kurento_router};
+pub use outbound::TargetError;
 pub use limits::{Limits, Rate, RoomLimits};
 pub use state::AppState;
 pub use store::{OpenError, Store};

@@ -43,6 +43,9 @@ pub(crate) struct Metrics {
     kurento_requests: Family<[(&'static str, &'static str); 2], Counter>,
     kurento_events: Family<Label, Counter>,
     capture_dropped: Counter,
+    token_keys: Gauge,
+    token_key_readings: Family<Label, Counter>,
+    tokens_refused: Family<Label, Counter>,
 }
 
 /// Upper bounds in seconds: a call on a LAN is up in tens of milliseconds, one over TURN in seconds.
@@ -72,6 +75,9 @@ impl Metrics {
             kurento_requests: Family::default(),
             kurento_events: Family::default(),
             capture_dropped: Counter::default(),
+            token_keys: Gauge::default(),
+            token_key_readings: Family::default(),
+            tokens_refused: Family::default(),
         };
         metrics.registered()
     }
@@ -125,6 +131,13 @@ impl Metrics {
             "Packets that captures lack because they were not downloaded fast enough",
             self.capture_dropped.clone(),
         );
+        registry.register("token_keys", "Keys that tokens are checked with", self.token_keys.clone());
+        registry.register(
+            "token_key_readings",
+            "Readings of the source of keys by their result",
+            self.token_key_readings.clone(),
+        );
+        registry.register("tokens_refused", "Tokens refused by reason", self.tokens_refused.clone());
         registry.register_collector(Box::new(Arc::clone(&self.media)));
         self
     }
@@ -184,6 +197,19 @@ impl Metrics {
 
     pub(crate) fn count_capture_dropped(&self, packets: u64) {
         self.capture_dropped.inc_by(packets);
+    }
+
+    pub(crate) fn set_token_keys(&self, keys: usize) {
+        self.token_keys.set(gauge_value(keys as u64));
+    }
+
+    pub(crate) fn count_token_key_reading(&self, is_read: bool) {
+        let result = if is_read { "read" } else { "failed" };
+        self.token_key_readings.get_or_create(&[("result", result)]).inc();
+    }
+
+    pub(crate) fn count_token_refused(&self, reason: &'static str) {
+        self.tokens_refused.get_or_create(&[("reason", reason)]).inc();
     }
 
     pub(crate) fn set_kurento(&self, gauges: &KurentoGauges) {

@@ -1,6 +1,6 @@
 //! What all requests share, and the end of it.
 
-use crate::auth::Permit;
+use crate::auth::{Keyring, Permit};
 use crate::call::{INBOX_MAX, Inbound, Switchboard};
 use crate::config::Config;
 use crate::error::ApiError;
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// The running signaling server. Cheap to clone.
 #[derive(Clone)]
@@ -26,6 +26,8 @@ pub struct AppState {
     shared: Arc<Shared>,
     /// The switchboard and the house, until they are told to end.
     owners: Arc<Mutex<Option<[JoinHandle<()>; 2]>>>,
+    /// Tasks that have nothing to say at the end.
+    background: Arc<Mutex<JoinSet<()>>>,
     kurento: Kurento,
 }
 
@@ -39,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) rooms: mpsc::Sender<room::Inbound>,
     media: MediaServer,
     store: Store,
+    keyring: Keyring,
     connections_made: AtomicU64,
     counts: Mutex<ConnectionCounts>,
     messages: Mutex<RateLimiter>,
@@ -72,6 +75,11 @@ impl AppState {
             rooms.clone(),
         );
         let kurento = Kurento::start(config.kurento.clone(), media.clone(), Arc::clone(&metrics));
+        let (keyring, reloader) = Keyring::new(&config.tokens, &metrics);
+        let mut background = JoinSet::new();
+        if let Some(reloader) = reloader {
+            background.spawn(reloader.run());
+        }
         let shared = Shared {
             messages: Mutex::new(RateLimiter::new(config.limits.messages_per_address)),
             counts: Mutex::default(),
@@ -82,9 +90,15 @@ impl AppState {
             rooms,
             media,
             store,
+            keyring,
         };
         let owners = [tokio::spawn(switchboard.run()), tokio::spawn(house.run())];
-        Self { shared: Arc::new(shared), owners: Arc::new(Mutex::new(Some(owners))), kurento }
+        Self {
+            shared: Arc::new(shared),
+            owners: Arc::new(Mutex::new(Some(owners))),
+            background: Arc::new(Mutex::new(background)),
+            kurento,
+        }
     }
 
     /// Ends every call and every room with a word to all in it, closes every connection with code 1001, those of the Kurento
@@ -104,6 +118,7 @@ impl AppState {
             }
             self.shared.store.close().await;
         };
+        lock(&self.background).abort_all();
         if tokio::time::timeout(deadline, ended).await.is_err() {
             tracing::warn!("not everything ended within the shutdown's deadline");
             switchboard.abort();
@@ -113,6 +128,10 @@ impl AppState {
 
     pub(crate) fn config(&self) -> &Config {
         &self.shared.config
+    }
+
+    pub(crate) fn keyring(&self) -> &Keyring {
+        &self.shared.keyring
     }
 
     pub(crate) fn kurento(&self) -> &Kurento {
