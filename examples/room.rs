@@ -53,7 +53,7 @@ async fn main() -> Result<()> {
         })?;
     let others = seat.joined()["participants"].as_array().map_or(0, Vec::len);
     writeln!(out, "in the room {:?} with {others} others", arguments.room)?;
-    seat.publish(seed + 2, &[Source::Microphone, Source::Pattern]).await?;
+    seat.publish(seed + 2, &[Source::Microphone, Source::Pattern { frame_rate: 30 }]).await?;
     writeln!(out, "sends a test picture and sound for {} s", arguments.seconds)?;
 
     let mut before = (seat.sent().frames_sent, seat.received());

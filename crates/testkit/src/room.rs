@@ -30,7 +30,10 @@ pub enum Source {
     /// Synthetic VP8, of frames that are complete and numbered and show nothing.
     Camera(VideoConfig),
     /// A camera with a picture that browsers can decode.
-    Pattern,
+    Pattern {
+        /// Pictures a second; 30 is as it was recorded.
+        frame_rate: u32,
+    },
 }
 
 impl RoomSeat {
@@ -83,7 +86,7 @@ impl RoomSeat {
         for (place, source) in (0..).zip(sources) {
             match source {
                 Source::Microphone => self.publishing.add_audio(seed + place).await?,
-                Source::Pattern => self.publishing.add_pattern(seed + place).await?,
+                Source::Pattern { frame_rate } => self.publishing.add_pattern(seed + place, *frame_rate).await?,
                 Source::Camera(frames) => self.publishing.add_video(seed + place, *frames).await?,
             };
         }

@@ -158,6 +158,10 @@ pub(crate) struct Feed {
 /// What a room's media says.
 #[derive(Debug)]
 pub(crate) enum MediaReport {
+    /// The number of the pipeline, for who asks what the room's media does.
+    Started {
+        pipeline: u64,
+    },
     /// The answer, and which of the tracks the offer really has.
     Published {
         participant: ParticipantId,

@@ -7,6 +7,7 @@
 //! pipeline).
 
 mod answer;
+mod desk;
 mod effect;
 pub(crate) mod fuzz;
 mod id;
@@ -16,6 +17,7 @@ mod message;
 mod refusal;
 mod secret;
 
+pub(crate) use desk::{Desk, RoomView};
 pub(crate) use effect::Entered;
 pub(crate) use id::RoomName;
 
@@ -29,6 +31,7 @@ use crate::state::Shared;
 use crate::store::{ChatPage, ChatThread, HISTORY_PAGE_MAX, Store, UnixMillis};
 use answer::ServerMessage;
 use axum::extract::ws::Utf8Bytes;
+use desk::Order;
 use effect::{Effect, MediaCommand, MediaReport};
 use id::{MediaId, RoomId};
 use keel_media::MediaServer;
@@ -49,6 +52,8 @@ use tracing::{Instrument, debug, info, info_span, warn};
 pub(crate) enum Inbound {
     Socket(SocketEvent<Request>),
     Media { media: MediaId, report: MediaReport },
+    /// Of whoever runs the server.
+    Order(Order),
     Shutdown,
 }
 
@@ -185,6 +190,7 @@ impl House {
                 self.disconnect(connection, departure)
             }
             Inbound::Media { media, report } => self.machine.handle_media(moment(), media, report),
+            Inbound::Order(order) => order.carry_out(&mut self.machine, moment()),
             Inbound::Shutdown => self.machine.handle_shutdown(moment()),
         }
     }
