@@ -3,6 +3,7 @@
 use crate::auth::{OriginPolicy, Token, TokenConfig};
 use crate::kms::KurentoConfig;
 use crate::limits::Limits;
+use crate::webhook::WebhookConfig;
 use serde::Serialize;
 use std::fmt;
 
@@ -17,6 +18,8 @@ pub struct Config {
     pub access_tokens: Vec<Token>,
     /// Opens administration, as a token with the grant `admin` does. Without either it stays closed.
     pub admin_token: Option<Token>,
+    /// Who is told what happens.
+    pub webhooks: WebhookConfig,
     /// JSON Web Tokens.
     pub tokens: TokenConfig,
     /// Which other origins' pages may use this server.

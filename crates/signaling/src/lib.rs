@@ -40,6 +40,7 @@ mod socket;
 mod state;
 mod store;
 mod user_name;
+mod webhook;
 mod websocket;
 
 #[doc(hidden)]
@@ -58,6 +59,7 @@ pub use outbound::TargetError;
 pub use limits::{Limits, Rate, RoomLimits};
 pub use state::AppState;
 pub use store::{OpenError, Store};
+pub use webhook::{WebhookConfig, WebhookReceiver};
 
 use axum::Router;
 use axum::middleware::{from_fn_with_state, map_response};

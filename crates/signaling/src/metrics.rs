@@ -46,6 +46,9 @@ pub(crate) struct Metrics {
     token_keys: Gauge,
     token_key_readings: Family<Label, Counter>,
     tokens_refused: Family<Label, Counter>,
+    webhooks_pending: Gauge,
+    webhook_deliveries: Family<Label, Counter>,
+    webhooks_dropped: Family<Label, Counter>,
 }
 
 /// Upper bounds in seconds: a call on a LAN is up in tens of milliseconds, one over TURN in seconds.
@@ -78,6 +81,9 @@ impl Metrics {
             token_keys: Gauge::default(),
             token_key_readings: Family::default(),
             tokens_refused: Family::default(),
+            webhooks_pending: Gauge::default(),
+            webhook_deliveries: Family::default(),
+            webhooks_dropped: Family::default(),
         };
         metrics.registered()
     }
@@ -138,6 +144,21 @@ impl Metrics {
             self.token_key_readings.clone(),
         );
         registry.register("tokens_refused", "Tokens refused by reason", self.tokens_refused.clone());
+        registry.register(
+            "webhooks_pending",
+            "Events that wait for their delivery, once for each receiver",
+            self.webhooks_pending.clone(),
+        );
+        registry.register(
+            "webhook_deliveries",
+            "Tries to deliver an event by their result",
+            self.webhook_deliveries.clone(),
+        );
+        registry.register(
+            "webhooks_dropped",
+            "Events that were given up by reason",
+            self.webhooks_dropped.clone(),
+        );
         registry.register_collector(Box::new(Arc::clone(&self.media)));
         self
     }
@@ -210,6 +231,19 @@ impl Metrics {
 
     pub(crate) fn count_token_refused(&self, reason: &'static str) {
         self.tokens_refused.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    pub(crate) fn set_webhooks_pending(&self, events: usize) {
+        self.webhooks_pending.set(gauge_value(events as u64));
+    }
+
+    pub(crate) fn count_webhook_delivery(&self, is_delivered: bool) {
+        let result = if is_delivered { "delivered" } else { "failed" };
+        self.webhook_deliveries.get_or_create(&[("result", result)]).inc();
+    }
+
+    pub(crate) fn count_webhooks_dropped(&self, reason: &'static str, events: u64) {
+        self.webhooks_dropped.get_or_create(&[("reason", reason)]).inc_by(events);
     }
 
     pub(crate) fn set_kurento(&self, gauges: &KurentoGauges) {

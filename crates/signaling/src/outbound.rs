@@ -132,7 +132,7 @@ impl Client {
     }
 
     /// Sends one request, and takes an answer of at most `bytes_max` bytes within `time_max`, connecting
-    /// included.
+    /// included. With 0 bytes only its status is looked at.
     pub(crate) async fn send(
         &self,
         target: &Target,
@@ -182,6 +182,9 @@ async fn exchange(
     let answer = async {
         let response = sender.send_request(request).await?;
         let status = response.status().as_u16();
+        if bytes_max == 0 {
+            return Ok(Answer { status, body: Bytes::new() });
+        }
         let body = Limited::new(response.into_body(), bytes_max).collect().await;
         let body = body.map_err(|_| OutboundError::Body(bytes_max))?.to_bytes();
         Ok(Answer { status, body })

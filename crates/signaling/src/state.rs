@@ -11,6 +11,7 @@ use crate::room::{self, Desk, House};
 use crate::socket::connection::Connection;
 use crate::socket::{ConnectionId, Protocol, SocketEvent};
 use crate::store::Store;
+use crate::webhook::{self, Herald};
 use axum::extract::ws::WebSocket;
 use keel_media::MediaServer;
 use std::net::IpAddr;
@@ -26,6 +27,9 @@ pub struct AppState {
     shared: Arc<Shared>,
     /// The switchboard and the house, until they are told to end.
     owners: Arc<Mutex<Option<[JoinHandle<()>; 2]>>>,
+    /// The task that delivers webhooks: it ends after all that have something to tell.
+    webhooks: Arc<Mutex<Option<JoinHandle<()>>>>,
+    herald: Herald,
     /// Tasks that have nothing to say at the end.
     background: Arc<Mutex<JoinSet<()>>>,
     kurento: Kurento,
@@ -56,12 +60,14 @@ impl AppState {
     pub fn new(config: Config, media: MediaServer, store: Store) -> Self {
         let config = Arc::new(config);
         let metrics = Arc::new(Metrics::new());
+        let (herald, deliverer) = webhook::start(&config.webhooks, &store, &metrics);
         let (inbox, waiting) = mpsc::channel(INBOX_MAX);
         let switchboard = Switchboard::new(
             Arc::clone(&config),
             media.clone(),
             store.clone(),
             Arc::clone(&metrics),
+            herald.clone(),
             waiting,
             inbox.clone(),
         );
@@ -71,11 +77,13 @@ impl AppState {
             media.clone(),
             store.clone(),
             Arc::clone(&metrics),
+            herald.clone(),
             waiting,
             rooms.clone(),
         );
         let kurento = Kurento::start(config.kurento.clone(), media.clone(), Arc::clone(&metrics));
         let (keyring, reloader) = Keyring::new(&config.tokens, &metrics);
+        let webhooks = deliverer.map(|deliverer| tokio::spawn(deliverer.run()));
         let mut background = JoinSet::new();
         if let Some(reloader) = reloader {
             background.spawn(reloader.run());
@@ -96,6 +104,8 @@ impl AppState {
         Self {
             shared: Arc::new(shared),
             owners: Arc::new(Mutex::new(Some(owners))),
+            webhooks: Arc::new(Mutex::new(webhooks)),
+            herald,
             background: Arc::new(Mutex::new(background)),
             kurento,
         }
@@ -115,6 +125,13 @@ impl AppState {
                 if let Err(error) = ended {
                     tracing::error!(%error, owner, "a task that owned connections failed");
                 }
+            }
+            self.herald.shut_down().await;
+            let webhooks = lock(&self.webhooks).take();
+            if let Some(webhooks) = webhooks
+                && let Err(error) = webhooks.await
+            {
+                tracing::error!(%error, "the task that delivers webhooks failed");
             }
             self.shared.store.close().await;
         };

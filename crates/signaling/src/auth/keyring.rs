@@ -108,6 +108,10 @@ impl TokenSecret {
         (text.len() >= SECRET_BYTES_MIN).then_some(Self(text))
     }
 
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     fn key(&self) -> Option<Key> {
         Key::secret(self.0.as_bytes())
     }

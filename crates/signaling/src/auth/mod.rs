@@ -16,7 +16,7 @@ pub use keyring::{KeySource, KeysError, TokenConfig, TokenSecret};
 pub(crate) use keyring::Keyring;
 pub(crate) use origin::check_origin;
 pub use origin::OriginPolicy;
-pub(crate) use permit::{Denied, Grant, Permit, Wanted};
+pub(crate) use permit::{Denied, Permit, Wanted};
 
 use crate::error::ApiError;
 use crate::state::AppState;

@@ -230,6 +230,8 @@ pub(crate) enum LeaveReason {
     Removed,
     /// The server failed to serve it.
     Failed,
+    /// The room is over. Its participants hear that instead.
+    RoomEnded,
 }
 
 impl ServerMessage {

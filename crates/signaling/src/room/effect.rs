@@ -7,6 +7,7 @@ use super::refusal::Refusal;
 use crate::candidate::Candidate;
 use crate::socket::{CloseReason, ConnectionId};
 use crate::store::{ChatMessage, ChatThread};
+use crate::webhook::Event;
 use std::time::Duration;
 
 /// What the machine wants done, in order.
@@ -41,6 +42,8 @@ pub(crate) enum Effect {
     EndMedia { media: MediaId },
     /// Somebody came in or was refused, for metrics.
     CountJoin(Result<Entered, &'static str>),
+    /// Something that applications are told.
+    Announce(Event),
     /// A message was sent, for metrics.
     CountChat,
 }

@@ -17,9 +17,11 @@ mod message;
 mod refusal;
 mod secret;
 
+pub(crate) use answer::LeaveReason;
 pub(crate) use desk::{Desk, RoomView};
 pub(crate) use effect::Entered;
-pub(crate) use id::RoomName;
+pub(crate) use id::{ParticipantId, RoomName, TrackId};
+pub(crate) use message::{Kind as TrackKind, Source as TrackSource};
 
 use crate::auth::Wanted;
 use crate::config::Config;
@@ -42,6 +44,7 @@ use rand::rngs::StdRng;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use crate::webhook::Herald;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::{Id as TaskId, JoinSet};
@@ -101,6 +104,7 @@ pub(crate) struct House {
     media: MediaServer,
     store: Store,
     metrics: Arc<Metrics>,
+    herald: Herald,
     inbox: mpsc::Receiver<Inbound>,
     /// For the tasks that are started. It keeps the inbox open, so the house ends by [`Inbound::Shutdown`]
     /// only.
@@ -133,6 +137,7 @@ impl House {
         media: MediaServer,
         store: Store,
         metrics: Arc<Metrics>,
+        herald: Herald,
         inbox: mpsc::Receiver<Inbound>,
         to_inbox: mpsc::Sender<Inbound>,
     ) -> Self {
@@ -144,6 +149,7 @@ impl House {
             media,
             store,
             metrics,
+            herald,
             inbox,
             to_inbox,
             lines: BTreeMap::new(),
@@ -285,6 +291,7 @@ impl House {
                 self.rooms_media.remove(&media);
             }
             Effect::CountJoin(result) => self.metrics.count_room_join(result),
+            Effect::Announce(event) => self.herald.tell(event),
             Effect::CountChat => self.metrics.count_chat_message(),
         }
     }

@@ -11,9 +11,10 @@ use crate::room::answer::{Joined, LeaveReason, ServerMessage};
 use crate::room::effect::{Effect, Entered};
 use crate::room::id::{ParticipantId, RoomId, RoomName};
 use crate::room::refusal::Refusal;
-use crate::room::secret::RoomToken;
+use crate::room::secret::{RoomToken, draw_room_name};
 use crate::socket::{CloseReason, ConnectionId};
 use crate::user_name::UserName;
+use crate::webhook::Event;
 use std::time::Instant;
 
 /// The fewest that a room is made for.
@@ -167,6 +168,7 @@ impl Machine {
         let limits = self.limits.clone();
         let room =
             Room::new(name.clone(), limits, size_max, is_made_by_joining, token.clone(), now.steady);
+        self.output.push(Effect::Announce(Event::RoomStarted { room: name.to_string() }));
         self.output.push(Effect::LoadTail { room: id, thread: room.thread() });
         self.rooms.insert(id, room);
         self.ids_by_name.insert(name, id);
@@ -254,6 +256,12 @@ impl Machine {
             },
         };
         let out = &mut self.output;
+        out.push(Effect::Announce(Event::Joined {
+            room: room.name.to_string(),
+            participant: who,
+            name: name.to_string(),
+            moderator: is_moderator,
+        }));
         let joined = ServerMessage::ParticipantJoined {
             participant: who,
             name: name.to_string(),

@@ -379,7 +379,7 @@ impl Bench {
                 assert!(self.world.media.remove(&media).is_some(), "media ends once, after its start");
                 self.world.media_ended.insert(media);
             }
-            Effect::CountJoin(_) | Effect::CountChat => {}
+            Effect::CountJoin(_) | Effect::CountChat | Effect::Announce(_) => {}
         }
     }
 
