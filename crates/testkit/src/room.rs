@@ -86,7 +86,9 @@ impl RoomSeat {
         for (place, source) in (0..).zip(sources) {
             match source {
                 Source::Microphone => self.publishing.add_audio(seed + place).await?,
-                Source::Pattern { frame_rate } => self.publishing.add_pattern(seed + place, *frame_rate).await?,
+                Source::Pattern { frame_rate } => {
+                    self.publishing.add_pattern(seed + place, *frame_rate).await?
+                }
                 Source::Camera(frames) => self.publishing.add_video(seed + place, *frames).await?,
             };
         }

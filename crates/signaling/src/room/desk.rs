@@ -67,11 +67,7 @@ impl Desk {
     ///
     /// # Errors
     /// [`Refusal::ShuttingDown`].
-    pub(crate) async fn list(
-        &self,
-        after: Option<RoomName>,
-        count: usize,
-    ) -> Result<Vec<RoomView>, Refusal> {
+    pub(crate) async fn list(&self, after: Option<RoomName>, count: usize) -> Result<Vec<RoomView>, Refusal> {
         self.ask(|answer| Order::List { after, count, answer }).await
     }
 

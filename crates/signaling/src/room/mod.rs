@@ -54,7 +54,10 @@ use tracing::{Instrument, debug, info, info_span, warn};
 /// What reaches the house.
 pub(crate) enum Inbound {
     Socket(SocketEvent<Request>),
-    Media { media: MediaId, report: MediaReport },
+    Media {
+        media: MediaId,
+        report: MediaReport,
+    },
     /// Of whoever runs the server.
     Order(Order),
     Shutdown,

@@ -166,8 +166,7 @@ impl Machine {
         let id = self.numbers.room();
         let token = RoomToken::draw(&mut self.random);
         let limits = self.limits.clone();
-        let room =
-            Room::new(name.clone(), limits, size_max, is_made_by_joining, token.clone(), now.steady);
+        let room = Room::new(name.clone(), limits, size_max, is_made_by_joining, token.clone(), now.steady);
         self.output.push(Effect::Announce(Event::RoomStarted { room: name.to_string() }));
         self.output.push(Effect::LoadTail { room: id, thread: room.thread() });
         self.rooms.insert(id, room);

@@ -6,7 +6,6 @@ use crate::room::id::RoomName;
 use crate::room::refusal::Refusal;
 use crate::socket::Departure;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 fn named(name: &str) -> RoomName {
     RoomName::parse(name).expect("a name")
@@ -28,12 +27,16 @@ fn a_room_is_seen_with_who_is_in_it_and_what_they_publish() {
     bench.say(ann, json!({"id": "moderate", "action": "lock", "locked": true}));
 
     let view = seen(&mut bench, "tide");
-    assert_eq!((&view["locked"], &view["moderated"], &view["sizeMax"]), (&json!(true), &json!(true), &json!(50)));
+    assert_eq!(
+        (&view["locked"], &view["moderated"], &view["sizeMax"]),
+        (&json!(true), &json!(true), &json!(50))
+    );
     let people = view["participants"].as_array().expect("a list");
     let names: Vec<_> = people.iter().map(|who| (&who["name"], &who["moderator"], &who["kurento"])).collect();
     let expected = [("ann", true, false), ("ben", false, false), ("old", false, true)];
     assert_eq!(json!(names), json!(expected));
-    let sources: Vec<_> = people[1]["tracks"].as_array().expect("a list").iter().map(|t| &t["source"]).collect();
+    let sources: Vec<_> =
+        people[1]["tracks"].as_array().expect("a list").iter().map(|t| &t["source"]).collect();
     assert_eq!(sources, [&json!("microphone"), &json!("camera")]);
 
     bench.disconnect(ann, Departure::Lost);
@@ -69,10 +72,9 @@ fn a_room_is_made_muted_in_cleared_and_ended() {
     let made = bench.administer(|machine, now| machine.make_in_advance(now, Some(named("tide")), Some(3)));
     let made = serde_json::to_value(made.expect("a room")).expect("text keys");
     assert_eq!((&made["room"], &made["sizeMax"]), (&json!("tide"), &json!(3)));
-    for (name, size, refusal) in [
-        (Some("tide"), None, Refusal::RoomExists),
-        (None, Some(1), Refusal::BadSize(50)),
-    ] {
+    for (name, size, refusal) in
+        [(Some("tide"), None, Refusal::RoomExists), (None, Some(1), Refusal::BadSize(50))]
+    {
         let again = bench.administer(|machine, now| machine.make_in_advance(now, name.map(named), size));
         assert_eq!(again.err(), Some(refusal));
     }
@@ -94,7 +96,9 @@ fn a_room_is_made_muted_in_cleared_and_ended() {
 
     let his = joined["participant"].as_str().expect("a text").to_owned();
     let words = Some("x".repeat(1_000));
-    bench.administer(|machine, now| machine.remove_from(now, &named("tide"), &his, words)).expect("he is there");
+    bench
+        .administer(|machine, now| machine.remove_from(now, &named("tide"), &his, words))
+        .expect("he is there");
     let told = bench.heard(ben);
     let removed = told.iter().find(|message| message["id"] == "removed").expect("he is told");
     assert_eq!(removed["reason"].as_str().map(str::len), Some(200), "a reason has a bound");
