@@ -51,7 +51,8 @@ pub use kms::fuzz::kurento_protocol as fuzz_kurento_protocol;
 pub use room::fuzz::room_protocol as fuzz_room_protocol;
 
 pub use auth::{
-    Grants, KeySource, KeysError, Names, NamesError, OriginPolicy, Token, TokenConfig, TokenSecret,
+    Grants, KeySource, KeysError, MintError, MintedToken, Names, NamesError, OriginPolicy, Token, TokenConfig,
+    TokenSecret,
 };
 pub use config::{Config, IceServer};
 pub use kms::{Filters, KurentoConfig, kurento_router};
@@ -59,12 +60,13 @@ pub use outbound::TargetError;
 pub use limits::{Limits, Rate, RoomLimits};
 pub use state::AppState;
 pub use store::{OpenError, Store};
+pub use user_name::NameError;
 pub use webhook::{WebhookConfig, WebhookReceiver};
 
 use axum::Router;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 /// The whole HTTP surface. Serve it with
 /// `into_make_service_with_connect_info::<SocketAddr>()`: limits need the client's address.
@@ -88,12 +90,18 @@ pub fn router(state: AppState) -> Router {
         .route("/api/config", get(http::config))
         .route("/api/calls", get(http::admin::calls))
         .route("/api/users", get(http::admin::users))
-        .route("/api/rooms", get(http::rooms::rooms))
+        .route("/api/rooms", get(http::rooms::rooms).post(http::rooms::create))
+        .route("/api/rooms/{room}", get(http::rooms::inspect).delete(http::rooms::end))
+        .route("/api/rooms/{room}/participants/{participant}", delete(http::rooms::remove))
+        .route("/api/rooms/{room}/tracks/{track}/mute", post(http::rooms::mute))
+        .route("/api/tokens", post(http::token::mint))
+        .route("/api/openapi.json", get(http::openapi::document))
         .route("/api/pipelines", get(http::pipelines::pipelines))
         .route("/api/captures", post(http::capture::capture))
         .route("/healthz", get(http::health))
         .route("/metrics", get(http::metrics))
         .fallback(http::page::serve)
+        .method_not_allowed_fallback(http::page::refuse_method)
         .layer(from_fn_with_state(state.clone(), auth::check_origin))
         .layer(map_response(secure))
         .with_state(state)

@@ -12,11 +12,14 @@ pub(crate) struct UserName(String);
 
 /// Why a text is no name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NameError {
+pub enum NameError {
+    /// Nothing but white space.
     #[error("the name is empty")]
     Empty,
+    /// More than 64 characters.
     #[error("the name is longer than {NAME_CHARS_MAX} characters")]
     TooLong,
+    /// Control characters, or ones that turn the direction of the text.
     #[error("the name contains control characters")]
     ControlCharacter,
 }

@@ -1,11 +1,12 @@
 //! The keys in force, read again at an interval and when a token names one that is not known, so that keys are
 //! changed without a restart. When the source cannot be read, the keys that are there stay.
 
-use super::jwt::{self, Expected, NewToken, TokenError};
+use super::jwt::{self, Expected, NewToken, TOKEN_BYTES_MAX, TokenError};
 use super::key::{BYTES_MAX, Key, KeySet, KeySetError, SECRET_BYTES_MIN};
 use super::permit::Permit;
 use super::grants::Grants;
 use crate::metrics::Metrics;
+use crate::user_name::{NameError, UserName};
 use crate::outbound::{Client, OutboundError, Target, TargetError};
 use axum::http::{HeaderMap, Method};
 use bytes::Bytes;
@@ -94,6 +95,26 @@ impl TokenConfig {
         self.secret.is_some() || self.keys.is_some()
     }
 
+    /// A token with these grants for the time `valid`, signed with the secret, or else with one that the file
+    /// of keys has. `subject` becomes its claim `sub`, which Keel does not look at. Reads the file.
+    ///
+    /// # Errors
+    /// When there is no secret to sign with, or the grants are not ones that would be accepted.
+    pub fn mint(
+        &self,
+        grants: &Grants,
+        subject: Option<&str>,
+        valid: Duration,
+    ) -> Result<MintedToken, MintError> {
+        let read = self.keys.as_ref().filter(|_| self.secret.is_none()).map(KeySource::read_file);
+        let keys = self.set(read.transpose().map_err(KeysError)?.unwrap_or_default());
+        mint(&keys, &self.expected(), grants, subject, valid)
+    }
+
+    fn expected(&self) -> Expected {
+        Expected { issuer: self.issuer.clone(), audience: self.audience.clone() }
+    }
+
     /// The secret's key and those of `set`.
     fn set(&self, set: KeySet) -> KeySet {
         set.with(self.secret.as_ref().and_then(TokenSecret::key))
@@ -165,6 +186,59 @@ impl fmt::Debug for KeySource {
     }
 }
 
+/// A token that was made.
+#[derive(Debug)]
+pub struct MintedToken {
+    /// The token.
+    pub token: String,
+    /// Its claim `exp`, in Unix seconds.
+    pub expires: u64,
+}
+
+/// Why no token was made.
+#[derive(Debug, thiserror::Error)]
+pub enum MintError {
+    /// There are public keys only, or none.
+    #[error("there is no secret to sign tokens with: whoever has the private keys makes them")]
+    NoSecret,
+    /// The name of the grants is none.
+    #[error("`name`: {0}")]
+    Name(#[from] NameError),
+    /// The grants would make a token of more than 8 KiB.
+    #[error("the token would be longer than {TOKEN_BYTES_MAX} bytes")]
+    TooLong,
+    /// The keys could not be read.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+}
+
+fn mint(
+    keys: &KeySet,
+    expected: &Expected,
+    grants: &Grants,
+    subject: Option<&str>,
+    valid: Duration,
+) -> Result<MintedToken, MintError> {
+    if let Some(name) = &grants.name {
+        UserName::parse(name)?;
+    }
+    let now = SystemTime::now(); // clock: tokens end by the wall's
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let claims = NewToken {
+        exp: since.saturating_add(valid).as_secs(),
+        iat: since.as_secs(),
+        sub: subject,
+        iss: expected.issuer.as_deref(),
+        aud: expected.audience.as_deref(),
+        keel: grants,
+    };
+    let token = keys.signer().and_then(|key| jwt::sign(&claims, key)).ok_or(MintError::NoSecret)?;
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(MintError::TooLong);
+    }
+    Ok(MintedToken { token, expires: claims.exp })
+}
+
 /// The keys, for whoever checks or makes tokens. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Keyring {
@@ -208,8 +282,7 @@ impl Keyring {
         metrics.set_token_keys(first.len());
         let (sender, loaded) = watch::channel(Loaded { keys: first, readings: 0 });
         let (asks, asked) = mpsc::channel(1);
-        let expected = Expected { issuer: config.issuer.clone(), audience: config.audience.clone() };
-        let keyring = Self { loaded, asks, expected: Arc::new(expected) };
+        let keyring = Self { loaded, asks, expected: Arc::new(config.expected()) };
         let reloader = config.keys.clone().map(|source| Reloader {
             config: config.clone(),
             source,
@@ -234,24 +307,14 @@ impl Keyring {
         }
     }
 
-    /// A token with these grants, and its end in Unix seconds; `None` where no secret can sign one.
+    /// A token with these grants.
     pub(crate) fn mint(
         &self,
         grants: &Grants,
         subject: Option<&str>,
         valid: Duration,
-    ) -> Option<(String, u64)> {
-        let now = SystemTime::now(); // clock: tokens end by the wall's
-        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let claims = NewToken {
-            exp: since.saturating_add(valid).as_secs(),
-            iat: since.as_secs(),
-            sub: subject,
-            iss: self.expected.issuer.as_deref(),
-            aud: self.expected.audience.as_deref(),
-            keel: grants,
-        };
-        Some((jwt::sign(&claims, self.now().0.signer()?)?, claims.exp))
+    ) -> Result<MintedToken, MintError> {
+        mint(&self.now().0, &self.expected, grants, subject, valid)
     }
 
     fn now(&self) -> (Arc<KeySet>, u64) {

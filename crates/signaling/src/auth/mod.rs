@@ -12,7 +12,7 @@ pub(crate) mod permit;
 
 pub use grants::{Grants, Names, NamesError};
 pub(crate) use jwt::TokenError;
-pub use keyring::{KeySource, KeysError, TokenConfig, TokenSecret};
+pub use keyring::{KeySource, KeysError, MintError, MintedToken, TokenConfig, TokenSecret};
 pub(crate) use keyring::Keyring;
 pub(crate) use origin::check_origin;
 pub use origin::OriginPolicy;

@@ -2,10 +2,13 @@
 //! captures.
 
 pub(crate) mod admin;
+mod body;
 pub(crate) mod capture;
+pub(crate) mod openapi;
 pub(crate) mod page;
 pub(crate) mod pipelines;
 pub(crate) mod rooms;
+pub(crate) mod token;
 
 use crate::auth::{Wanted, authorize};
 use crate::config::IceServer;

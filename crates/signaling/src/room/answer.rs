@@ -7,6 +7,7 @@ use crate::candidate::Candidate;
 use crate::config::IceServer;
 use crate::store::ChatMessage;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// To the client: replies, which carry its request's number, and news.
 #[derive(Clone, Serialize)]
@@ -130,10 +131,11 @@ pub(crate) enum ServerMessage {
 }
 
 /// A room that was made in advance.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CreatedRoom {
     pub(crate) room: String,
+    #[schema(value_type = String)]
     pub(crate) moderator_token: RoomToken,
     pub(crate) size_max: u32,
 }
@@ -175,8 +177,9 @@ pub(crate) struct ParticipantInfo {
 }
 
 /// A track as its viewers see it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct TrackInfo {
+    #[schema(value_type = String)]
     pub(crate) track: TrackId,
     pub(crate) kind: Kind,
     pub(crate) source: Source,
@@ -203,7 +206,7 @@ pub(crate) struct OfferedLine {
 }
 
 /// How good a participant's connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Level {
     Good,

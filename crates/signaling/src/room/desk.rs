@@ -9,6 +9,7 @@ use super::refusal::Refusal;
 use crate::room::answer::Level;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
+use utoipa::ToSchema;
 
 /// The way to ask. Cheap to clone. It shares the house's bounded inbox with the sockets: under a flood one
 /// waits for its turn.
@@ -29,7 +30,7 @@ pub(crate) enum Order {
 }
 
 /// A room as the administrator sees it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RoomView {
     pub(crate) room: String,
@@ -44,9 +45,10 @@ pub(crate) struct RoomView {
 }
 
 /// A participant as the administrator sees it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ParticipantView {
+    #[schema(value_type = String)]
     pub(crate) participant: ParticipantId,
     pub(crate) name: String,
     pub(crate) moderator: bool,
@@ -71,15 +73,6 @@ impl Desk {
         self.ask(|answer| Order::List { after, count, answer }).await
     }
 
-    async fn ask<T>(&self, order: impl FnOnce(Answer<T>) -> Order) -> Result<T, Refusal> {
-        let (answer, answered) = oneshot::channel();
-        self.0.send(Inbound::Order(order(answer))).await.map_err(|_| Refusal::ShuttingDown)?;
-        answered.await.unwrap_or(Err(Refusal::ShuttingDown))
-    }
-}
-
-#[expect(dead_code, reason = "the REST API of issue 6 is built on these; this line goes with it")]
-impl Desk {
     /// One room.
     ///
     /// # Errors
@@ -128,6 +121,12 @@ impl Desk {
     /// [`Refusal::UnknownRoom`], [`Refusal::ShuttingDown`].
     pub(crate) async fn end(&self, room: RoomName) -> Result<(), Refusal> {
         self.ask(|answer| Order::End { room, answer }).await
+    }
+
+    async fn ask<T>(&self, order: impl FnOnce(Answer<T>) -> Order) -> Result<T, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(Inbound::Order(order(answer))).await.map_err(|_| Refusal::ShuttingDown)?;
+        answered.await.unwrap_or(Err(Refusal::ShuttingDown))
     }
 }
 

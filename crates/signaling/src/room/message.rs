@@ -5,6 +5,7 @@
 use crate::candidate::Candidate;
 use crate::socket::FrameError;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A message, and the number under which its client wants the answer.
 pub(crate) struct Request {
@@ -95,7 +96,7 @@ pub(crate) struct PublishedTrack {
 }
 
 /// Where a track comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Source {
     Microphone,
@@ -105,7 +106,7 @@ pub(crate) enum Source {
 }
 
 /// What a track is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Kind {
     Audio,

@@ -17,10 +17,11 @@ mod message;
 mod refusal;
 mod secret;
 
-pub(crate) use answer::LeaveReason;
+pub(crate) use answer::{CreatedRoom, LeaveReason};
 pub(crate) use desk::{Desk, RoomView};
 pub(crate) use effect::Entered;
 pub(crate) use id::{ParticipantId, RoomName, TrackId};
+pub(crate) use refusal::Refusal;
 pub(crate) use message::{Kind as TrackKind, Source as TrackSource};
 
 use crate::auth::Wanted;

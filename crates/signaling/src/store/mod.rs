@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+use utoipa::ToSchema;
 
 /// The users and the call history. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -37,7 +38,7 @@ pub struct Store {
 const JOBS_MAX: usize = 128;
 
 /// Milliseconds since 1970, as a wall clock shows them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(transparent)]
 pub(crate) struct UnixMillis(pub(crate) u64);
 
@@ -75,7 +76,7 @@ pub(crate) struct CallRecord {
 }
 
 /// A call as it is read back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StoredCall {
     pub(crate) number: u64,
@@ -88,7 +89,7 @@ pub(crate) struct StoredCall {
 }
 
 /// A user as it is read back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StoredUser {
     pub(crate) name: String,

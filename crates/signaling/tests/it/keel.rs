@@ -55,7 +55,20 @@ impl Keel {
 
     /// A request without a body.
     pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: 0\r\n");
+        self.send(method, path, headers, "").await
+    }
+
+    /// A request with a body.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let length = body.len();
+        let mut request =
+            format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {length}\r\n");
         if !headers.iter().any(|(name, _)| *name == "host") {
             request.push_str(&format!("Host: {}\r\n", self.address));
         }
@@ -63,6 +76,7 @@ impl Keel {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
         request.push_str("\r\n");
+        request.push_str(body);
         let address = self.address;
         tokio::task::spawn_blocking(move || exchange(address, &request)).await.expect("the request is made")
     }

@@ -7,5 +7,8 @@ mod frames;
 mod keel;
 mod kurento;
 mod registration;
+mod rest;
 mod room;
 mod shutdown;
+mod tokens;
+mod webhook;

@@ -8,3 +8,5 @@ mod envelope;
 mod hostile;
 mod methods;
 mod session;
+
+pub(crate) use door::refused;
