@@ -20,7 +20,6 @@ pub(crate) enum ApiError {
     PathInvalid,
     Room(room::Refusal),
     MintingClosed,
-    MintInvalid(String),
     HostRefused,
     OriginRefused,
     AccessTokenMissing,
@@ -54,7 +53,7 @@ pub(crate) struct Problem {
 impl ApiError {
     fn parts(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
         let (status, code, detail) = match self {
-            Self::BodyInvalid(words) | Self::MintInvalid(words) => {
+            Self::BodyInvalid(words) => {
                 return (StatusCode::BAD_REQUEST, "body_invalid", format!("The body cannot be used: {words}.").into());
             }
             Self::Room(refusal) => return room_parts(refusal),

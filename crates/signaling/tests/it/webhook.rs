@@ -128,7 +128,7 @@ async fn a_rooms_life_is_told_in_order() {
     let joined = receiver.hears().await;
     assert_eq!((&joined["event"], &joined["name"]), (&json!("joined"), &json!("ann")));
     assert_eq!(joined["moderator"], true);
-    ann.say(json!({"id": "end", "request": 1})).await;
+    ann.say(json!({"id": "moderate", "action": "end"})).await;
     assert_eq!(ann.hears().await["id"], "roomEnded");
     let left = receiver.hears().await;
     assert_eq!((&left["event"], &left["reason"]), (&json!("left"), &json!("roomEnded")));
