@@ -56,7 +56,9 @@ impl TokenRequest {
     pub(crate) fn from_matches(matches: &ArgMatches) -> Result<Self, String> {
         let names = |name: &str| match matches.get_many::<String>(name) {
             None => Ok(Names::Nothing),
-            Some(names) => Names::these(names.cloned().collect()).map_err(|error| format!("--{name}: {error}")),
+            Some(names) => {
+                Names::these(names.cloned().collect()).map_err(|error| format!("--{name}: {error}"))
+            }
         };
         let text = |name: &str| matches.get_one::<String>(name).cloned();
         Ok(Self {

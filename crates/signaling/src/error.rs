@@ -54,7 +54,11 @@ impl ApiError {
     fn parts(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
         let (status, code, detail) = match self {
             Self::BodyInvalid(words) => {
-                return (StatusCode::BAD_REQUEST, "body_invalid", format!("The body cannot be used: {words}.").into());
+                return (
+                    StatusCode::BAD_REQUEST,
+                    "body_invalid",
+                    format!("The body cannot be used: {words}.").into(),
+                );
             }
             Self::Room(refusal) => return room_parts(refusal),
             Self::Denied(denied) => {
@@ -71,11 +75,9 @@ impl ApiError {
                 "method_not_allowed",
                 "This address does not take this method; the header `Allow` says which it takes.",
             ),
-            Self::BodyTooLong => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_long",
-                "A body has at most 64 KiB.",
-            ),
+            Self::BodyTooLong => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "body_too_long", "A body has at most 64 KiB.")
+            }
             Self::BodyNotJson => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "body_not_json",

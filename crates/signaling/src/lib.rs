@@ -51,13 +51,13 @@ pub use kms::fuzz::kurento_protocol as fuzz_kurento_protocol;
 pub use room::fuzz::room_protocol as fuzz_room_protocol;
 
 pub use auth::{
-    Grants, KeySource, KeysError, MintError, MintedToken, Names, NamesError, OriginPolicy, Token, TokenConfig,
-    TokenSecret,
+    Grants, KeySource, KeysError, MintError, MintedToken, Names, NamesError, OriginPolicy, Token,
+    TokenConfig, TokenSecret,
 };
 pub use config::{Config, IceServer};
 pub use kms::{Filters, KurentoConfig, kurento_router};
-pub use outbound::TargetError;
 pub use limits::{Limits, Rate, RoomLimits};
+pub use outbound::TargetError;
 pub use state::AppState;
 pub use store::{OpenError, Store};
 pub use user_name::NameError;

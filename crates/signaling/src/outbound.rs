@@ -98,8 +98,7 @@ impl Target {
     }
 
     fn authority(&self) -> String {
-        let host =
-            if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         let default = if self.is_tls { 443 } else { 80 };
         if self.port == default { host } else { format!("{host}:{}", self.port) }
     }
@@ -255,7 +254,10 @@ mod tests {
     #[tokio::test]
     async fn an_answer_is_taken_within_its_bound() {
         let (heard, answer) = asked(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", 2).await;
-        assert!(heard.starts_with("GET /keys HTTP/1.1\r\n") && heard.contains("connection: close"), "{heard}");
+        assert!(
+            heard.starts_with("GET /keys HTTP/1.1\r\n") && heard.contains("connection: close"),
+            "{heard}"
+        );
         let answer = answer.expect("an answer");
         assert_eq!((answer.status, &answer.body[..]), (200, &b"ok"[..]));
         let (_, long) = asked(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nlong", 2).await;
@@ -272,12 +274,10 @@ mod tests {
         let port = listener.local_addr().expect("an address").port();
         let target = Target::parse(&format!("http://127.0.0.1:{port}/")).expect("a target");
         let time = Duration::from_millis(50);
-        let answer =
-            Client::new().send(&target, Method::GET, HeaderMap::new(), Bytes::new(), 1, time).await;
+        let answer = Client::new().send(&target, Method::GET, HeaderMap::new(), Bytes::new(), 1, time).await;
         assert!(matches!(answer, Err(OutboundError::TimedOut(_))));
         drop(listener);
-        let answer =
-            Client::new().send(&target, Method::GET, HeaderMap::new(), Bytes::new(), 1, time).await;
+        let answer = Client::new().send(&target, Method::GET, HeaderMap::new(), Bytes::new(), 1, time).await;
         assert!(matches!(answer, Err(OutboundError::Connect(_))));
     }
 }

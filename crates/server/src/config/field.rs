@@ -96,7 +96,12 @@ pub(crate) const FIELDS: &[Field] = &[
         "TEXT",
         "What a token's claim `aud` must be or contain; empty: anything",
     ),
-    field("webhooks.urls", "webhook-urls", "LIST", "URLs that are told what happens, by signed POST requests"),
+    field(
+        "webhooks.urls",
+        "webhook-urls",
+        "LIST",
+        "URLs that are told what happens, by signed POST requests",
+    ),
     field(
         "webhooks.secret",
         "webhook-secret",

@@ -116,7 +116,8 @@ mod tests {
 
     fn parse(arguments: &[&str]) -> Flags {
         let words = std::iter::once("keel").chain(arguments.iter().copied());
-        Flags::from_matches(&command().try_get_matches_from(words).expect("valid arguments")).expect("valid values")
+        Flags::from_matches(&command().try_get_matches_from(words).expect("valid arguments"))
+            .expect("valid values")
     }
 
     #[test]

@@ -49,7 +49,10 @@ fn access(settings: &Settings, errors: &mut ConfigErrors) -> Access {
     let nobody_is_asked = settings.access_tokens.is_empty() && !settings.tokens.are_used();
     match (settings.access, nobody_is_asked) {
         (AccessSetting::Open, false) => {
-            errors.push("access", "is \"open\" although access_tokens or [tokens] are set; remove one of the two");
+            errors.push(
+                "access",
+                "is \"open\" although access_tokens or [tokens] are set; remove one of the two",
+            );
             Access::Tokens
         }
         (AccessSetting::Open, true) => Access::Open,
@@ -216,7 +219,8 @@ fn web_tokens(settings: &Settings, errors: &mut ConfigErrors) {
         errors.push("tokens.keys", error.to_string());
     }
     if !tokens.are_used() && !(tokens.issuer.is_empty() && tokens.audience.is_empty()) {
-        errors.push("tokens.secret", "is missing, as is tokens.keys: issuer and audience alone check nothing");
+        errors
+            .push("tokens.secret", "is missing, as is tokens.keys: issuer and audience alone check nothing");
     }
 }
 

@@ -98,5 +98,8 @@ fn keys_that_cannot_be_read_stop_the_start() {
     let output = run(&["--token-keys", "nowhere.json"], &[]);
     let reason = String::from_utf8(output.stderr).expect("text");
     assert!(!output.status.success());
-    assert!(reason.contains("tokens.keys: nowhere.json") && reason.contains("cannot read the file"), "{reason}");
+    assert!(
+        reason.contains("tokens.keys: nowhere.json") && reason.contains("cannot read the file"),
+        "{reason}"
+    );
 }

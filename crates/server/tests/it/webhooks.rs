@@ -47,11 +47,8 @@ fn a_killed_keel_delivers_after_its_next_start() {
     let address: SocketAddr = holder.local_addr().expect("an address");
     drop(holder);
     let url = format!("--webhook-urls=http://{address}/hooks");
-    let settings = [
-        url.as_str(),
-        "--webhook-secret=0123456789abcdef0123456789abcdef",
-        "--admin-token=0123456789abcdef",
-    ];
+    let settings =
+        [url.as_str(), "--webhook-secret=0123456789abcdef0123456789abcdef", "--admin-token=0123456789abcdef"];
     let dir = tempfile::tempdir().expect("a directory");
     let server = Server::start_in(dir.path(), &settings).expect("keel starts");
     let body = "{\"room\": \"tide\"}";

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 /// The claim. What is missing is not granted; a field that Keel does not know is refused, since a misspelt
@@ -141,7 +141,8 @@ impl PartialSchema for Names {
         };
         let many = ArrayBuilder::new().items(one()).min_items(Some(1)).max_items(Some(NAMES_MAX));
         let names = OneOfBuilder::new().item(all).item(one()).item(many);
-        let words = "`true` for all, a name, or a list; a name that ends with `*` stands for all that begin like it";
+        let words =
+            "`true` for all, a name, or a list; a name that ends with `*` stands for all that begin like it";
         RefOr::T(Schema::OneOf(names.description(Some(words)).build()))
     }
 }

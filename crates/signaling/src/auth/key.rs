@@ -120,7 +120,8 @@ impl Key {
     /// A secret for HS256; `None` when it is shorter than [`SECRET_BYTES_MIN`].
     pub(crate) fn secret(bytes: &[u8]) -> Option<Self> {
         let is_long = bytes.len() >= SECRET_BYTES_MIN;
-        is_long.then(|| Self { id: None, material: Material::Secret(hmac::Key::new(hmac::HMAC_SHA256, bytes)) })
+        is_long
+            .then(|| Self { id: None, material: Material::Secret(hmac::Key::new(hmac::HMAC_SHA256, bytes)) })
     }
 
     pub(crate) fn id(&self) -> Option<&str> {
@@ -149,9 +150,9 @@ impl Key {
                 let key = signature::UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point);
                 key.verify(message, signature).is_ok()
             }
-            Material::Ed25519(point) => {
-                signature::UnparsedPublicKey::new(&signature::ED25519, point).verify(message, signature).is_ok()
-            }
+            Material::Ed25519(point) => signature::UnparsedPublicKey::new(&signature::ED25519, point)
+                .verify(message, signature)
+                .is_ok(),
         }
     }
 

@@ -1,13 +1,13 @@
 //! The keys in force, read again at an interval and when a token names one that is not known, so that keys are
 //! changed without a restart. When the source cannot be read, the keys that are there stay.
 
+use super::grants::Grants;
 use super::jwt::{self, Expected, NewToken, TOKEN_BYTES_MAX, TokenError};
 use super::key::{BYTES_MAX, Key, KeySet, KeySetError, SECRET_BYTES_MIN};
 use super::permit::Permit;
-use super::grants::Grants;
 use crate::metrics::Metrics;
-use crate::user_name::{NameError, UserName};
 use crate::outbound::{Client, OutboundError, Target, TargetError};
+use crate::user_name::{NameError, UserName};
 use axum::http::{HeaderMap, Method};
 use bytes::Bytes;
 use std::fmt;
@@ -78,13 +78,7 @@ const WAIT_MAX: Duration = Duration::from_secs(6);
 
 impl Default for TokenConfig {
     fn default() -> Self {
-        Self {
-            secret: None,
-            keys: None,
-            reload_every: Duration::from_secs(60),
-            issuer: None,
-            audience: None,
-        }
+        Self { secret: None, keys: None, reload_every: Duration::from_secs(60), issuer: None, audience: None }
     }
 }
 
@@ -338,7 +332,8 @@ impl Reloader {
     /// Reads until nobody is left to use the keys.
     pub(crate) async fn run(mut self) {
         // A file has just been read.
-        let mut wait = if matches!(self.source.0, Source::File(_)) { self.config.reload_every } else { Duration::ZERO };
+        let mut wait =
+            if matches!(self.source.0, Source::File(_)) { self.config.reload_every } else { Duration::ZERO };
         let mut last = None::<Instant>;
         loop {
             let due = Instant::now() + wait; // clock: the interval of readings
@@ -392,7 +387,14 @@ impl Reloader {
                 read.unwrap_or_else(|error| Err(std::io::Error::other(error).into()))
             }
             Source::Url(target) => {
-                let sent = self.client.send(target, Method::GET, HeaderMap::new(), Bytes::new(), BYTES_MAX, FETCH_MAX);
+                let sent = self.client.send(
+                    target,
+                    Method::GET,
+                    HeaderMap::new(),
+                    Bytes::new(),
+                    BYTES_MAX,
+                    FETCH_MAX,
+                );
                 let answer = sent.await?;
                 match answer.status {
                     200 => Ok(KeySet::parse(&answer.body)?),

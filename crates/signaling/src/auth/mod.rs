@@ -12,10 +12,10 @@ pub(crate) mod permit;
 
 pub use grants::{Grants, Names, NamesError};
 pub(crate) use jwt::TokenError;
-pub use keyring::{KeySource, KeysError, MintError, MintedToken, TokenConfig, TokenSecret};
 pub(crate) use keyring::Keyring;
-pub(crate) use origin::check_origin;
+pub use keyring::{KeySource, KeysError, MintError, MintedToken, TokenConfig, TokenSecret};
 pub use origin::OriginPolicy;
+pub(crate) use origin::check_origin;
 pub(crate) use permit::{Denied, Permit, Wanted};
 
 use crate::error::ApiError;

@@ -39,7 +39,9 @@ pub(crate) struct RoomReport {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct NewRoom {
     /// Its name; without one Keel draws it.
-    #[schema(pattern = "^[^\\s\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]([^\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]{0,62}[^\\s\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069])?$")]
+    #[schema(
+        pattern = "^[^\\s\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]([^\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]{0,62}[^\\s\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069])?$"
+    )]
     room: Option<String>,
     /// How many it takes; without a number as many as the configuration allows.
     #[schema(minimum = 2, maximum = 60)]

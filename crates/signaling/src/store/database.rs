@@ -1,7 +1,7 @@
 //! The tables and what is done with them. Blocking; used by the store's thread only.
 
-use super::event::{self, PendingEvent};
 use super::chat::{self, ChatBounds, ChatMessage, ChatPage, ChatThread};
+use super::event::{self, PendingEvent};
 use super::{AdmitError, CallRecord, Secret, StoredCall, StoredUser, UnixMillis};
 use crate::user_name::UserName;
 use redb::backends::InMemoryBackend;

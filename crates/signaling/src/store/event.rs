@@ -68,10 +68,7 @@ pub(super) fn pending(redb: &redb::Database) -> Result<Vec<PendingEvent>, redb::
 }
 
 /// When an event happened, and its body.
-pub(super) fn body(
-    redb: &redb::Database,
-    number: u64,
-) -> Result<Option<(UnixMillis, String)>, redb::Error> {
+pub(super) fn body(redb: &redb::Database, number: u64) -> Result<Option<(UnixMillis, String)>, redb::Error> {
     let table = redb.begin_read()?.open_table(EVENTS)?;
     let row = table.get(number)?;
     Ok(row.map(|row| {

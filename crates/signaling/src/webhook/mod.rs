@@ -243,12 +243,8 @@ impl Deliverer {
             self.next_number += 1;
             let lane = Lane { receiver: receiver.clone(), topic: topic.clone() };
             entries.push(Entry { number, lane, bytes: body.len() });
-            let event = PendingEvent {
-                number,
-                receiver: receiver.clone(),
-                topic: topic.clone(),
-                bytes: body.len(),
-            };
+            let event =
+                PendingEvent { number, receiver: receiver.clone(), topic: topic.clone(), bytes: body.len() };
             rows.push((event, time, body.clone()));
         }
     }

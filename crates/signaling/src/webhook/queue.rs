@@ -1,8 +1,8 @@
 //! When which event is sent where: sans-IO. A *lane* is one receiver and one topic; its events go one after
 //! the other. What cannot be delivered is tried again, later each time.
 
-use rand::rngs::StdRng;
 use rand::RngExt;
+use rand::rngs::StdRng;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 

@@ -147,7 +147,10 @@ async fn a_call_is_told_from_its_ring_to_its_end() {
     ann.say(json!({"id": "call", "from": "ann", "to": "ben", "sdpOffer": "v=0"})).await;
     assert_eq!(ben.hears().await["id"], "incomingCall");
     let started = receiver.hears().await;
-    assert_eq!((&started["event"], &started["from"], &started["to"]), (&json!("callStarted"), &json!("ann"), &json!("ben")));
+    assert_eq!(
+        (&started["event"], &started["from"], &started["to"]),
+        (&json!("callStarted"), &json!("ann"), &json!("ben"))
+    );
     ben.say(json!({"id": "incomingCallResponse", "from": "ann", "callResponse": "reject"})).await;
     assert_eq!(ann.hears().await["id"], "callResponse");
     let ended = receiver.hears().await;

@@ -86,7 +86,8 @@ fn algorithms_other_than_the_keys_are_refused_none_first() {
 #[test]
 fn keys_are_looked_for_by_name() {
     let claims = json!({"exp": NOW_S + 60});
-    let set = r#"{"keys": [{"kty": "oct", "kid": "old", "k": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]}"#;
+    let set =
+        r#"{"keys": [{"kty": "oct", "kid": "old", "k": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]}"#;
     let keys = KeySet::parse(set.as_bytes()).expect("a set");
     let check = |header: &Value| verify(&token(header, &claims), &keys, &Expected::default(), now()).err();
     assert_eq!(check(&json!({"alg": "HS256", "kid": "old"})), None);
@@ -158,7 +159,8 @@ fn the_name_is_that_of_the_grants_else_of_the_token() {
 #[test]
 fn what_is_no_token_is_refused_unread() {
     let good = hs256(&json!({"exp": NOW_S + 60}));
-    let critical = token(&json!({"alg": "HS256", "crit": ["b64"], "b64": false}), &json!({"exp": NOW_S + 60}));
+    let critical =
+        token(&json!({"alg": "HS256", "crit": ["b64"], "b64": false}), &json!({"exp": NOW_S + 60}));
     let long = format!("{good}{}", "A".repeat(TOKEN_BYTES_MAX));
     let padded = format!("{good}=");
     for text in ["", ".", "..", "a.b", "a.b.c.d", "€.€.€", "bnVsbA.e30.AA", &critical, &long, &padded] {
@@ -173,8 +175,14 @@ fn what_is_no_token_is_refused_unread() {
 #[test]
 fn what_keel_signs_it_accepts() {
     let grants: Grants = serde_json::from_value(json!({"room": "tea", "name": "Ann"})).expect("grants");
-    let claims =
-        NewToken { exp: NOW_S + 60, iat: NOW_S, sub: Some("17"), iss: Some("keel"), aud: None, keel: &grants };
+    let claims = NewToken {
+        exp: NOW_S + 60,
+        iat: NOW_S,
+        sub: Some("17"),
+        iss: Some("keel"),
+        aud: None,
+        keel: &grants,
+    };
     let signed = sign(&claims, secret_set().signer().expect("a secret")).expect("a secret signs");
     let expected = Expected { issuer: Some("keel".into()), audience: None };
     let permit = verify(&signed, &secret_set(), &expected, now()).expect("accepted");
