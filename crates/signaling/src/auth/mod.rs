@@ -14,7 +14,7 @@ pub use grants::{Grants, Names, NamesError};
 pub(crate) use jwt::TokenError;
 pub use keyring::{KeySource, KeysError, MintError, MintedToken, TokenConfig, TokenSecret};
 pub(crate) use keyring::Keyring;
-pub(crate) use origin::check_origin;
+pub(crate) use origin::{check_origin, share_across_origins};
 pub use origin::OriginPolicy;
 pub(crate) use permit::{Denied, Permit, Wanted};
 
@@ -64,6 +64,11 @@ pub(crate) async fn authorize(
     };
     permit.allow(wanted)?;
     Ok(permit)
+}
+
+/// Whether visitors must show a token.
+pub(crate) fn asks_for_tokens(state: &AppState) -> bool {
+    !state.config().access_tokens.is_empty()
 }
 
 async fn identify_visitor(
