@@ -162,6 +162,34 @@ pub fn rooms() -> Vec<Vec<u8>> {
     plays.map(|play| play.join("\n").into_bytes()).into()
 }
 
+/// Plays of one livestream, a line each step with its actor before it: a presenter and a viewer by their URLs, a
+/// restart of ICE, Kurento's pages in both roles. `|` stands for a line's end.
+#[must_use]
+pub fn streams() -> Vec<Vec<u8>> {
+    const PRESENTER: &str = "pv=0|a=group:BUNDLE 0|a=ice-ufrag:abcd|a=ice-pwd:0123456789012345678901|m=video 9 UDP/TLS/RTP/SAVPF 96|a=mid:0|a=sendonly|";
+    const VIEWER: &str = "vv=0|a=sendrecv|m=audio 9 UDP/TLS/RTP/SAVPF 111|a=ice-ufrag:abcd|a=ice-pwd:0123456789012345678901|m=video 9 X 96|a=recvonly|";
+    let plays: [&[&str]; 3] = [
+        &[
+            PRESENTER,
+            VIEWER,
+            "fm=audio 9 RTP/AVP 0|a=mid:0|a=candidate:1 1 udp 2122260223 192.0.2.1 61764 typ host|a=end-of-candidates|",
+            "fa=ice-ufrag:efgh|a=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1|",
+            PRESENTER,
+            "d",
+            VIEWER,
+        ],
+        &[
+            r#"0{"id":"onIceCandidate","candidate":{"candidate":"candidate:1 1 udp 1 192.0.2.1 9 typ host","sdpMid":"0","sdpMLineIndex":0}}"#,
+            r#"0{"id":"presenter","sdpOffer":"v=0\r\na=ice-ufrag:abcd\r\nm=video 9 X 96\r\na=sendrecv\r\n"}"#,
+            r#"1{"id":"viewer","sdpOffer":"v=0\r\na=ice-ufrag:abcd\r\nm=video 9 X 96\r\na=recvonly\r\n"}"#,
+            r#"1{"id":"presenter","sdpOffer":"v=0"}"#,
+            r#"0{"id":"stop"}"#,
+        ],
+        &[VIEWER, r#"1{"id":"viewer","sdpOffer":"v=0"}"#, PRESENTER, r#"1{"id":"stop"}"#, "d", "d"],
+    ];
+    plays.map(|play| play.join("\n").into_bytes()).into()
+}
+
 /// Plays for two applications of Kurento, a line each request with the sender's number before it; `@0` is the
 /// newest object: a pipeline with elements, shared sessions, a transaction.
 #[must_use]

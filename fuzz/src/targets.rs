@@ -15,7 +15,7 @@ pub use layers::layers;
 pub use media::{codec, descriptor, patch, rtcp, rtp, srtp};
 pub use sctp::sctp;
 pub use sdp::{candidate, sdp};
-pub use signaling::{kurento, rooms, signaling};
+pub use signaling::{kurento, rooms, signaling, streams};
 pub use stun::stun;
 
 use crate::{Target, seeds};
@@ -37,5 +37,6 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sdp", seeds: seeds::offers, run: sdp },
     Target { name: "signaling", seeds: seeds::plays, run: signaling },
     Target { name: "srtp", seeds: media::sealed, run: srtp },
+    Target { name: "streams", seeds: seeds::streams, run: streams },
     Target { name: "stun", seeds: stun::seeds, run: stun },
 ];

@@ -30,4 +30,5 @@ pub use pipeline::{
     PipelineEvent, PipelineEvents, PipelineGraph, PipelineSurvey, Placement, StreamStats, StreamTotals,
     WebRtcEndpoint,
 };
+pub use session::ice::IceCredentials;
 pub use session::sdp::{LINES_MAX, LinesOffer};

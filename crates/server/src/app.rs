@@ -14,8 +14,8 @@ use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use keel_media::{MediaConfig, MediaServer, Placement};
 use keel_signaling::{
-    AppState, Filters, IceServer, KeySource, KurentoConfig, Limits, OriginPolicy, RoomLimits, Store, Token,
-    TokenConfig, TokenSecret, WebhookConfig, WebhookReceiver, kurento_router,
+    AppState, Filters, IceServer, KeySource, KurentoConfig, Limits, LiveLimits, OriginPolicy, RoomLimits,
+    Store, Token, TokenConfig, TokenSecret, WebhookConfig, WebhookReceiver, kurento_router,
 };
 use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -328,7 +328,7 @@ fn kurento_config(settings: &KurentoSettings) -> KurentoConfig {
 }
 
 fn signaling_limits(settings: &Settings) -> Limits {
-    let (limits, rooms) = (&settings.limits, &settings.rooms);
+    let (limits, rooms, live) = (&settings.limits, &settings.rooms, &settings.live);
     Limits {
         connections_max: limits.connections as usize,
         connections_per_address_max: limits.connections_per_address as usize,
@@ -340,6 +340,14 @@ fn signaling_limits(settings: &Settings) -> Limits {
             empty_max: Duration::from_secs(rooms.empty_s),
             resume_max: Duration::from_secs(rooms.resume_s),
             ..RoomLimits::default()
+        },
+        live: LiveLimits {
+            streams_max: live.streams_max as usize,
+            viewers_max: live.viewers_max as usize,
+            viewers_wait_max: Duration::from_secs(live.viewers_wait_s),
+            resume_max: Duration::from_secs(live.resume_s),
+            presenters_take_over: live.take_over,
+            ..LiveLimits::default()
         },
         ..Limits::default()
     }

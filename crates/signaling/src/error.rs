@@ -210,19 +210,22 @@ impl From<Denied> for ApiError {
     }
 }
 
+/// The answer that refuses a request.
+pub(crate) fn problem(status: StatusCode, code: &'static str, detail: Cow<'static, str>) -> Response {
+    let title = status.canonical_reason().unwrap_or("Refused");
+    let problem = Problem { title, status: status.as_u16(), code, detail };
+    let mut response = (status, axum::Json(problem)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, code, detail) = self.parts();
-        let problem = Problem {
-            title: status.canonical_reason().unwrap_or("Refused"),
-            status: status.as_u16(),
-            code,
-            detail,
-        };
-        let mut response = (status, axum::Json(problem)).into_response();
+        let mut response = problem(status, code, detail);
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match status {
             // RFC 9110 §15.5.2: a 401 names the scheme it wants.
             StatusCode::UNAUTHORIZED => {

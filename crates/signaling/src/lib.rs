@@ -32,6 +32,7 @@ mod error;
 mod http;
 mod kms;
 mod limits;
+mod live;
 mod metrics;
 mod outbound;
 mod private;
@@ -48,6 +49,8 @@ pub use call::fuzz::call_protocol as fuzz_call_protocol;
 #[doc(hidden)]
 pub use kms::fuzz::kurento_protocol as fuzz_kurento_protocol;
 #[doc(hidden)]
+pub use live::fuzz::stream_protocol as fuzz_stream_protocol;
+#[doc(hidden)]
 pub use room::fuzz::room_protocol as fuzz_room_protocol;
 
 pub use auth::{
@@ -56,7 +59,11 @@ pub use auth::{
 };
 pub use config::{Config, IceServer};
 pub use kms::{Filters, KurentoConfig, kurento_router};
+<<<<<<< HEAD
 pub use limits::{Limits, Rate, RoomLimits};
+=======
+pub use limits::{Limits, LiveLimits, Rate, RoomLimits};
+>>>>>>> access-live
 pub use outbound::TargetError;
 pub use state::AppState;
 pub use store::{OpenError, Store};
@@ -76,18 +83,27 @@ use axum::routing::{delete, get, post};
 /// | `GET /`, files | the page | |
 /// | `GET /call` | WebSocket, the call protocol | access token |
 /// | `GET /groupcall` | WebSocket, group calls, in Keel's and in Kurento's form | access token |
+/// | `GET /one2many` | WebSocket, Kurento's one-to-many call | access token |
+/// | `/whip/...`, `/whep/...` | livestreams, from and to standard tools | access token |
 /// | `GET /api/config` | the page: ICE servers | access token |
-/// | `GET /api/calls`, `GET /api/users`, `GET /api/rooms`, `GET /api/pipelines` | the administrator | admin token |
-/// | `POST /api/captures` | the administrator: a peer's packets, without their media | admin token |
+/// | `GET /api/live/{stream}` | pages: how a stream does | access token |
+/// | `/api/...` | REST, described at `GET /api/openapi.json` and, for people, `GET /api/docs` | admin token |
 /// | `GET /healthz`, `GET /metrics` | the operator | |
 ///
 /// Access tokens are needed only if some are configured. Every route refuses pages of foreign origins, and
 /// on a loopback-only server requests under a foreign name.
 pub fn router(state: AppState) -> Router {
-    Router::new()
+    let pages = Router::new()
         .route("/call", get(socket::upgrade::<call::CallProtocol>))
         .route("/groupcall", get(socket::upgrade::<room::RoomProtocol>))
+        .route("/one2many", get(live::socket::upgrade))
         .route("/api/config", get(http::config))
+        .route("/api/live/{stream}", get(http::streams::status))
+        .route("/api/streams", get(http::streams::list))
+        .route(
+            "/api/streams/{stream}",
+            get(http::streams::inspect).put(http::streams::create).delete(http::streams::end),
+        )
         .route("/api/calls", get(http::admin::calls))
         .route("/api/users", get(http::admin::users))
         .route("/api/rooms", get(http::rooms::rooms).post(http::rooms::create))
@@ -102,9 +118,9 @@ pub fn router(state: AppState) -> Router {
         .route("/metrics", get(http::metrics))
         .fallback(http::page::serve)
         .method_not_allowed_fallback(http::page::refuse_method)
-        .layer(from_fn_with_state(state.clone(), auth::check_origin))
-        .layer(map_response(secure))
-        .with_state(state)
+        .layer(from_fn_with_state(state.clone(), auth::check_origin));
+    let live = http::live::routes().layer(from_fn_with_state(state.clone(), auth::share_across_origins));
+    live.merge(pages).layer(map_response(secure)).with_state(state)
 }
 
 async fn secure(mut response: Response) -> Response {

@@ -44,6 +44,43 @@ pub struct Limits {
     pub write_max: Duration,
     /// Those of rooms and of chat.
     pub rooms: RoomLimits,
+    /// Those of livestreams.
+    pub live: LiveLimits,
+}
+
+/// The bounds of livestreams.
+#[derive(Clone, Debug)]
+pub struct LiveLimits {
+    /// Streams at a time, those that wait for their presenter too; further ones are refused. Default 1000.
+    pub streams_max: usize,
+    /// Viewers of one stream; further ones are refused. Default 5000.
+    pub viewers_max: usize,
+    /// How long viewers may wait for a stream to begin; zero: they are refused. Default 5 min.
+    pub viewers_wait_max: Duration,
+    /// How long viewers are kept for a presenter that vanished. Default 30 s.
+    pub resume_max: Duration,
+    /// Whether a new presenter takes the place of one that is there; otherwise it is refused. Default true:
+    /// a presenter whose network broke comes back before the server has noticed.
+    pub presenters_take_over: bool,
+    /// How long the connection of a presenter or viewer may take to come up. Default 30 s.
+    pub connect_max: Duration,
+    /// Sessions that one address may begin. Default 50 a second, 500 at once: an audience may sit behind one
+    /// address.
+    pub sessions_per_address: Rate,
+}
+
+impl Default for LiveLimits {
+    fn default() -> Self {
+        Self {
+            streams_max: 1000,
+            viewers_max: 5000,
+            viewers_wait_max: Duration::from_secs(300),
+            resume_max: Duration::from_secs(30),
+            presenters_take_over: true,
+            connect_max: Duration::from_secs(30),
+            sessions_per_address: Rate { per_second: 50, at_once: 500 },
+        }
+    }
 }
 
 /// The bounds of rooms, and of the chat in rooms and calls.
@@ -109,6 +146,7 @@ impl Default for Limits {
             silence_max: Duration::from_secs(25),
             write_max: Duration::from_secs(10),
             rooms: RoomLimits::default(),
+            live: LiveLimits::default(),
         }
     }
 }

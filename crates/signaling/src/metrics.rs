@@ -2,6 +2,8 @@
 
 use crate::call::{Admitted, CallRefusal, Outcome, RegisterRefusal};
 use crate::kms::KurentoGauges;
+use crate::live::Census;
+use crate::live::offer::Role;
 use crate::room::Entered;
 use keel_media::MediaSnapshot;
 use prometheus_client::collector::Collector;
@@ -31,6 +33,10 @@ pub(crate) struct Metrics {
     rooms: Gauge,
     participants: Gauge,
     room_joins: Family<Label, Counter>,
+    streams: Gauge,
+    streams_live: Gauge,
+    stream_viewers: Gauge,
+    stream_sessions: Family<[(&'static str, &'static str); 2], Counter>,
     chat_messages: Counter,
     calls: Family<Label, Counter>,
     calls_refused: Family<Label, Counter>,
@@ -66,6 +72,10 @@ impl Metrics {
             rooms: Gauge::default(),
             participants: Gauge::default(),
             room_joins: Family::default(),
+            streams: Gauge::default(),
+            streams_live: Gauge::default(),
+            stream_viewers: Gauge::default(),
+            stream_sessions: Family::default(),
             chat_messages: Counter::default(),
             calls: Family::default(),
             calls_refused: Family::default(),
@@ -96,6 +106,14 @@ impl Metrics {
         registry.register("rooms", "Rooms, also those that nobody is in", self.rooms.clone());
         registry.register("participants", "Participants of rooms", self.participants.clone());
         registry.register("room_joins", "Requests to join a room by their result", self.room_joins.clone());
+        registry.register("streams", "Livestreams, also those that wait", self.streams.clone());
+        registry.register("streams_live", "Livestreams that have begun", self.streams_live.clone());
+        registry.register("stream_viewers", "Viewers that are connected", self.stream_viewers.clone());
+        registry.register(
+            "stream_sessions",
+            "Presenters and viewers of livestreams that were let in or refused",
+            self.stream_sessions.clone(),
+        );
         registry.register("chat_messages", "Chat messages in rooms and calls", self.chat_messages.clone());
         registry.register(
             "history_dropped",
@@ -205,6 +223,17 @@ impl Metrics {
     pub(crate) fn set_rooms(&self, rooms: usize, participants: usize) {
         self.rooms.set(gauge_value(rooms as u64));
         self.participants.set(gauge_value(participants as u64));
+    }
+
+    pub(crate) fn set_streams(&self, census: Census) {
+        self.streams.set(gauge_value(census.streams as u64));
+        self.streams_live.set(gauge_value(census.live as u64));
+        self.stream_viewers.set(gauge_value(census.viewers as u64));
+    }
+
+    /// A peer of a livestream was let in (`opened`), or refused with this code.
+    pub(crate) fn count_stream_session(&self, role: Role, result: &'static str) {
+        self.stream_sessions.get_or_create(&[("role", role.label()), ("result", result)]).inc();
     }
 
     pub(crate) fn count_kurento_request(&self, method: &'static str, code: &'static str) {
@@ -375,6 +404,8 @@ mod tests {
         metrics.count_room_join(Ok(Entered::Resumed));
         metrics.count_room_join(Err("roomFull"));
         metrics.count_chat_message();
+        metrics.set_streams(Census { streams: 3, live: 2, viewers: 40 });
+        metrics.count_stream_session(Role::Viewer, "too_many_viewers");
         metrics.count_kurento_request("create", "ok");
         metrics.count_kurento_event(true);
         metrics.count_capture_dropped(6);
@@ -411,6 +442,10 @@ mod tests {
             "keel_participants 8",
             "keel_room_joins_total{result=\"resumed\"} 1",
             "keel_room_joins_total{result=\"roomFull\"} 1",
+            "keel_streams 3",
+            "keel_streams_live 2",
+            "keel_stream_viewers 40",
+            "keel_stream_sessions_total{role=\"viewer\",result=\"too_many_viewers\"} 1",
             "keel_chat_messages_total 1",
             "keel_packets_total{direction=\"in\"} 11",
             "keel_bytes_total{direction=\"out\"} 12",

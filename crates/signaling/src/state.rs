@@ -6,6 +6,8 @@ use crate::config::Config;
 use crate::error::ApiError;
 use crate::kms::Kurento;
 use crate::limits::{ConnectionCounts, RateLimiter, TooManyConnections};
+use crate::live::ask::{Ask, Reply};
+use crate::live::{self, Refusal, StreamEvent, StreamName, Studio};
 use crate::metrics::Metrics;
 use crate::room::{self, Desk, House};
 use crate::socket::connection::Connection;
@@ -18,15 +20,15 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// The running signaling server. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
     shared: Arc<Shared>,
-    /// The switchboard and the house, until they are told to end.
-    owners: Arc<Mutex<Option<[JoinHandle<()>; 2]>>>,
+    /// The switchboard, the house and the studio, until they are told to end.
+    owners: Arc<Mutex<Option<[JoinHandle<()>; 3]>>>,
     /// The task that delivers webhooks: it ends after all that have something to tell.
     webhooks: Arc<Mutex<Option<JoinHandle<()>>>>,
     herald: Herald,
@@ -43,6 +45,9 @@ pub(crate) struct Shared {
     pub(crate) inbox: mpsc::Sender<Inbound>,
     /// Of the house.
     pub(crate) rooms: mpsc::Sender<room::Inbound>,
+    /// Of the studio.
+    pub(crate) streams: mpsc::Sender<live::Inbound>,
+    stream_events: broadcast::Sender<StreamEvent>,
     media: MediaServer,
     store: Store,
     keyring: Keyring,
@@ -81,6 +86,16 @@ impl AppState {
             waiting,
             rooms.clone(),
         );
+        let (streams, waiting) = mpsc::channel(live::INBOX_MAX);
+        let (stream_events, _) = broadcast::channel(live::EVENTS_MAX);
+        let studio = Studio::new(
+            Arc::clone(&config),
+            media.clone(),
+            Arc::clone(&metrics),
+            (streams.clone(), waiting),
+            stream_events.clone(),
+            herald.clone(),
+        );
         let kurento = Kurento::start(config.kurento.clone(), media.clone(), Arc::clone(&metrics));
         let (keyring, reloader) = Keyring::new(&config.tokens, &metrics);
         let webhooks = deliverer.map(|deliverer| tokio::spawn(deliverer.run()));
@@ -96,11 +111,14 @@ impl AppState {
             metrics,
             inbox,
             rooms,
+            streams,
+            stream_events,
             media,
             store,
             keyring,
         };
-        let owners = [tokio::spawn(switchboard.run()), tokio::spawn(house.run())];
+        let owners =
+            [tokio::spawn(switchboard.run()), tokio::spawn(house.run()), tokio::spawn(studio.run())];
         Self {
             shared: Arc::new(shared),
             owners: Arc::new(Mutex::new(Some(owners))),
@@ -111,17 +129,19 @@ impl AppState {
         }
     }
 
-    /// Ends every call and every room with a word to all in it, closes every connection with code 1001, those of the Kurento
+    /// Ends every call, room and stream with a word to all in it, closes every connection with code 1001, those of the Kurento
     /// protocol too, and waits, for `deadline` at most, until all media is released and the store is written. The media server itself
     /// is the caller's to stop. A second call returns at once.
     pub async fn shutdown(&self, deadline: Duration) {
-        let Some([mut switchboard, mut house]) = lock(&self.owners).take() else { return };
+        let Some([mut switchboard, mut house, mut studio]) = lock(&self.owners).take() else { return };
         let ended = async {
             // An error means that it has ended already.
             let _ = self.shared.inbox.send(Inbound::Shutdown).await;
             let _ = self.shared.rooms.send(room::Inbound::Shutdown).await;
-            let (calls, rooms, ()) = tokio::join!(&mut switchboard, &mut house, self.kurento.shutdown());
-            for (owner, ended) in [("switchboard", calls), ("house", rooms)] {
+            let _ = self.shared.streams.send(live::Inbound::Shutdown).await;
+            let (calls, rooms, streams, ()) =
+                tokio::join!(&mut switchboard, &mut house, &mut studio, self.kurento.shutdown());
+            for (owner, ended) in [("switchboard", calls), ("house", rooms), ("studio", streams)] {
                 if let Err(error) = ended {
                     tracing::error!(%error, owner, "a task that owned connections failed");
                 }
@@ -140,6 +160,7 @@ impl AppState {
             tracing::warn!("not everything ended within the shutdown's deadline");
             switchboard.abort();
             house.abort();
+            studio.abort();
         }
     }
 
@@ -161,8 +182,10 @@ impl AppState {
 
     /// Whether new calls and rooms can be made.
     pub(crate) fn is_serving(&self) -> bool {
-        let is_open = !self.shared.inbox.is_closed() && !self.shared.rooms.is_closed();
-        is_open && lock(&self.owners).is_some()
+        let is_closed = self.shared.inbox.is_closed()
+            || self.shared.rooms.is_closed()
+            || self.shared.streams.is_closed();
+        !is_closed && lock(&self.owners).is_some()
     }
 
     /// A place for one more connection from `address`.
@@ -179,12 +202,44 @@ impl AppState {
 
     /// Hands an open WebSocket to the owner of its protocol.
     pub(crate) async fn connect<P: Protocol>(&self, socket: WebSocket, slot: Slot, permit: Permit) {
-        let number = self.shared.connections_made.fetch_add(1, Ordering::Relaxed);
-        let shared = Arc::clone(&self.shared);
-        let connection = Connection::new(ConnectionId::new(number), socket, shared, slot, permit);
-        if P::inbox(&self.shared).send(SocketEvent::Connected(Box::new(connection)).into()).await.is_err() {
+        let connection = self.connection(socket, slot, permit);
+        if P::inbox(&self.shared).send(SocketEvent::Connected(connection).into()).await.is_err() {
             tracing::debug!("a connection came after the end");
         }
+    }
+
+    /// Hands an open WebSocket to the studio, for a stream.
+    pub(crate) async fn connect_to_stream(
+        &self,
+        socket: WebSocket,
+        slot: Slot,
+        permit: Permit,
+        stream: StreamName,
+    ) {
+        let connection = self.connection(socket, slot, permit);
+        if self.shared.streams.send(live::Inbound::Arrived { connection, stream }).await.is_err() {
+            tracing::debug!("a connection came after the end");
+        }
+    }
+
+    fn connection(&self, socket: WebSocket, slot: Slot, permit: Permit) -> Box<Connection> {
+        let number = self.shared.connections_made.fetch_add(1, Ordering::Relaxed);
+        let shared = Arc::clone(&self.shared);
+        Box::new(Connection::new(ConnectionId::new(number), socket, shared, slot, permit))
+    }
+
+    /// Asks the studio and waits for its answer.
+    pub(crate) async fn ask_studio(&self, ask: Ask) -> Result<Reply, Refusal> {
+        let (asker, answer) = oneshot::channel();
+        let asked = self.shared.streams.send(live::Inbound::Asked { ask, asker }).await;
+        asked.map_err(|_| Refusal::ShuttingDown)?;
+        answer.await.unwrap_or(Err(Refusal::ShuttingDown))
+    }
+
+    /// What happens to streams from now on. A listener that is slower than [`live::EVENTS_MAX`] events misses
+    /// the oldest of them and is told how many.
+    pub(crate) fn stream_events(&self) -> broadcast::Receiver<StreamEvent> {
+        self.shared.stream_events.subscribe()
     }
 
     pub(crate) fn media(&self) -> &MediaServer {

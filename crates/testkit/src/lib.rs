@@ -5,13 +5,15 @@
 //! time; [`source`] makes frames that carry their number and [`sink`] counts the complete ones, [`picture`]
 //! those of real cameras; [`peer`] is a WebRTC peer on the `webrtc` crate; [`signaling`] speaks the call protocol and [`seat`] does with
 //! both what a page does; [`server`] runs the real binary; [`kurento`] is an application
-//! of Kurento. [`recording`] is what a real Chromium sent, and [`decoder`] tells whether it still decodes after
+//! of Kurento; [`live`] publishes and watches by WHIP and WHEP over [`http`]. [`recording`] is what a real Chromium sent, and [`decoder`] tells whether it still decodes after
 //! Keel has forwarded it.
 
 pub mod check;
 pub mod decoder;
 pub mod forged;
+pub mod http;
 pub mod kurento;
+pub mod live;
 pub mod net;
 pub mod peer;
 pub mod picture;

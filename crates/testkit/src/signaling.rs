@@ -150,7 +150,7 @@ pub struct SignalingClient {
 }
 
 /// TCP, bare or under TLS.
-trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Transport for T {}
 
@@ -160,22 +160,7 @@ impl SignalingClient {
     /// # Errors
     /// When nobody listens there, the certificate is another one, or the server refuses the upgrade.
     pub async fn connect(url: &str, trust: &Trust) -> Result<Self> {
-        let (scheme, rest) = url.split_once("://").context("the URL has no scheme")?;
-        let authority = rest.split('/').next().unwrap_or_default();
-        let (host, _) = authority.rsplit_once(':').context("the URL has no port")?;
-        let tcp = TcpStream::connect(authority)
-            .await
-            .with_context(|| format!("nobody listens at {authority}: is the server running?"))?;
-        tcp.set_nodelay(true)?;
-        let transport: Box<dyn Transport> = match scheme {
-            "ws" => Box::new(tcp),
-            "wss" => {
-                let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())?;
-                Box::new(connector(trust)?.connect(name, tcp).await?)
-            }
-            other => bail!("{other} is not a WebSocket scheme"),
-        };
-        let (socket, _) = client_async(url, transport).await?;
+        let (socket, _) = client_async(url, dial(url, trust).await?).await?;
         Ok(Self { socket })
     }
 
@@ -257,6 +242,25 @@ impl SignalingClient {
 enum Frame {
     Text(String),
     Closed(Option<u16>),
+}
+
+/// Connects to the server of a URL whose scheme is `ws`, `wss`, `http` or `https`.
+pub(crate) async fn dial(url: &str, trust: &Trust) -> Result<Box<dyn Transport>> {
+    let (scheme, rest) = url.split_once("://").context("the URL has no scheme")?;
+    let authority = rest.split('/').next().unwrap_or_default();
+    let (host, _) = authority.rsplit_once(':').context("the URL has no port")?;
+    let tcp = TcpStream::connect(authority)
+        .await
+        .with_context(|| format!("nobody listens at {authority}: is the server running?"))?;
+    tcp.set_nodelay(true)?;
+    match scheme {
+        "ws" | "http" => Ok(Box::new(tcp)),
+        "wss" | "https" => {
+            let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())?;
+            Ok(Box::new(connector(trust)?.connect(name, tcp).await?))
+        }
+        other => bail!("{other} is no scheme that is known here"),
+    }
 }
 
 fn connector(trust: &Trust) -> Result<TlsConnector> {

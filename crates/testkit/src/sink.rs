@@ -17,8 +17,11 @@ pub struct FrameLog {
     pub bytes: u64,
     /// Payloads that were changed on the way or that no source made.
     pub corrupted: u64,
+    /// Frames that began, whoever made them: changes of the RTP timestamp.
+    pub begun: u64,
     /// Frame number and RTP timestamp of the first packet.
     pub first_timestamp: Option<(u32, u32)>,
+    timestamp: Option<u32>,
     complete: NumberSet,
     keyframes: NumberSet,
     open: BTreeMap<u32, OpenFrame>,
@@ -33,6 +36,7 @@ struct OpenFrame {
 impl FrameLog {
     /// Takes one RTP payload.
     pub fn handle_payload(&mut self, timestamp: u32, payload: &[u8]) {
+        self.begun += u64::from(self.timestamp.replace(timestamp) != Some(timestamp));
         let Some(Mark::Video { number, index, count, keyframe }) = Mark::read(payload) else {
             self.corrupted += 1;
             return;

@@ -11,6 +11,12 @@ pub fn rooms(play: &[u8]) {
     keel_signaling::fuzz_room_protocol(play);
 }
 
+/// Two pages and a client of WHIP and WHEP send the lines of `play` for one stream; whatever they are, nothing is
+/// left once all have gone.
+pub fn streams(play: &[u8]) {
+    keel_signaling::fuzz_stream_protocol(play);
+}
+
 /// Two applications send the lines of `play` as Kurento requests; the objects they make are those of a model,
 /// and nothing is left once all have gone.
 pub fn kurento(play: &[u8]) {

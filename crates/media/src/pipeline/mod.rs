@@ -55,7 +55,9 @@ pub use survey::{ElementSurvey, PipelineSurvey};
 use crate::error::{
     CandidateError, ConnectError, CreateError, DataChannelError, KeyframeError, NegotiationError,
 };
+use crate::forward::LayerTarget;
 use crate::id::{ElementId, PipelineId};
+use crate::session::ice::IceCredentials;
 use crate::worker::{Command, Repeats, WorkerHandle};
 use placement::Placer;
 use std::sync::Arc;
@@ -385,6 +387,25 @@ impl WebRtcEndpoint {
     /// before there is one.
     pub async fn remote_description(&self) -> Option<String> {
         self.worker.call(|reply| Command::RemoteDescription { endpoint: self.id, reply }).await?
+    }
+
+    /// Restarts ICE for a peer that has done so, by its new credentials; returns those of Keel. Media goes on
+    /// where it goes until the peer has nominated a pair under them. Candidates are to be gathered anew.
+    ///
+    /// # Errors
+    /// [`NegotiationError::NoOffer`] before the endpoint is negotiated.
+    pub async fn restart_ice(&self, remote: IceCredentials) -> Result<IceCredentials, NegotiationError> {
+        self.worker
+            .call(|reply| Command::RestartIce { endpoint: self.id, remote, reply })
+            .await
+            .ok_or(NegotiationError::Stopped)?
+    }
+
+    /// Sets the most that the peer is to get of its video; all at first. It holds for what the endpoint is
+    /// connected to later, too.
+    pub async fn set_target(&self, target: LayerTarget) {
+        let change = DeliveryChange::Target(target);
+        self.worker.call(|reply| Command::Deliver { line: self.id, change, reply }).await;
     }
 
     /// Starts reporting local candidates as [`EndpointEvent::CandidateFound`], ended by

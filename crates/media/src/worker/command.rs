@@ -13,6 +13,7 @@ use crate::pipeline::{
     EndpointSettings, EndpointStats, Flow, IceCandidate, IceRestart, LineOptions, MediaSnapshot, MediaType,
     OfferOptions, PipelineEvent,
 };
+use crate::session::ice::IceCredentials;
 use crate::session::sdp::LinesOffer;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -151,6 +152,11 @@ pub(crate) enum Command {
     RemoteDescription {
         endpoint: ElementId,
         reply: Reply<Option<String>>,
+    },
+    RestartIce {
+        endpoint: ElementId,
+        remote: IceCredentials,
+        reply: Reply<Result<IceCredentials, NegotiationError>>,
     },
     GatherCandidates {
         endpoint: ElementId,

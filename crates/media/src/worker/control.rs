@@ -100,6 +100,9 @@ impl State {
             Command::RemoteDescription { endpoint, reply } => {
                 answer(reply, self.endpoints.get(&endpoint).and_then(|known| known.remote_sdp.clone()));
             }
+            Command::RestartIce { endpoint, remote, reply } => {
+                answer(reply, self.restart_ice(now, endpoint, remote));
+            }
             Command::GatherCandidates { endpoint, reply } => answer(reply, self.gather_candidates(endpoint)),
             Command::AddIceCandidate { endpoint, candidate, reply } => {
                 answer(reply, self.add_ice_candidate(now, endpoint, &candidate));

@@ -114,6 +114,7 @@ impl State {
             options,
             settings,
             latency: None,
+            delivery: Default::default(),
         };
         self.endpoints.insert(id, endpoint);
         Ok(())

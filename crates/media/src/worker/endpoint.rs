@@ -2,6 +2,7 @@
 
 use super::dynacast::EncodingWatch;
 use super::latency::LatencyMeter;
+use super::lines::Delivery;
 use crate::id::{ElementId, SessionId, SinkId, SourceId, TrackId};
 use crate::pipeline::{EndpointOptions, EndpointSettings, MediaKind, PipelineEvent};
 use crate::rtp::{Mid, Rid, RtpParameters};
@@ -34,6 +35,8 @@ pub(super) struct Endpoint {
     pub(super) connected: bool,
     pub(super) options: EndpointOptions,
     pub(super) settings: EndpointSettings,
+    /// How its owner wants its video sent; the lines of a connection have their own.
+    pub(super) delivery: Delivery,
     /// While [`EndpointSettings::latency_stats`] is on.
     pub(super) latency: Option<LatencyMeter>,
 }

@@ -56,16 +56,20 @@ impl State {
         self.media_of(element, kind)?.sink
     }
 
-    /// Changes how a line's media is sent. Unknown lines are ignored: it may have been removed meanwhile.
+    /// Changes how a line's media is sent, or an endpoint's video. Unknown elements are ignored: it may have
+    /// been removed meanwhile.
     pub(super) fn deliver(&mut self, now: Instant, element: ElementId, change: DeliveryChange) {
-        let Some(line) = self.lines.get_mut(&element) else { return };
+        let line = self.lines.get_mut(&element).map(|line| &mut line.delivery);
+        let endpoint = self.endpoints.get_mut(&element).map(|endpoint| &mut endpoint.delivery);
+        let Some(delivery) = line.or(endpoint) else { return };
         match change {
-            DeliveryChange::Target(target) => line.delivery.target = target,
-            DeliveryChange::Priority(priority) => line.delivery.priority = priority,
-            DeliveryChange::Paused(paused) => line.delivery.paused = paused,
+            DeliveryChange::Target(target) => delivery.target = target,
+            DeliveryChange::Priority(priority) => delivery.priority = priority,
+            DeliveryChange::Paused(paused) => delivery.paused = paused,
         }
-        let delivery = line.delivery;
-        let sinks = MediaKind::ALL.map(|kind| self.sink_of(element, kind));
+        let delivery = *delivery;
+        // A line has one of them.
+        let sinks = [MediaKind::Video, MediaKind::Audio].map(|kind| self.sink_of(element, kind));
         let Some(sink) = sinks.into_iter().flatten().next() else { return };
         match change {
             DeliveryChange::Target(target) => self.forwarder.set_target(sink, target, now),
@@ -113,7 +117,8 @@ impl State {
                 cname: cname.into(),
             })
         });
-        let delivery = lines.get(&element).map(|line| line.delivery);
+        let of_endpoint = (kind == MediaKind::Video).then_some(known.delivery);
+        let delivery = lines.get(&element).map(|line| line.delivery).or(of_endpoint);
         if let Some((sink, delivery)) = sink.zip(delivery) {
             forwarder.set_target(sink, delivery.target, now);
             forwarder.set_priority(sink, delivery.priority);

@@ -7,6 +7,7 @@ use crate::error::{CandidateError, NegotiationError};
 use crate::id::{ElementId, SourceId};
 use crate::pipeline::{IceCandidate, MediaKind, OfferOptions};
 use crate::rtp::{Rid, RtpParameters};
+use crate::session::ice::IceCredentials;
 use crate::session::sdp::{
     self, DeclaredStream, DeclaredStreams, Negotiated, Peers, RemoteCandidate, RemoteDescription,
     RemoteTransport, Simulcast,
@@ -110,6 +111,30 @@ impl State {
         seat.session.add_remote_candidate(now, &trickled);
         self.settle(now, session);
         Ok(())
+    }
+
+    /// Restarts ICE for a peer that has done so: its new credentials for new ones of ours. Media goes on where
+    /// it went until the peer has nominated a pair under them.
+    pub(super) fn restart_ice(
+        &mut self,
+        now: Instant,
+        id: ElementId,
+        remote: IceCredentials,
+    ) -> Result<IceCredentials, NegotiationError> {
+        let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
+        if !matches!(endpoint.negotiation, Negotiation::AnswerSent | Negotiation::AnswerReceived) {
+            return Err(NegotiationError::NoOffer);
+        }
+        let session = endpoint.session;
+        let seat = self.sessions.get_mut(session).ok_or(NegotiationError::Released)?;
+        let local = IceCredentials::random(&mut self.rng);
+        (endpoint.local.ice_ufrag, endpoint.local.ice_pwd) = (local.ufrag.clone(), local.password.clone());
+        endpoint.gathered = false;
+        self.routes.add(&local.ufrag, session);
+        seat.session.ice.restart(local.clone());
+        seat.session.ice.restart_remote(now, remote);
+        self.settle(now, session);
+        Ok(local)
     }
 
     /// Both descriptions are known: the session learns its peer, the forwarder its streams, and

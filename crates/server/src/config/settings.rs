@@ -23,6 +23,7 @@ pub(crate) struct Settings {
     pub(crate) kurento: KurentoSettings,
     pub(crate) media: MediaSettings,
     pub(crate) rooms: RoomSettings,
+    pub(crate) live: LiveSettings,
     pub(crate) limits: LimitSettings,
     pub(crate) log: LogSettings,
 }
@@ -145,6 +146,17 @@ pub(crate) struct RoomSettings {
     pub(crate) resume_s: u64,
 }
 
+/// `[live]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LiveSettings {
+    pub(crate) streams_max: u32,
+    pub(crate) viewers_max: u32,
+    pub(crate) viewers_wait_s: u64,
+    pub(crate) resume_s: u64,
+    pub(crate) take_over: bool,
+}
+
 /// `[limits]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -191,6 +203,7 @@ impl Default for Settings {
             kurento: KurentoSettings::default(),
             media: MediaSettings::default(),
             rooms: RoomSettings::default(),
+            live: LiveSettings::default(),
             limits: LimitSettings::default(),
             log: LogSettings::default(),
         }
@@ -263,6 +276,12 @@ impl Default for MediaSettings {
 impl Default for RoomSettings {
     fn default() -> Self {
         Self { rooms_max: 1_000, size_max: 50, empty_s: 3_600, resume_s: 30 }
+    }
+}
+
+impl Default for LiveSettings {
+    fn default() -> Self {
+        Self { streams_max: 1_000, viewers_max: 5_000, viewers_wait_s: 300, resume_s: 30, take_over: true }
     }
 }
 

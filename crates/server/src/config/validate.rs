@@ -25,6 +25,7 @@ pub(super) fn config(settings: Settings) -> Result<Config, ConfigErrors> {
     range("ring_timeout_s", settings.ring_timeout_s, 1..=600, &mut errors);
     range("shutdown_deadline_s", settings.shutdown_deadline_s, 1..=600, &mut errors);
     rooms(&settings, &mut errors);
+    live(&settings, &mut errors);
     limits(&settings, &mut errors);
     kurento(&settings, &mut errors);
     addresses(&settings, &mut errors);
@@ -155,6 +156,14 @@ fn rooms(settings: &Settings, errors: &mut ConfigErrors) {
     range("rooms.size_max", u64::from(rooms.size_max), 2..=60, errors);
     range("rooms.empty_s", rooms.empty_s, 1..=31_536_000, errors);
     range("rooms.resume_s", rooms.resume_s, 1..=600, errors);
+}
+
+fn live(settings: &Settings, errors: &mut ConfigErrors) {
+    let live = &settings.live;
+    range("live.streams_max", u64::from(live.streams_max), 1..=100_000, errors);
+    range("live.viewers_max", u64::from(live.viewers_max), 1..=1_000_000, errors);
+    range("live.viewers_wait_s", live.viewers_wait_s, 0..=86_400, errors);
+    range("live.resume_s", live.resume_s, 1..=3_600, errors);
 }
 
 fn limits(settings: &Settings, errors: &mut ConfigErrors) {
@@ -428,6 +437,10 @@ mod tests {
             ("[rooms]\nsize_max = 61", "rooms.size_max: 61 is outside 2 to 60"),
             ("[rooms]\nempty_s = 0", "rooms.empty_s: 0 is outside 1 to"),
             ("[rooms]\nresume_s = 601", "rooms.resume_s: 601 is outside 1 to 600"),
+            ("[live]\nstreams_max = 0", "live.streams_max: 0 is outside 1 to"),
+            ("[live]\nviewers_max = 0", "live.viewers_max: 0 is outside 1 to"),
+            ("[live]\nviewers_wait_s = 86401", "live.viewers_wait_s: 86401 is outside 0 to 86400"),
+            ("[live]\nresume_s = 0", "live.resume_s: 0 is outside 1 to 3600"),
             ("[limits]\nconnections = 0", "limits.connections: 0 is outside 1 to"),
             ("[limits]\nconnections_per_address = 0", "limits.connections_per_address: 0 is outside"),
             ("[limits]\nsessions_per_worker = 0", "limits.sessions_per_worker: 0 is outside"),

@@ -13,7 +13,11 @@ pub(crate) mod permit;
 pub use grants::{Grants, Names, NamesError};
 pub(crate) use jwt::TokenError;
 pub(crate) use keyring::Keyring;
+<<<<<<< HEAD
 pub use keyring::{KeySource, KeysError, MintError, MintedToken, TokenConfig, TokenSecret};
+=======
+pub(crate) use origin::{check_origin, share_across_origins};
+>>>>>>> access-live
 pub use origin::OriginPolicy;
 pub(crate) use origin::check_origin;
 pub(crate) use permit::{Denied, Permit, Wanted};
@@ -64,6 +68,11 @@ pub(crate) async fn authorize(
     };
     permit.allow(wanted)?;
     Ok(permit)
+}
+
+/// Whether visitors must show a token.
+pub(crate) fn asks_for_tokens(state: &AppState) -> bool {
+    !state.config().access_tokens.is_empty()
 }
 
 async fn identify_visitor(

@@ -1,10 +1,11 @@
 //! Hosts and origins: which names this server answers to, and whose pages may use it.
 
+use super::asks_for_tokens;
 use crate::error::ApiError;
 use crate::state::AppState;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::net::IpAddr;
@@ -99,6 +100,46 @@ pub(crate) async fn check_origin(
         Standing::Foreign => Err(ApiError::OriginRefused),
     }
 }
+
+/// For WHIP and WHEP, whose clients are pages and programs of anybody. As [`check_origin`], but where tokens
+/// are asked for pages of any origin may: what they can do they do with a token that somebody gave them, since
+/// browsers add none by themselves and no cookie is looked at. Without tokens a foreign page would borrow its
+/// visitor's place in the network, so the rule stays.
+pub(crate) async fn share_across_origins(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let policy = &state.config().origins;
+    let host = authority(request.headers(), request.uri());
+    if !policy.serves(host) {
+        return Err(ApiError::HostRefused);
+    }
+    let Some(origin) = request.headers().get(header::ORIGIN) else { return Ok(next.run(request).await) };
+    let standing = origin.to_str().map_or(Standing::Foreign, |text| policy.standing(text, host));
+    let allowed = match standing {
+        Standing::Own | Standing::Allowed => origin.clone(),
+        Standing::Foreign if asks_for_tokens(&state) => HeaderValue::from_static("*"),
+        Standing::Foreign => return Err(ApiError::OriginRefused),
+    };
+    let is_preflight = request.method() == Method::OPTIONS;
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    if is_preflight {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    }
+    Ok(response)
+}
+
+const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PATCH, DELETE, OPTIONS");
+const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("Authorization, Content-Type, If-Match");
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("Location, ETag, Link, Retry-After, Accept-Post, Accept-Patch, Allow");
 
 /// The authority that the client asked: HTTP/1.1 has it in `Host`, HTTP/2 in the target.
 fn authority<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {

@@ -4,10 +4,12 @@
 pub(crate) mod admin;
 mod body;
 pub(crate) mod capture;
+pub(crate) mod live;
 pub(crate) mod openapi;
 pub(crate) mod page;
 pub(crate) mod pipelines;
 pub(crate) mod rooms;
+pub(crate) mod streams;
 pub(crate) mod token;
 
 use crate::auth::{Wanted, authorize};

@@ -1,6 +1,6 @@
 //! `GET /api/openapi.json`: what the REST API is, in the words of its handlers.
 
-use super::{admin, capture, pipelines, rooms, token};
+use super::{admin, capture, pipelines, rooms, streams, token};
 use crate::error::Problem;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -25,6 +25,7 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(|| Document::openapi().to_json
     ),
     paths(
         rooms::rooms, rooms::create, rooms::inspect, rooms::end, rooms::remove, rooms::mute,
+        streams::list, streams::inspect, streams::create, streams::end,
         token::mint,
         admin::calls, admin::users,
         pipelines::pipelines, capture::capture,
@@ -32,6 +33,7 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(|| Document::openapi().to_json
     components(schemas(Problem)),
     tags(
         (name = "rooms", description = "Group calls"),
+        (name = "streams", description = "Livestreams"),
         (name = "tokens", description = "Who may do what"),
         (name = "history", description = "What the store remembers"),
         (name = "media", description = "What flows at this moment"),

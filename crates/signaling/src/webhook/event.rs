@@ -1,5 +1,6 @@
 //! What applications are told, in the form in which they read it (docs/webhooks.md).
 
+use crate::live::event::{StreamEvent, StreamNews};
 use crate::room::{LeaveReason, ParticipantId, TrackId, TrackKind, TrackSource};
 use crate::store::UnixMillis;
 use serde::Serialize;
@@ -35,9 +36,25 @@ pub(crate) enum Event {
         answered: Option<UnixMillis>,
         outcome: &'static str,
     },
+    /// A presenter's media can flow.
+    StreamStarted { stream: String },
+    /// A stream is over.
+    StreamEnded { stream: String, reason: &'static str, duration_ms: u64 },
 }
 
 impl Event {
+    /// What applications are told of what happens to a stream: not of each viewer.
+    pub(crate) fn of_stream(event: &StreamEvent) -> Option<Self> {
+        let stream = event.stream.to_string();
+        match event.news {
+            StreamNews::Started => Some(Self::StreamStarted { stream }),
+            StreamNews::Ended { reason, duration_ms } => {
+                Some(Self::StreamEnded { stream, reason: reason.label(), duration_ms })
+            }
+            StreamNews::Viewers(_) => None,
+        }
+    }
+
     /// What it is about. Events of one topic are delivered in order.
     pub(crate) fn topic(&self) -> String {
         match self {
@@ -46,6 +63,7 @@ impl Event {
             | Self::Joined { room, .. }
             | Self::Left { room, .. }
             | Self::Published { room, .. } => format!("room:{room}"),
+            Self::StreamStarted { stream } | Self::StreamEnded { stream, .. } => format!("stream:{stream}"),
             Self::CallStarted { call, .. } | Self::CallEnded { call, .. } => format!("call:{call}"),
         }
     }

@@ -10,6 +10,7 @@ mod data;
 mod direct;
 mod graph;
 mod kurento_soak;
+mod live;
 mod loss;
 mod negotiation;
 mod room;

@@ -1,0 +1,200 @@
+//! Streams for pages (`/api/live/{stream}`) and for the administrator (`/api/streams`).
+
+use super::AccessQuery;
+use super::live::LiveError;
+use crate::auth::{Wanted, authorize};
+use crate::error::{ApiError, Problem};
+use crate::live::ask::{Ask, Reply, StreamReport, StreamSummary, TrackReport};
+use crate::live::{Refusal, StreamName};
+use crate::state::AppState;
+use crate::store::UnixMillis;
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
+use keel_media::rtp::Bitrate;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct StreamList {
+    streams: Vec<SummaryView>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SummaryView {
+    #[schema(value_type = String)]
+    name: StreamName,
+    /// `waiting`, `live` or `interrupted`.
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<UnixMillis>,
+    viewers: usize,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct StreamView {
+    #[serde(flatten)]
+    summary: SummaryView,
+    tracks: Vec<TrackView>,
+}
+
+/// One stream of packets from the presenter.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TrackView {
+    kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rid: Option<String>,
+    /// Bits per second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bitrate: Option<u64>,
+    packets: u64,
+    packets_lost: i64,
+    frames: u64,
+}
+
+type StreamPath = Result<Path<String>, PathRejection>;
+
+/// `GET /api/live/{stream}`: how a stream does, for whoever may present or watch it.
+pub(crate) async fn status(
+    State(state): State<AppState>,
+    path: StreamPath,
+    query: AccessQuery,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, LiveError> {
+    let stream = name(path)?;
+    let permit = authorize(&state, &headers, query.token(), Wanted::Entry).await?;
+    permit
+        .allow(Wanted::Subscribe(stream.as_str()))
+        .or_else(|_| permit.allow(Wanted::Publish(stream.as_str())))
+        .map_err(ApiError::from)?;
+    view(&state, stream).await
+}
+
+/// List streams
+///
+/// Those that are on and those that wait for a presenter.
+#[utoipa::path(
+    get, path = "/api/streams", tag = "streams",
+    responses((status = 200, body = StreamList, description = "All streams")),
+)]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, LiveError> {
+    authorize(&state, &headers, None, Wanted::Admin).await?;
+    let Reply::Streams(streams) = state.ask_studio(Ask::List).await? else { return Err(unexpected()) };
+    let streams = streams.into_iter().map(SummaryView::from).collect();
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(StreamList { streams })))
+}
+
+/// Look at a stream
+///
+/// Its viewers, and what its presenter sends.
+#[utoipa::path(
+    get, path = "/api/streams/{stream}", tag = "streams",
+    params(("stream" = String, Path, min_length = 1, description = "Its name")),
+    responses(
+        (status = 200, body = StreamView, description = "The stream"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "The name is none"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such stream"),
+    ),
+)]
+pub(crate) async fn inspect(
+    State(state): State<AppState>,
+    path: StreamPath,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, LiveError> {
+    authorize(&state, &headers, None, Wanted::Admin).await?;
+    view(&state, name(path)?).await
+}
+
+/// Make a stream
+///
+/// Before its presenter comes. It stays until it is ended.
+#[utoipa::path(
+    put, path = "/api/streams/{stream}", tag = "streams",
+    params(("stream" = String, Path, min_length = 1, description = "Its name: letters, digits and -._~")),
+    responses(
+        (status = 201, description = "It is made"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "The name is none"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "The name cannot stand in an address"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "There is such a stream"),
+    ),
+)]
+pub(crate) async fn create(
+    State(state): State<AppState>,
+    path: StreamPath,
+    headers: HeaderMap,
+) -> Result<StatusCode, LiveError> {
+    authorize(&state, &headers, None, Wanted::Admin).await?;
+    state.ask_studio(Ask::Create(name(path)?)).await?;
+    Ok(StatusCode::CREATED)
+}
+
+/// End a stream
+///
+/// With everybody in it.
+#[utoipa::path(
+    delete, path = "/api/streams/{stream}", tag = "streams",
+    params(("stream" = String, Path, min_length = 1, description = "Its name")),
+    responses(
+        (status = 204, description = "It is over"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "The name is none"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such stream"),
+    ),
+)]
+pub(crate) async fn end(
+    State(state): State<AppState>,
+    path: StreamPath,
+    headers: HeaderMap,
+) -> Result<StatusCode, LiveError> {
+    authorize(&state, &headers, None, Wanted::Admin).await?;
+    state.ask_studio(Ask::End(name(path)?)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn view(state: &AppState, stream: StreamName) -> Result<impl IntoResponse + use<>, LiveError> {
+    let Reply::Stream(report) = state.ask_studio(Ask::Inspect(stream)).await? else {
+        return Err(unexpected());
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(StreamView::from(*report))))
+}
+
+fn name(path: StreamPath) -> Result<StreamName, LiveError> {
+    let Path(text) = path.map_err(|_| ApiError::NotFound)?;
+    Ok(StreamName::parse(&text).map_err(Refusal::BadName)?)
+}
+
+/// Each question has its kind of answer, so another one means that nobody is left to ask.
+fn unexpected() -> LiveError {
+    ApiError::ShuttingDown.into()
+}
+
+impl From<StreamSummary> for SummaryView {
+    fn from(summary: StreamSummary) -> Self {
+        let StreamSummary { stream, state, viewers } = summary;
+        Self { name: stream, state: state.label(), since: state.since(), viewers }
+    }
+}
+
+impl From<StreamReport> for StreamView {
+    fn from(report: StreamReport) -> Self {
+        let tracks = report.tracks.into_iter().map(TrackView::from).collect();
+        Self { summary: report.summary.into(), tracks }
+    }
+}
+
+impl From<TrackReport> for TrackView {
+    fn from(track: TrackReport) -> Self {
+        Self {
+            kind: track.kind.to_string(),
+            rid: track.rid,
+            bitrate: track.bitrate.map(Bitrate::as_bps),
+            packets: track.packets,
+            packets_lost: track.packets_lost,
+            frames: track.frames,
+        }
+    }
+}

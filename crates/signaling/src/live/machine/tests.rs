@@ -1,0 +1,6 @@
+//! Stories about streams, told to the machine alone.
+
+mod bench;
+mod pages;
+mod random;
+mod streams;
