@@ -190,6 +190,7 @@ fn room_parts(refusal: &room::Refusal) -> (StatusCode, &'static str, Cow<'static
         Refusal::UnknownRoom => (StatusCode::NOT_FOUND, "room_unknown"),
         Refusal::UnknownParticipant => (StatusCode::NOT_FOUND, "participant_unknown"),
         Refusal::UnknownTrack => (StatusCode::NOT_FOUND, "track_unknown"),
+        Refusal::BadSize(_) => (StatusCode::CONFLICT, "room_size"),
         Refusal::RoomExists => (StatusCode::CONFLICT, "room_exists"),
         Refusal::TooManyRooms => (StatusCode::CONFLICT, "too_many_rooms"),
         Refusal::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),

@@ -59,11 +59,7 @@ pub use auth::{
 };
 pub use config::{Config, IceServer};
 pub use kms::{Filters, KurentoConfig, kurento_router};
-<<<<<<< HEAD
-pub use limits::{Limits, Rate, RoomLimits};
-=======
 pub use limits::{Limits, LiveLimits, Rate, RoomLimits};
->>>>>>> access-live
 pub use outbound::TargetError;
 pub use state::AppState;
 pub use store::{OpenError, Store};

@@ -117,8 +117,7 @@ impl AppState {
             store,
             keyring,
         };
-        let owners =
-            [tokio::spawn(switchboard.run()), tokio::spawn(house.run()), tokio::spawn(studio.run())];
+        let owners = [tokio::spawn(switchboard.run()), tokio::spawn(house.run()), tokio::spawn(studio.run())];
         Self {
             shared: Arc::new(shared),
             owners: Arc::new(Mutex::new(Some(owners))),
@@ -182,9 +181,8 @@ impl AppState {
 
     /// Whether new calls and rooms can be made.
     pub(crate) fn is_serving(&self) -> bool {
-        let is_closed = self.shared.inbox.is_closed()
-            || self.shared.rooms.is_closed()
-            || self.shared.streams.is_closed();
+        let is_closed =
+            self.shared.inbox.is_closed() || self.shared.rooms.is_closed() || self.shared.streams.is_closed();
         !is_closed && lock(&self.owners).is_some()
     }
 

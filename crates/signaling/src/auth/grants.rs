@@ -1,7 +1,12 @@
 //! The claim `keel` of a token: what its holder may do (docs/access.md).
 
-use serde::{Deserialize, Serialize};
+use crate::user_name::UserName;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -35,6 +40,7 @@ pub struct Grants {
     /// The name that the holder goes by in calls and rooms. Without it the token's claim `name` counts, and
     /// without that the holder chooses.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<UserName>)]
     pub name: Option<String>,
 }
 
@@ -124,6 +130,23 @@ impl From<Names> for Form {
             Names::These(names) => Self::Many(names),
         }
     }
+}
+
+/// Reads an object: by itself serde would take the elements of an array for its fields, in their order.
+pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    struct Object<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    from.deserialize_map(Object(PhantomData))
 }
 
 // Serde asks for a reference.

@@ -1,7 +1,7 @@
 //! JSON Web Tokens (RFC 7519) in the compact form: read, checked and, with a secret, made. Pure functions of
 //! token, keys and time.
 
-use super::grants::Grants;
+use super::grants::{Grants, object};
 use super::key::{Algorithm, Key, KeySet};
 use super::permit::Permit;
 use crate::user_name::UserName;
@@ -98,7 +98,7 @@ struct Claims {
     iss: Option<String>,
     aud: Option<Audience>,
     name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     keel: Grants,
 }
 

@@ -13,13 +13,9 @@ pub(crate) mod permit;
 pub use grants::{Grants, Names, NamesError};
 pub(crate) use jwt::TokenError;
 pub(crate) use keyring::Keyring;
-<<<<<<< HEAD
 pub use keyring::{KeySource, KeysError, MintError, MintedToken, TokenConfig, TokenSecret};
-=======
-pub(crate) use origin::{check_origin, share_across_origins};
->>>>>>> access-live
 pub use origin::OriginPolicy;
-pub(crate) use origin::check_origin;
+pub(crate) use origin::{check_origin, share_across_origins};
 pub(crate) use permit::{Denied, Permit, Wanted};
 
 use crate::error::ApiError;

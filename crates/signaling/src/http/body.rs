@@ -44,6 +44,10 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             return Err(ApiError::BodyNotJson);
         }
         let bytes = to_bytes(request.into_body(), BYTES_MAX).await.map_err(|_| ApiError::BodyTooLong)?;
+        // Serde would take the elements of an array for the fields of an object, in their order.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(ApiError::BodyInvalid("an object is expected".to_owned()));
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| ApiError::BodyInvalid(error.to_string()))
     }
 }

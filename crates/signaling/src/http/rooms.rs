@@ -6,6 +6,7 @@ use super::pipelines::PipelineView;
 use crate::error::{ApiError, Problem};
 use crate::room::{CreatedRoom, RoomName, RoomView};
 use crate::state::AppState;
+use crate::user_name::UserName;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -39,9 +40,7 @@ pub(crate) struct RoomReport {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct NewRoom {
     /// Its name; without one Keel draws it.
-    #[schema(
-        pattern = "^[^\\s\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]([^\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]{0,62}[^\\s\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069])?$"
-    )]
+    #[schema(value_type = Option<UserName>)]
     room: Option<String>,
     /// How many it takes; without a number as many as the configuration allows.
     #[schema(minimum = 2, maximum = 60)]
@@ -68,7 +67,7 @@ fn name(text: &str) -> Result<RoomName, ApiError> {
     get, path = "/api/rooms", tag = "rooms",
     params(
         ("limit" = Option<u16>, Query, minimum = 1, maximum = 500, description = "How many; 100 unless said otherwise"),
-        ("after" = Option<String>, Query, description = "`next` of the page before"),
+        ("after" = Option<UserName>, Query, description = "`next` of the page before"),
     ),
     responses(
         (status = 200, body = RoomsPage, description = "A page of rooms"),
@@ -81,7 +80,7 @@ pub(crate) async fn rooms(
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (count, after) = page(query)?;
-    let after = after.map(|text| RoomName::parse(&text).map_err(|_| ApiError::PageInvalid)).transpose()?;
+    let after = after.map(|text| name(&text).map_err(|_| ApiError::PageInvalid)).transpose()?;
     let rooms = state.rooms().list(after, count).await?;
     let next = rooms.last().filter(|_| rooms.len() == count).map(|room| room.room.clone());
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(RoomsPage { rooms, next })))
@@ -96,7 +95,7 @@ pub(crate) async fn rooms(
     responses(
         (status = 201, body = CreatedRoom, description = "It is made", headers(("Location" = String, description = "Where it is looked at"))),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "The body cannot be used"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "There is such a room, or as many as there may be"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "There is such a room, or as many or as large ones as there may be"),
         (status = 413, body = Problem, content_type = "application/problem+json", description = "The body is longer than 64 KiB"),
         (status = 415, body = Problem, content_type = "application/problem+json", description = "The body is not JSON"),
     ),
@@ -119,7 +118,7 @@ pub(crate) async fn create(
 /// Its participants and their tracks, and what its media does.
 #[utoipa::path(
     get, path = "/api/rooms/{room}", tag = "rooms",
-    params(("room" = String, Path, min_length = 1, description = "Its name")),
+    params(("room" = UserName, Path, description = "Its name")),
     responses(
         (status = 200, body = RoomReport, description = "The room"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "The name is none"),
@@ -149,7 +148,7 @@ pub(crate) async fn inspect(
 /// For everybody in it. Its chat is forgotten.
 #[utoipa::path(
     delete, path = "/api/rooms/{room}", tag = "rooms",
-    params(("room" = String, Path, min_length = 1, description = "Its name")),
+    params(("room" = UserName, Path, description = "Its name")),
     responses(
         (status = 204, description = "It is over"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "The name is none"),
@@ -171,7 +170,7 @@ pub(crate) async fn end(
 #[utoipa::path(
     delete, path = "/api/rooms/{room}/participants/{participant}", tag = "rooms",
     params(
-        ("room" = String, Path, min_length = 1, description = "The room's name"),
+        ("room" = UserName, Path, description = "The room's name"),
         ("participant" = String, Path, min_length = 1, description = "Its identifier, such as `p17`"),
         ("reason" = Option<String>, Query, description = "Words for the participant; 200 characters are passed on"),
     ),
@@ -198,7 +197,7 @@ pub(crate) async fn remove(
 #[utoipa::path(
     post, path = "/api/rooms/{room}/tracks/{track}/mute", tag = "rooms",
     params(
-        ("room" = String, Path, min_length = 1, description = "The room's name"),
+        ("room" = UserName, Path, description = "The room's name"),
         ("track" = String, Path, min_length = 1, description = "Its identifier, such as `t18`"),
     ),
     responses(

@@ -1,6 +1,7 @@
 //! `POST /api/tokens`: tokens for an application's users, from the secret that Keel knows.
 
 use super::body::{Administrator, JsonBody};
+use crate::auth::grants::object;
 use crate::auth::{Grants, MintError};
 use crate::error::{ApiError, Problem};
 use crate::state::AppState;
@@ -17,6 +18,7 @@ use utoipa::ToSchema;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct NewToken {
     /// What its holder may do.
+    #[serde(deserialize_with = "object")]
     grants: Grants,
     /// Its claim `sub`: whom it is for, in the application's own words. Keel does not look at it.
     #[schema(max_length = 256)]
@@ -62,6 +64,9 @@ pub(crate) async fn mint(
 ) -> Result<impl IntoResponse, ApiError> {
     if !(1..=VALID_S_MAX).contains(&new.valid_s) {
         return Err(ApiError::BodyInvalid(format!("`validS` is not from 1 to {VALID_S_MAX}")));
+    }
+    if new.grants.name.as_ref().is_some_and(|name| name.trim() != name) {
+        return Err(ApiError::BodyInvalid("`name` has white space around it".to_owned()));
     }
     if new.subject.as_ref().is_some_and(|subject| subject.chars().count() > SUBJECT_CHARS_MAX) {
         return Err(ApiError::BodyInvalid(format!("`subject` has more than {SUBJECT_CHARS_MAX} characters")));

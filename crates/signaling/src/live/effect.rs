@@ -36,14 +36,33 @@ pub(crate) enum Effect {
 pub(crate) enum MediaCommand {
     /// A new peer; answered by [`MediaReport::Answered`] or [`MediaReport::Refused`]. A presenter takes the
     /// place of the one before, whose session stays until it is released.
-    Open { session: SessionId, role: Role, sdp_offer: String, telling: Telling },
-    AddCandidates { session: SessionId, candidates: Vec<Candidate> },
+    Open {
+        session: SessionId,
+        role: Role,
+        sdp_offer: String,
+        telling: Telling,
+    },
+    AddCandidates {
+        session: SessionId,
+        candidates: Vec<Candidate>,
+    },
     /// Answered by [`MediaReport::Restarted`] or [`MediaReport::RestartFailed`].
-    RestartIce { session: SessionId, credentials: IceCredentials, candidates: Vec<Candidate> },
-    SetLayer { session: SessionId, target: LayerTarget },
+    RestartIce {
+        session: SessionId,
+        credentials: IceCredentials,
+        candidates: Vec<Candidate>,
+    },
+    SetLayer {
+        session: SessionId,
+        target: LayerTarget,
+    },
     /// Answered by [`MediaReport::Inspected`].
-    Inspect { ticket: Ticket },
-    Release { session: SessionId },
+    Inspect {
+        ticket: Ticket,
+    },
+    Release {
+        session: SessionId,
+    },
 }
 
 /// How a peer hears of Keel's candidates.
@@ -58,21 +77,39 @@ pub(crate) enum Telling {
 /// What a stream's media says.
 #[derive(Debug)]
 pub(crate) enum MediaReport {
-    Answered { session: SessionId, sdp_answer: String },
+    Answered {
+        session: SessionId,
+        sdp_answer: String,
+    },
     /// There is no such session.
-    Refused { session: SessionId, refusal: Refusal },
-    Candidate { session: SessionId, candidate: Candidate },
+    Refused {
+        session: SessionId,
+        refusal: Refusal,
+    },
+    Candidate {
+        session: SessionId,
+        candidate: Candidate,
+    },
     /// The fragment is Keel's answer to the restart.
-    Restarted { session: SessionId, fragment: String },
+    Restarted {
+        session: SessionId,
+        fragment: String,
+    },
     /// The ICE session is what it was.
-    RestartFailed { session: SessionId, words: String },
+    RestartFailed {
+        session: SessionId,
+        words: String,
+    },
     /// Media can flow.
     Up(SessionId),
     /// The peer has left, its consent is lost, or its connection cannot work. Its session is to be released.
     Gone(SessionId),
     /// A viewer cannot get what the presenter sends. Its session is to be released.
     Unfit(SessionId),
-    Inspected { ticket: Ticket, tracks: Vec<TrackReport> },
+    Inspected {
+        ticket: Ticket,
+        tracks: Vec<TrackReport>,
+    },
     /// The media of the whole stream failed.
     Failed(String),
 }

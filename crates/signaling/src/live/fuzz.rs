@@ -146,7 +146,9 @@ impl Play {
                 }
                 Effect::Tell { message, .. } => assert!(message.to_json().starts_with("{\"id\":")),
                 Effect::StartMedia { media } => assert!(self.media.insert(media), "media starts twice"),
-                Effect::EndMedia { media } => assert!(self.media.remove(&media), "media ends that never began"),
+                Effect::EndMedia { media } => {
+                    assert!(self.media.remove(&media), "media ends that never began")
+                }
                 Effect::Media { media, command } => {
                     assert!(self.media.contains(&media), "a command without media");
                     for report in granted(command) {

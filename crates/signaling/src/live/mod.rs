@@ -53,10 +53,19 @@ use tracing::{Instrument, debug, info, info_span, warn};
 /// What reaches the studio.
 pub(crate) enum Inbound {
     /// A page came to `/one2many` for this stream.
-    Arrived { connection: Box<Connection>, stream: StreamName },
+    Arrived {
+        connection: Box<Connection>,
+        stream: StreamName,
+    },
     Socket(SocketEvent<ClientMessage>),
-    Asked { ask: Ask, asker: oneshot::Sender<Result<Reply, Refusal>> },
-    Media { media: MediaId, report: MediaReport },
+    Asked {
+        ask: Ask,
+        asker: oneshot::Sender<Result<Reply, Refusal>>,
+    },
+    Media {
+        media: MediaId,
+        report: MediaReport,
+    },
     Shutdown,
 }
 

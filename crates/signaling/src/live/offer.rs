@@ -82,7 +82,9 @@ impl Offer {
             let narrowed = match (role, direction) {
                 (Role::Presenter, Direction::Send | Direction::Both) => "a=sendonly\r\n",
                 (Role::Viewer, Direction::Receive | Direction::Both) => "a=recvonly\r\n",
-                (Role::Presenter, Direction::Receive | Direction::None) => return Err(OfferError::NotSending),
+                (Role::Presenter, Direction::Receive | Direction::None) => {
+                    return Err(OfferError::NotSending);
+                }
                 (Role::Viewer, Direction::Send | Direction::None) => return Err(OfferError::NotReceiving),
             };
             sdp.extend(lines(section).filter(|line| direction_of(line).is_none()).map(terminated));
@@ -238,7 +240,10 @@ mod tests {
         let answer = format!("{HEAD}m=audio 9 X 0\r\na=mid:0\r\nm=video 9 X 96\r\na=mid:1\r\n");
         let full = with_candidates(&answer, &["candidate:1 1 udp 1 127.0.0.1 9 typ host".to_owned()]);
         let candidate = full.find("a=candidate:1").expect("the candidate");
-        assert!(full.find("a=mid:0").expect("audio") < candidate && candidate < full.find("m=video").expect("video"));
+        assert!(
+            full.find("a=mid:0").expect("audio") < candidate
+                && candidate < full.find("m=video").expect("video")
+        );
         assert_eq!(full.matches("a=end-of-candidates\r\n").count(), 1);
         let single = with_candidates(&format!("{HEAD}m=audio 9 X 0\r\na=mid:0\r\n"), &[]);
         assert!(single.ends_with("a=mid:0\r\na=end-of-candidates\r\n"));

@@ -148,9 +148,11 @@ mod tests {
 
     #[test]
     fn a_restarts_answer_can_be_read_again() {
-        let answer = "v=0\r\na=group:BUNDLE 0 1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\nm=video 9 X 96\r\n";
+        let answer =
+            "v=0\r\na=group:BUNDLE 0 1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\nm=video 9 X 96\r\n";
         let ours = IceCredentials { ufrag: "abcdefgh".to_owned(), password: "p".repeat(24) };
-        let text = Fragment::of_restart(answer, &ours, &["candidate:1 1 udp 1 192.0.2.1 9 typ host".to_owned()]);
+        let text =
+            Fragment::of_restart(answer, &ours, &["candidate:1 1 udp 1 192.0.2.1 9 typ host".to_owned()]);
         let read = Fragment::parse(&text).expect("a fragment");
         assert_eq!(read.credentials, Some(ours));
         assert_eq!(read.candidates[0].sdp_mid.as_deref(), Some("0"));

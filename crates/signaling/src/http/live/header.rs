@@ -46,7 +46,11 @@ pub(super) fn condition(headers: &HeaderMap) -> Result<Condition, LiveError> {
                 return Ok(Condition::Any);
             }
             let opaque = tag.strip_prefix("W/").unwrap_or(tag);
-            if opaque.len() < 2 || !opaque.starts_with('"') || !opaque.ends_with('"') || tags.len() >= TAGS_MAX {
+            if opaque.len() < 2
+                || !opaque.starts_with('"')
+                || !opaque.ends_with('"')
+                || tags.len() >= TAGS_MAX
+            {
                 return Err(LiveError::IfMatchInvalid);
             }
             tags.push(tag.to_owned());
@@ -62,7 +66,8 @@ pub(super) fn links(servers: &[IceServer]) -> impl Iterator<Item = HeaderValue> 
             let mut link = format!("<{url}>; rel=\"ice-server\"");
             if let (Some(username), Some(credential)) = (&server.username, &server.credential) {
                 let (username, credential) = (quoted(username), quoted(credential));
-                link += &format!("; username={username}; credential={credential}; credential-type=\"password\"");
+                link +=
+                    &format!("; username={username}; credential={credential}; credential-type=\"password\"");
             }
             // What a header cannot carry is left out: the page's configuration has it, too.
             HeaderValue::try_from(link).ok()

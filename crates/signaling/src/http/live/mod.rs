@@ -62,7 +62,8 @@ fn layer() -> MethodRouter<AppState> {
 
 /// The text of a body.
 async fn text(body: Body) -> Result<String, LiveError> {
-    let read = timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await.map_err(|_| LiveError::BodySlow)?;
+    let read =
+        timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await.map_err(|_| LiveError::BodySlow)?;
     // What breaks off is answered to nobody, so an error that anybody sees is the length.
     let bytes = read.map_err(|_| LiveError::BodyTooLong)?;
     String::from_utf8(bytes.into()).map_err(|_| LiveError::BodyNotText)

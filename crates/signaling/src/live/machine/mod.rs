@@ -76,7 +76,10 @@ struct Session {
 #[derive(Debug)]
 enum Owner {
     /// Whoever knows its URL.
-    Url { key: SessionKey, tag: EntityTag },
+    Url {
+        key: SessionKey,
+        tag: EntityTag,
+    },
     Page(ConnectionId),
 }
 
@@ -84,12 +87,21 @@ enum Owner {
 #[derive(Debug)]
 enum Phase {
     /// Its offer is being answered; `ticket` waits for it, of a page its connection does.
-    Negotiating { ticket: Option<Ticket> },
+    Negotiating {
+        ticket: Option<Ticket>,
+    },
     /// Its connection comes up until then.
-    Connecting { until: Instant },
+    Connecting {
+        until: Instant,
+    },
     Connected,
     /// ICE restarts, for whoever has the ticket, to the credentials with this fragment.
-    Restarting { ticket: Ticket, ufrag: String, was_up: bool, until: Option<Instant> },
+    Restarting {
+        ticket: Ticket,
+        ufrag: String,
+        was_up: bool,
+        until: Option<Instant>,
+    },
 }
 
 /// When something happens: on the steady clock, which counts, and on the wall, which people read.

@@ -6,9 +6,7 @@ use crate::live::id::SessionId;
 use crate::live::offer::{Role, rejects_a_line};
 use crate::live::refusal::Refusal;
 use keel_media::id::ElementId;
-use keel_media::{
-    ConnectError, CreateError, EndpointOptions, MediaKind, NegotiationError, WebRtcEndpoint,
-};
+use keel_media::{ConnectError, CreateError, EndpointOptions, MediaKind, NegotiationError, WebRtcEndpoint};
 
 impl StreamMedia {
     /// Lets a peer in. A presenter's media takes the place of that of the one before; if it is refused, that one

@@ -145,7 +145,12 @@ impl Bench {
         self.answer(Ask::Close { stream: name(stream), key: known.key.clone() })
     }
 
-    pub(super) fn patch(&mut self, known: &Known, condition: Condition, text: &str) -> Result<Reply, Refusal> {
+    pub(super) fn patch(
+        &mut self,
+        known: &Known,
+        condition: Condition,
+        text: &str,
+    ) -> Result<Reply, Refusal> {
         let fragment = Fragment::parse(text).expect("a fragment");
         self.answer(Ask::Patch { stream: name("tide"), key: known.key.clone(), condition, fragment })
     }
@@ -198,7 +203,9 @@ impl Bench {
     pub(super) fn work(&mut self, choice: usize) -> bool {
         let busy: Vec<MediaId> =
             self.media.iter().filter(|(_, media)| !media.waiting.is_empty()).map(|(id, _)| *id).collect();
-        if let Some((media, report)) = self.reports.pop_front_if(|_| choice.is_multiple_of(2) || busy.is_empty()) {
+        if let Some((media, report)) =
+            self.reports.pop_front_if(|_| choice.is_multiple_of(2) || busy.is_empty())
+        {
             self.machine.handle_media(self.now, media, report);
         } else if let Some(id) = busy.get(choice % busy.len().max(1)) {
             let Some(media) = self.media.get_mut(id) else { return false };
@@ -247,7 +254,8 @@ impl Bench {
                     let media = self.media.get_mut(&id).expect("media for the command");
                     media.waiting.push_back(command);
                     if !self.is_slow {
-                        while let Some(command) = self.media.get_mut(&id).and_then(|m| m.waiting.pop_front()) {
+                        while let Some(command) = self.media.get_mut(&id).and_then(|m| m.waiting.pop_front())
+                        {
                             let media = self.media.get_mut(&id).expect("media for the command");
                             for report in media.obey(command, self.connects) {
                                 self.machine.handle_media(self.now, id, report);

@@ -34,10 +34,7 @@ fn one_presents_many_watch_and_hear_of_the_end() {
     assert!(
         matches!(
             heard[..],
-            [
-                ServerMessage::PresenterResponse(Response::Accepted { .. }),
-                ServerMessage::IceCandidate { .. }
-            ]
+            [ServerMessage::PresenterResponse(Response::Accepted { .. }), ServerMessage::IceCandidate { .. }]
         ),
         "{heard:?}"
     );

@@ -209,11 +209,8 @@ fn a_viewer_chooses_a_layer_and_a_presenter_does_not() {
     let presenter = bench.open(Presenter, "tide").expect("let in");
     let viewer = bench.open(Viewer, "tide").expect("let in");
     let target = LayerTarget { spatial: 1, temporal: 0 };
-    let ask = |known: &super::bench::Known| Ask::SetLayer {
-        stream: name("tide"),
-        key: known.key.clone(),
-        target,
-    };
+    let ask =
+        |known: &super::bench::Known| Ask::SetLayer { stream: name("tide"), key: known.key.clone(), target };
     bench.answer(ask(&viewer)).expect("a viewer may");
     assert_eq!(bench.answer(ask(&presenter)).expect_err("a presenter"), Refusal::NotAViewer);
     let media = bench.media.values().next().expect("media");
@@ -225,7 +222,8 @@ fn a_url_opens_its_own_session_only() {
     let mut bench = Bench::new();
     let viewer = bench.open(Viewer, "tide").expect("let in");
     let other = bench.open(Viewer, "tide").expect("let in");
-    let forged = format!("{}-{}", viewer.key.to_string().split('-').next().expect("a number"), "0".repeat(32));
+    let forged =
+        format!("{}-{}", viewer.key.to_string().split('-').next().expect("a number"), "0".repeat(32));
     let forged = crate::live::id::SessionKey::parse(&forged).expect("the form of a key");
     let close = |key| Ask::Close { stream: name("tide"), key };
     assert_eq!(bench.answer(close(forged)).expect_err("forged"), Refusal::UnknownSession);
@@ -273,7 +271,9 @@ fn what_fails_or_stops_ends_with_a_word() {
             bench.report(MediaReport::Failed("a thread died".to_owned()));
         }
         bench.pass(seconds(0));
-        assert!(matches!(bench.news[..], [.., (_, StreamNews::Ended { reason: found, .. }), _] if found == reason));
+        assert!(
+            matches!(bench.news[..], [.., (_, StreamNews::Ended { reason: found, .. }), _] if found == reason)
+        );
         bench.assert_nothing_left();
     }
 }
