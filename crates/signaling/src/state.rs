@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use crate::kms::Kurento;
 use crate::limits::{ConnectionCounts, RateLimiter, TooManyConnections};
 use crate::live::ask::{Ask, Reply};
-use crate::live::{self, Refusal, StreamEvent, StreamName, Studio};
+use crate::live::{self, Refusal, StreamName, Studio};
 use crate::metrics::Metrics;
 use crate::room::{self, Desk, House};
 use crate::socket::connection::Connection;
@@ -20,7 +20,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// The running signaling server. Cheap to clone.
@@ -47,7 +47,6 @@ pub(crate) struct Shared {
     pub(crate) rooms: mpsc::Sender<room::Inbound>,
     /// Of the studio.
     pub(crate) streams: mpsc::Sender<live::Inbound>,
-    stream_events: broadcast::Sender<StreamEvent>,
     media: MediaServer,
     store: Store,
     keyring: Keyring,
@@ -87,13 +86,11 @@ impl AppState {
             rooms.clone(),
         );
         let (streams, waiting) = mpsc::channel(live::INBOX_MAX);
-        let (stream_events, _) = broadcast::channel(live::EVENTS_MAX);
         let studio = Studio::new(
             Arc::clone(&config),
             media.clone(),
             Arc::clone(&metrics),
             (streams.clone(), waiting),
-            stream_events.clone(),
             herald.clone(),
         );
         let kurento = Kurento::start(config.kurento.clone(), media.clone(), Arc::clone(&metrics));
@@ -112,7 +109,6 @@ impl AppState {
             inbox,
             rooms,
             streams,
-            stream_events,
             media,
             store,
             keyring,
@@ -232,12 +228,6 @@ impl AppState {
         let asked = self.shared.streams.send(live::Inbound::Asked { ask, asker }).await;
         asked.map_err(|_| Refusal::ShuttingDown)?;
         answer.await.unwrap_or(Err(Refusal::ShuttingDown))
-    }
-
-    /// What happens to streams from now on. A listener that is slower than [`live::EVENTS_MAX`] events misses
-    /// the oldest of them and is told how many.
-    pub(crate) fn stream_events(&self) -> broadcast::Receiver<StreamEvent> {
-        self.shared.stream_events.subscribe()
     }
 
     pub(crate) fn media(&self) -> &MediaServer {

@@ -19,7 +19,6 @@ pub(crate) mod refusal;
 pub(crate) mod sdpfrag;
 pub(crate) mod socket;
 
-pub(crate) use event::{EVENTS_MAX, StreamEvent};
 pub(crate) use machine::Census;
 pub(crate) use name::StreamName;
 pub(crate) use refusal::Refusal;
@@ -45,7 +44,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id as TaskId, JoinSet};
 use tokio::time::sleep_until;
 use tracing::{Instrument, debug, info, info_span, warn};
@@ -92,7 +91,6 @@ pub(crate) struct Studio {
     /// For the tasks that are started. It keeps the inbox open, so the studio ends by [`Inbound::Shutdown`]
     /// only.
     to_inbox: mpsc::Sender<Inbound>,
-    events: broadcast::Sender<StreamEvent>,
     herald: Herald,
     askers: BTreeMap<Ticket, oneshot::Sender<Result<Reply, Refusal>>>,
     lines: BTreeMap<ConnectionId, mpsc::Sender<Outbound>>,
@@ -114,7 +112,6 @@ impl Studio {
         media: MediaServer,
         metrics: Arc<Metrics>,
         (to_inbox, inbox): (mpsc::Sender<Inbound>, mpsc::Receiver<Inbound>),
-        events: broadcast::Sender<StreamEvent>,
         herald: Herald,
     ) -> Self {
         let random = StdRng::from_rng(&mut rand::rng());
@@ -126,7 +123,6 @@ impl Studio {
             metrics,
             inbox,
             to_inbox,
-            events,
             herald,
             askers: BTreeMap::new(),
             lines: BTreeMap::new(),
