@@ -92,6 +92,11 @@ export class Keel {
     return Object.fromEntries(GAUGES.map((name) => [name, readGauge(text, name)]));
   }
 
+  /** @returns {Promise<number>} a counter or gauge by its name and labels; zero before there is one */
+  async metric(name) {
+    return readGauge(await get(new URL('metrics', this.url)), name) ?? 0;
+  }
+
   async #run(httpPort, kurentoPort) {
     const { workers = 1, placement = 'together', tls = false, accessToken, flags: further = [] } = this.#options;
     const flags = [

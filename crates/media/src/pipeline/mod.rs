@@ -37,7 +37,7 @@ pub(crate) mod survey;
 pub use config::{
     EndpointOptions, EndpointSettings, IceCandidate, MediaConfig, OfferDirection, OfferOptions, Placement,
 };
-pub use data::{DataChannelInfo, DataChannelOptions, DataChannelState};
+pub use data::{DataChannelInfo, DataChannelOptions, DataChannelState, DataSharing};
 pub use dscp::Dscp;
 pub use event::{ConnectionState, DtlsState, EndpointEvent, IceState, PipelineEvent, PipelineEvents};
 pub use flow::{ElementKind, Flow, GraphEdge, GraphElement, PipelineGraph};

@@ -1,6 +1,8 @@
 //! One peer with any number of tracks, negotiated again and again.
 
-use super::{Dscp, EndpointOptions, EndpointSettings, EndpointStats, IceCandidate, MediaKind, StreamStats};
+use super::{
+    DataSharing, Dscp, EndpointOptions, EndpointSettings, EndpointStats, IceCandidate, MediaKind, StreamStats,
+};
 use crate::error::{CandidateError, KeyframeError, LineError, NegotiationError};
 use crate::forward::{LayerTarget, Priority};
 use crate::id::{ElementId, PipelineId};
@@ -189,6 +191,21 @@ impl PeerConnection {
     /// Ends a line at once; the next offer tells the peer. Nothing happens when it is not there.
     pub async fn remove_line(&self, line: ElementId) {
         self.home.call(|reply| Command::RemoveLine { connection: self.id, line, reply }).await;
+    }
+
+    /// Offers the peer data channels, from the next offer on, and shares its messages: each goes to every other
+    /// connection of the pipeline that shares its own, on whatever worker, and none by the pipeline's connections.
+    /// A peer that does not take what it is sent loses it, as ever (`messages_dropped`).
+    ///
+    /// # Errors
+    /// [`LineError::PeerOffers`] where the peer makes the offers, [`LineError::Full`] with [`LINES_MAX`]
+    /// m-lines in use.
+    pub async fn share_data(&self, sharing: DataSharing) -> Result<(), LineError> {
+        let pipeline = self.pipeline;
+        self.worker
+            .call(|reply| Command::ShareData { connection: self.id, pipeline, sharing, reply })
+            .await
+            .ok_or(LineError::Stopped)?
     }
 
     /// Makes an offer of all lines there are. `sdp` goes to the peer, `lines` says which line has which m-line.
