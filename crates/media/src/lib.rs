@@ -25,8 +25,8 @@ pub use pipeline::{
     AppliedAnswer, AppliedLine, AppliedOffer, ConnectionState, ConnectionStats, DataChannelInfo,
     DataChannelOptions, DataChannelState, DataSharing, Dscp, DtlsState, ElementKind, ElementSurvey,
     EndpointEvent, EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge, GraphElement,
-    IceCandidate, IceRestart, IceState, LineOptions, LineStats, MediaConfig, MediaKind, MediaServer,
-    MediaSnapshot, MediaType, OfferDirection, OfferOptions, PassThrough, PeerConnection,
+    IceCandidate, IceRestart, IceState, LineOptions, LineSound, LineStats, MediaConfig, MediaKind,
+    MediaServer, MediaSnapshot, MediaType, OfferDirection, OfferOptions, PassThrough, PeerConnection,
     PeerConnectionOptions, Pipeline, PipelineEvent, PipelineEvents, PipelineGraph, PipelineSurvey, Placement,
     StreamStats, StreamTotals, WebRtcEndpoint,
 };

@@ -45,7 +45,7 @@ pub use kind::{MediaKind, MediaType};
 pub use pass_through::PassThrough;
 pub(crate) use peer_connection::DeliveryChange;
 pub use peer_connection::{
-    AppliedAnswer, AppliedLine, AppliedOffer, ConnectionStats, IceRestart, LineOptions, LineStats,
+    AppliedAnswer, AppliedLine, AppliedOffer, ConnectionStats, IceRestart, LineOptions, LineSound, LineStats,
     PeerConnection, PeerConnectionOptions,
 };
 pub use server::MediaServer;

@@ -122,12 +122,23 @@ pub struct LineStats {
     pub starved: bool,
 }
 
-/// A change of how a line's media is sent.
+/// What is heard on a line that the peer sends audio on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LineSound {
+    /// Somebody's voice: watched where the pipeline's speakers are ([`super::Pipeline::watch_speakers`]).
+    #[default]
+    Voice,
+    /// Something else, a film's sound say: never a speaker.
+    Other,
+}
+
+/// A change of how a line's media is sent or taken.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum DeliveryChange {
     Target(LayerTarget),
     Priority(Priority),
     Paused(bool),
+    Sound(LineSound),
 }
 
 impl PeerConnection {
@@ -253,6 +264,11 @@ impl PeerConnection {
     /// Ends a pause: video begins with a keyframe.
     pub async fn resume(&self, line: ElementId) {
         self.deliver(line, DeliveryChange::Paused(false)).await;
+    }
+
+    /// Says what the peer sends on a line of audio; a voice at first.
+    pub async fn set_sound(&self, line: ElementId, sound: LineSound) {
+        self.deliver(line, DeliveryChange::Sound(sound)).await;
     }
 
     /// Asks the peer for a keyframe of the video on a line.
