@@ -28,9 +28,7 @@ tell('A room of eight, most of them no browsers', { person: Guest, seating: { ro
 
 /** Browsers decode a moving picture of each other participant; the peers get whole pictures and sound of each. */
 async function everybodyMeets(guests, peers) {
-  await Promise.all(guests.map(async (guest) => {
-    for (const other of othersOf(guest, guests, peers)) await guest.seesPictureOf(other);
-  }));
+  await Promise.all(guests.flatMap((guest) => othersOf(guest, guests, peers).map((other) => guest.seesPictureOf(other))));
   for (const peer of peers) await peer.seesAndHears(guests.length + peers.length - 1);
 }
 

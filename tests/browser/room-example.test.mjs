@@ -20,7 +20,7 @@ tell('The example of a room', { person: Guest, seating: { room: ROOM } }, (stage
       const ada = await stage.seat('Ada');
       await ada.seesPictureOf({ name: 'Test pattern' });
     } finally {
-      example.kill();
+      example.kill('SIGINT');
       await ended;
     }
   });

@@ -21,7 +21,7 @@ export class RoomSeats {
     return new RustGuest(name, this.#process);
   }
 
-  /** Everybody there vanishes. */
+  /** Everybody there leaves. */
   end() {
     return this.#process.end();
   }

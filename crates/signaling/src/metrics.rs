@@ -32,6 +32,7 @@ pub(crate) struct Metrics {
     records_dropped: Gauge,
     rooms: Gauge,
     participants: Gauge,
+    data_participants: Gauge,
     room_joins: Family<Label, Counter>,
     streams: Gauge,
     streams_live: Gauge,
@@ -71,6 +72,7 @@ impl Metrics {
             records_dropped: Gauge::default(),
             rooms: Gauge::default(),
             participants: Gauge::default(),
+            data_participants: Gauge::default(),
             room_joins: Family::default(),
             streams: Gauge::default(),
             streams_live: Gauge::default(),
@@ -105,6 +107,8 @@ impl Metrics {
         registry.register("calls_active", "Calls from their ring to their end", self.calls_active.clone());
         registry.register("rooms", "Rooms, also those that nobody is in", self.rooms.clone());
         registry.register("participants", "Participants of rooms", self.participants.clone());
+        let data = self.data_participants.clone();
+        registry.register("data_participants", "Participants of rooms that asked for data channels", data);
         registry.register("room_joins", "Requests to join a room by their result", self.room_joins.clone());
         registry.register("streams", "Livestreams, also those that wait", self.streams.clone());
         registry.register("streams_live", "Livestreams that have begun", self.streams_live.clone());
@@ -220,7 +224,8 @@ impl Metrics {
         self.chat_messages.inc();
     }
 
-    pub(crate) fn set_rooms(&self, rooms: usize, participants: usize) {
+    pub(crate) fn set_rooms(&self, rooms: usize, participants: usize, data_participants: usize) {
+        self.data_participants.set(gauge_value(data_participants as u64));
         self.rooms.set(gauge_value(rooms as u64));
         self.participants.set(gauge_value(participants as u64));
     }
@@ -400,7 +405,7 @@ mod tests {
         metrics.count_signaling_error("not_json");
         metrics.observe_call_setup(Duration::from_millis(300));
         metrics.set_users_and_calls(4, 2);
-        metrics.set_rooms(3, 8);
+        metrics.set_rooms(3, 8, 2);
         metrics.count_room_join(Ok(Entered::Resumed));
         metrics.count_room_join(Err("roomFull"));
         metrics.count_chat_message();
@@ -440,6 +445,7 @@ mod tests {
             "keel_history_dropped 1",
             "keel_rooms 3",
             "keel_participants 8",
+            "keel_data_participants 2",
             "keel_room_joins_total{result=\"resumed\"} 1",
             "keel_room_joins_total{result=\"roomFull\"} 1",
             "keel_streams 3",

@@ -130,6 +130,8 @@ pub(crate) struct Change {
     pub(crate) added: Vec<(TrackId, Setting)>,
     pub(crate) removed: Vec<TrackId>,
     pub(crate) restarts_ice: bool,
+    /// Data channels are to be offered.
+    pub(crate) opens_data: bool,
 }
 
 /// How a track is sent to one viewer.

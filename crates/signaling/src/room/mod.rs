@@ -186,7 +186,8 @@ impl House {
             while let Some(effect) = self.machine.poll_effect() {
                 self.perform(effect);
             }
-            self.metrics.set_rooms(self.machine.rooms(), self.machine.participants());
+            let machine = &self.machine;
+            self.metrics.set_rooms(machine.rooms(), machine.participants(), machine.data_participants());
         }
     }
 

@@ -4,8 +4,8 @@
 //! `room-seats URL ROOM` reads commands, one JSON object a line, and answers each with one line:
 //! `{"join":"Ada"}` with `{"joined":"Ada"}` once she sends sound and a picture that browsers can decode,
 //! `{"leave":"Ada"}` with `{"left":"Ada"}`, and `{"look":"Ada"}` with what has come to her so far, on each of her
-//! streams by SSRC: `{"pictures":{"7":30},"voices":{"8":100}}`, whole pictures and packets of sound. It ends when
-//! its standard input does.
+//! streams by SSRC: `{"pictures":{"7":30},"voices":{"8":100}}`, whole pictures and packets of sound. When its
+//! standard input ends, all leave.
 
 use anyhow::{Context, Result, bail};
 use keel_testkit::room::{RoomSeat, Source};
@@ -65,7 +65,7 @@ async fn main() -> Result<()> {
                 continue;
             }
         };
-        let Some(line) = line else { return Ok(()) };
+        let Some(line) = line else { break };
         let answer = match serde_json::from_str(&line).with_context(|| format!("no command: {line}"))? {
             Command::Join(name) => {
                 seed += 100;
@@ -89,6 +89,10 @@ async fn main() -> Result<()> {
         };
         writeln!(std::io::stdout(), "{answer}")?;
     }
+    for seat in seats.values() {
+        ask(seat, Question::Leave).await?;
+    }
+    Ok(())
 }
 
 async fn ask<T>(

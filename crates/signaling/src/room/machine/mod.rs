@@ -225,6 +225,7 @@ impl Machine {
                 room.answer(asker, who, version, sdp_answer, out)?;
             }
             ClientMessage::RestartIce => room.restart_ice(asker, who, out)?,
+            ClientMessage::OpenData => room.open_data(asker, who, out)?,
             ClientMessage::OnIceCandidate { candidate, connection, name } => {
                 room.candidate(asker, who, connection, name.as_deref(), candidate, out)?;
             }
@@ -400,6 +401,11 @@ impl Machine {
 
     pub(crate) fn participants(&self) -> usize {
         self.rooms.values().map(Room::len).sum()
+    }
+
+    /// Participants with data channels.
+    pub(crate) fn data_participants(&self) -> usize {
+        self.rooms.values().map(Room::data_participants).sum()
     }
 
     /// After every change of a room: what its participants receive follows, and so does the time at which it
