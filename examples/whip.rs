@@ -50,7 +50,7 @@ async fn main() -> Result<()> {
         http = http.with_token(token);
     }
     let seed = u64::from(std::process::id()) << 8;
-    let sources = [Source::Microphone, Source::Pattern];
+    let sources = [Source::Microphone, Source::Pattern { frame_rate: 30 }];
     let seat = LiveSeat::publish(&http, &arguments.stream, seed, &sources).await.with_context(|| {
         format!("nothing published to {}; start a server with `cargo run --release`", arguments.server)
     })?;

@@ -6,6 +6,7 @@ import { NODE, layOut } from '../../web/admin/layout.js';
 import { Rates, bitrate, lossShare } from '../../web/admin/rates.js';
 import { readOptions, serverAddress } from '../../web/options.js';
 import { asSentence } from '../../web/sentence.js';
+import { operationsByTag, schemas } from '../../web/api-docs/outline.js';
 import { Sparkline } from '../../web/call/sparkline.js';
 import { duration } from '../../web/call/stage-view.js';
 import { Statistics } from '../../web/call/statistics.js';
@@ -163,5 +164,45 @@ describe('The drawing of a pipeline', () => {
   it('has rates in words and loss as a share', () => {
     assert.deepEqual([undefined, 12, 48_400, 2_540_000].map(bitrate), ['', '12 bit/s', '48 kbit/s', '2.5 Mbit/s']);
     assert.deepEqual([lossShare(1, 9), lossShare(-3, 9), lossShare(0, 0), lossShare(undefined, 9)], [0.1, 0, 0, undefined]);
+  });
+});
+
+describe('The description of the REST API', () => {
+  const text = { type: 'string', description: 'Its name' };
+  const problem = { description: 'No', content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } };
+  const described = {
+    paths: {
+      '/api/rooms': {
+        post: {
+          tags: ['rooms'],
+          summary: 'Make a room',
+          requestBody: { content: { 'application/json': { schema: { $ref: '#/components/schemas/NewRoom' } } } },
+          responses: { 201: { description: 'Made' }, 400: problem },
+        },
+        get: { parameters: [{ name: 'limit', in: 'query', schema: { type: ['integer', 'null'] } }] },
+      },
+    },
+    components: {
+      schemas: { NewRoom: { required: ['room'], properties: { room: text, tags: { type: 'array', items: text } } } },
+    },
+  };
+
+  it('is put into lines by tag', () => {
+    const groups = operationsByTag(described);
+    assert.deepEqual([...groups.keys()].sort(), ['other', 'rooms']);
+    const [made] = groups.get('rooms');
+    assert.deepEqual([made.method, made.path, made.title, made.body], ['POST', '/api/rooms', 'Make a room', 'NewRoom']);
+    assert.deepEqual(made.answers, [['201', '', 'Made'], ['400', 'application/problem+json', 'No']]);
+    assert.deepEqual(groups.get('other')[0].parameters, [['limit', 'integer | null, in the query', '']]);
+  });
+
+  it('names the fields of bodies and which may be left out', () => {
+    const fields = [['room', 'string', 'Its name'], ['tags (optional)', 'list of string', '']];
+    assert.deepEqual(schemas(described), [{ name: 'NewRoom', words: '', values: [], fields }]);
+  });
+
+  it('is empty where nothing is described', () => {
+    assert.equal(operationsByTag({}).size, 0);
+    assert.deepEqual(schemas({}), []);
   });
 });

@@ -14,8 +14,8 @@ use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use keel_media::{MediaConfig, MediaServer, Placement};
 use keel_signaling::{
-    AppState, Filters, IceServer, KurentoConfig, Limits, LiveLimits, OriginPolicy, RoomLimits, Store, Token,
-    kurento_router,
+    AppState, Filters, IceServer, KeySource, KurentoConfig, Limits, LiveLimits, OriginPolicy, RoomLimits,
+    Store, Token, TokenConfig, TokenSecret, WebhookConfig, WebhookReceiver, kurento_router,
 };
 use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -50,6 +50,9 @@ impl App {
     pub(crate) async fn start(config: Config) -> anyhow::Result<Self> {
         file_limit::raise(config.settings.limits.connections);
         let data_dir = make_data_dir(&config.settings.data_dir)?;
+        if let Some(keys) = token_config(&config.settings).keys {
+            keys.check().with_context(|| format!("tokens.keys: {}", config.settings.tokens.keys))?;
+        }
         let interfaces = interface_addresses()?;
         let announce = resolve(&config.settings.media.announce).await?;
         let tls = match CertificateFiles::of(&config.tls, &data_dir) {
@@ -278,8 +281,33 @@ fn signaling_config(config: &Config) -> keel_signaling::Config {
             allowed: settings.allowed_origins.clone(),
             loopback_only: config.access == Access::Local,
         },
+        tokens: token_config(settings),
+        webhooks: webhook_config(settings),
         limits: signaling_limits(settings),
         kurento: kurento_config(&settings.kurento),
+    }
+}
+
+/// The settings are valid: nothing is left out.
+pub(crate) fn token_config(settings: &Settings) -> TokenConfig {
+    let tokens = &settings.tokens;
+    let optional = |text: &String| (!text.is_empty()).then(|| text.clone());
+    TokenConfig {
+        secret: TokenSecret::new(&tokens.secret),
+        keys: optional(&tokens.keys).and_then(|keys| KeySource::parse(&keys).ok()),
+        reload_every: Duration::from_secs(tokens.reload_s),
+        issuer: optional(&tokens.issuer),
+        audience: optional(&tokens.audience),
+    }
+}
+
+/// The settings are valid: nothing is left out.
+fn webhook_config(settings: &Settings) -> WebhookConfig {
+    let webhooks = &settings.webhooks;
+    WebhookConfig {
+        receivers: webhooks.urls.iter().filter_map(|url| WebhookReceiver::parse(url).ok()).collect(),
+        secret: TokenSecret::new(&webhooks.secret),
+        answer_max: Duration::from_secs(webhooks.answer_s),
     }
 }
 

@@ -11,12 +11,16 @@ mod report;
 mod shutdown;
 mod telemetry;
 mod tls;
+mod token;
 
 use config::{Action, Config, Flags};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let flags = Flags::from_matches(&config::command().get_matches());
+    let flags = match Flags::from_matches(&config::command().get_matches()) {
+        Ok(flags) => flags,
+        Err(problem) => return fail(&format!("keel: {problem}")),
+    };
     let variables: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
@@ -26,6 +30,7 @@ fn main() -> ExitCode {
     };
     let result = match &flags.action {
         Action::Serve => serve(config),
+        Action::Token(request) => token::mint(&config, request).map(|text| say(&text)),
         Action::PrintConfig => config.redacted_toml().map(|text| say(&text)),
         Action::HealthCheck { url } => health::check(&config, url.as_deref()).map(|()| say("ok\n")),
     };

@@ -1,8 +1,9 @@
 //! What the signaling server can be told.
 
-use crate::auth::{OriginPolicy, Token};
+use crate::auth::{OriginPolicy, Token, TokenConfig};
 use crate::kms::KurentoConfig;
 use crate::limits::Limits;
+use crate::webhook::WebhookConfig;
 use serde::Serialize;
 use std::fmt;
 
@@ -12,16 +13,28 @@ use std::fmt;
 pub struct Config {
     /// The STUN and TURN servers that browsers are told to use.
     pub ice_servers: Vec<IceServer>,
-    /// Any of these opens `/call` and `/api/config`. Empty: no token is needed.
+    /// Any of these opens everything but administration. Where there is none, and no key in `tokens`, nobody
+    /// is asked for a token.
     pub access_tokens: Vec<Token>,
-    /// Opens `/api/users` and `/api/calls`. `None`: they stay closed.
+    /// Opens administration, as a token with the grant `admin` does. Without either it stays closed.
     pub admin_token: Option<Token>,
+    /// Who is told what happens.
+    pub webhooks: WebhookConfig,
+    /// JSON Web Tokens.
+    pub tokens: TokenConfig,
     /// Which other origins' pages may use this server.
     pub origins: OriginPolicy,
     /// Every bound but those of the Kurento protocol.
     pub limits: Limits,
     /// The Kurento protocol.
     pub kurento: KurentoConfig,
+}
+
+impl Config {
+    /// Whether visitors must show a token.
+    pub(crate) fn asks_for_tokens(&self) -> bool {
+        !self.access_tokens.is_empty() || self.tokens.is_used()
+    }
 }
 
 /// One entry of a browser's `RTCConfiguration.iceServers` (W3C WebRTC §4.2.2).

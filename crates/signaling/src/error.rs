@@ -1,19 +1,30 @@
 //! What an HTTP request can be refused for, rendered in one place.
 
-use crate::auth::Denied;
+use crate::auth::{Denied, TokenError};
+use crate::room;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::borrow::Cow;
+use utoipa::ToSchema;
 
 /// Why a request was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ApiError {
     NotFound,
+    MethodNotAllowed,
+    /// With what is wrong.
+    BodyInvalid(String),
+    BodyTooLong,
+    BodyNotJson,
+    PathInvalid,
+    Room(room::Refusal),
+    MintingClosed,
     HostRefused,
     OriginRefused,
     AccessTokenMissing,
     AccessTokenWrong,
+    Token(TokenError),
     Denied(Denied),
     AdminClosed,
     AdminTokenMissing,
@@ -31,8 +42,8 @@ pub(crate) enum ApiError {
 }
 
 /// RFC 9457 §3: a problem document; `code` is the stable word for programs, `detail` says what to do.
-#[derive(Serialize)]
-struct Problem {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Problem {
     title: &'static str,
     status: u16,
     code: &'static str,
@@ -40,8 +51,16 @@ struct Problem {
 }
 
 impl ApiError {
-    fn parts(self) -> (StatusCode, &'static str, Cow<'static, str>) {
+    fn parts(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
         let (status, code, detail) = match self {
+            Self::BodyInvalid(words) => {
+                return (
+                    StatusCode::BAD_REQUEST,
+                    "body_invalid",
+                    format!("The body cannot be used: {words}.").into(),
+                );
+            }
+            Self::Room(refusal) => return room_parts(refusal),
             Self::Denied(denied) => {
                 let code = match denied {
                     Denied::Missing(_) => "grant_missing",
@@ -49,7 +68,31 @@ impl ApiError {
                 };
                 return (StatusCode::FORBIDDEN, code, format!("This is not for you: {denied}.").into());
             }
+            Self::Token(error) => (StatusCode::UNAUTHORIZED, error.code(), error.advice()),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing at this address."),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "This address does not take this method; the header `Allow` says which it takes.",
+            ),
+            Self::BodyTooLong => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "body_too_long", "A body has at most 64 KiB.")
+            }
+            Self::BodyNotJson => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "body_not_json",
+                "Send the body as JSON, with the header `Content-Type: application/json`.",
+            ),
+            Self::PathInvalid => (
+                StatusCode::BAD_REQUEST,
+                "path_invalid",
+                "A name in the address is not UTF-8 or breaks the rules of names.",
+            ),
+            Self::MintingClosed => (
+                StatusCode::CONFLICT,
+                "minting_closed",
+                "This server has no secret to sign tokens with: whoever has the private keys makes them.",
+            ),
             Self::HostRefused => (
                 StatusCode::FORBIDDEN,
                 "host_refused",
@@ -140,6 +183,28 @@ impl ApiError {
     }
 }
 
+/// What a room refuses, as HTTP says it. What only participants can ask does not come here.
+fn room_parts(refusal: &room::Refusal) -> (StatusCode, &'static str, Cow<'static, str>) {
+    use room::Refusal;
+    let (status, code) = match refusal {
+        Refusal::UnknownRoom => (StatusCode::NOT_FOUND, "room_unknown"),
+        Refusal::UnknownParticipant => (StatusCode::NOT_FOUND, "participant_unknown"),
+        Refusal::UnknownTrack => (StatusCode::NOT_FOUND, "track_unknown"),
+        Refusal::BadSize(_) => (StatusCode::CONFLICT, "room_size"),
+        Refusal::RoomExists => (StatusCode::CONFLICT, "room_exists"),
+        Refusal::TooManyRooms => (StatusCode::CONFLICT, "too_many_rooms"),
+        Refusal::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),
+        _ => (StatusCode::BAD_REQUEST, "body_invalid"),
+    };
+    (status, code, format!("It cannot be done: {refusal}.").into())
+}
+
+impl From<room::Refusal> for ApiError {
+    fn from(refusal: room::Refusal) -> Self {
+        Self::Room(refusal)
+    }
+}
+
 impl From<Denied> for ApiError {
     fn from(denied: Denied) -> Self {
         Self::Denied(denied)
@@ -165,7 +230,12 @@ impl IntoResponse for ApiError {
         match status {
             // RFC 9110 §15.5.2: a 401 names the scheme it wants.
             StatusCode::UNAUTHORIZED => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                // RFC 6750 §3.1: a token that was sent and is not valid is named as the reason.
+                let challenge = match self {
+                    Self::Token(_) => "Bearer error=\"invalid_token\"",
+                    _ => "Bearer",
+                };
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
             }
             // RFC 6455 §4.2.2 and RFC 9110 §15.5.22: a 426 names the protocol to upgrade to.
             StatusCode::UPGRADE_REQUIRED => {

@@ -34,12 +34,14 @@ mod kms;
 mod limits;
 mod live;
 mod metrics;
+mod outbound;
 mod private;
 mod room;
 mod socket;
 mod state;
 mod store;
 mod user_name;
+mod webhook;
 mod websocket;
 
 #[doc(hidden)]
@@ -51,17 +53,23 @@ pub use live::fuzz::stream_protocol as fuzz_stream_protocol;
 #[doc(hidden)]
 pub use room::fuzz::room_protocol as fuzz_room_protocol;
 
-pub use auth::{Grants, Names, NamesError, OriginPolicy, Token};
+pub use auth::{
+    Grants, KeySource, KeysError, MintError, MintedToken, Names, NamesError, OriginPolicy, Token,
+    TokenConfig, TokenSecret,
+};
 pub use config::{Config, IceServer};
 pub use kms::{Filters, KurentoConfig, kurento_router};
 pub use limits::{Limits, LiveLimits, Rate, RoomLimits};
+pub use outbound::TargetError;
 pub use state::AppState;
 pub use store::{OpenError, Store};
+pub use user_name::NameError;
+pub use webhook::{WebhookConfig, WebhookReceiver};
 
 use axum::Router;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 /// The whole HTTP surface. Serve it with
 /// `into_make_service_with_connect_info::<SocketAddr>()`: limits need the client's address.
@@ -75,9 +83,7 @@ use axum::routing::{get, post};
 /// | `/whip/...`, `/whep/...` | livestreams, from and to standard tools | access token |
 /// | `GET /api/config` | the page: ICE servers | access token |
 /// | `GET /api/live/{stream}` | pages: how a stream does | access token |
-/// | `/api/streams` | the administrator: list, look at, make and end streams | admin token |
-/// | `GET /api/calls`, `GET /api/users`, `GET /api/pipelines` | the administrator | admin token |
-/// | `POST /api/captures` | the administrator: a peer's packets, without their media | admin token |
+/// | `/api/...` | REST, described at `GET /api/openapi.json` and, for people, `GET /api/docs` | admin token |
 /// | `GET /healthz`, `GET /metrics` | the operator | |
 ///
 /// Access tokens are needed only if some are configured. Every route refuses pages of foreign origins, and
@@ -96,11 +102,18 @@ pub fn router(state: AppState) -> Router {
         )
         .route("/api/calls", get(http::admin::calls))
         .route("/api/users", get(http::admin::users))
+        .route("/api/rooms", get(http::rooms::rooms).post(http::rooms::create))
+        .route("/api/rooms/{room}", get(http::rooms::inspect).delete(http::rooms::end))
+        .route("/api/rooms/{room}/participants/{participant}", delete(http::rooms::remove))
+        .route("/api/rooms/{room}/tracks/{track}/mute", post(http::rooms::mute))
+        .route("/api/tokens", post(http::token::mint))
+        .route("/api/openapi.json", get(http::openapi::document))
         .route("/api/pipelines", get(http::pipelines::pipelines))
         .route("/api/captures", post(http::capture::capture))
         .route("/healthz", get(http::health))
         .route("/metrics", get(http::metrics))
         .fallback(http::page::serve)
+        .method_not_allowed_fallback(http::page::refuse_method)
         .layer(from_fn_with_state(state.clone(), auth::check_origin));
     let live = http::live::routes().layer(from_fn_with_state(state.clone(), auth::share_across_origins));
     live.merge(pages).layer(map_response(secure)).with_state(state)

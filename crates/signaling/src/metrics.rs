@@ -32,6 +32,7 @@ pub(crate) struct Metrics {
     records_dropped: Gauge,
     rooms: Gauge,
     participants: Gauge,
+    data_participants: Gauge,
     room_joins: Family<Label, Counter>,
     streams: Gauge,
     streams_live: Gauge,
@@ -49,6 +50,12 @@ pub(crate) struct Metrics {
     kurento_requests: Family<[(&'static str, &'static str); 2], Counter>,
     kurento_events: Family<Label, Counter>,
     capture_dropped: Counter,
+    token_keys: Gauge,
+    token_key_readings: Family<Label, Counter>,
+    tokens_refused: Family<Label, Counter>,
+    webhooks_pending: Gauge,
+    webhook_deliveries: Family<Label, Counter>,
+    webhooks_dropped: Family<Label, Counter>,
 }
 
 /// Upper bounds in seconds: a call on a LAN is up in tens of milliseconds, one over TURN in seconds.
@@ -65,6 +72,7 @@ impl Metrics {
             records_dropped: Gauge::default(),
             rooms: Gauge::default(),
             participants: Gauge::default(),
+            data_participants: Gauge::default(),
             room_joins: Family::default(),
             streams: Gauge::default(),
             streams_live: Gauge::default(),
@@ -82,6 +90,12 @@ impl Metrics {
             kurento_requests: Family::default(),
             kurento_events: Family::default(),
             capture_dropped: Counter::default(),
+            token_keys: Gauge::default(),
+            token_key_readings: Family::default(),
+            tokens_refused: Family::default(),
+            webhooks_pending: Gauge::default(),
+            webhook_deliveries: Family::default(),
+            webhooks_dropped: Family::default(),
         };
         metrics.registered()
     }
@@ -93,6 +107,8 @@ impl Metrics {
         registry.register("calls_active", "Calls from their ring to their end", self.calls_active.clone());
         registry.register("rooms", "Rooms, also those that nobody is in", self.rooms.clone());
         registry.register("participants", "Participants of rooms", self.participants.clone());
+        let data = self.data_participants.clone();
+        registry.register("data_participants", "Participants of rooms that asked for data channels", data);
         registry.register("room_joins", "Requests to join a room by their result", self.room_joins.clone());
         registry.register("streams", "Livestreams, also those that wait", self.streams.clone());
         registry.register("streams_live", "Livestreams that have begun", self.streams_live.clone());
@@ -143,6 +159,28 @@ impl Metrics {
             "Packets that captures lack because they were not downloaded fast enough",
             self.capture_dropped.clone(),
         );
+        registry.register("token_keys", "Keys that tokens are checked with", self.token_keys.clone());
+        registry.register(
+            "token_key_readings",
+            "Readings of the source of keys by their result",
+            self.token_key_readings.clone(),
+        );
+        registry.register("tokens_refused", "Tokens refused by reason", self.tokens_refused.clone());
+        registry.register(
+            "webhooks_pending",
+            "Events that wait for their delivery, once for each receiver",
+            self.webhooks_pending.clone(),
+        );
+        registry.register(
+            "webhook_deliveries",
+            "Tries to deliver an event by their result",
+            self.webhook_deliveries.clone(),
+        );
+        registry.register(
+            "webhooks_dropped",
+            "Events that were given up by reason",
+            self.webhooks_dropped.clone(),
+        );
         registry.register_collector(Box::new(Arc::clone(&self.media)));
         self
     }
@@ -186,7 +224,8 @@ impl Metrics {
         self.chat_messages.inc();
     }
 
-    pub(crate) fn set_rooms(&self, rooms: usize, participants: usize) {
+    pub(crate) fn set_rooms(&self, rooms: usize, participants: usize, data_participants: usize) {
+        self.data_participants.set(gauge_value(data_participants as u64));
         self.rooms.set(gauge_value(rooms as u64));
         self.participants.set(gauge_value(participants as u64));
     }
@@ -213,6 +252,32 @@ impl Metrics {
 
     pub(crate) fn count_capture_dropped(&self, packets: u64) {
         self.capture_dropped.inc_by(packets);
+    }
+
+    pub(crate) fn set_token_keys(&self, keys: usize) {
+        self.token_keys.set(gauge_value(keys as u64));
+    }
+
+    pub(crate) fn count_token_key_reading(&self, is_read: bool) {
+        let result = if is_read { "read" } else { "failed" };
+        self.token_key_readings.get_or_create(&[("result", result)]).inc();
+    }
+
+    pub(crate) fn count_token_refused(&self, reason: &'static str) {
+        self.tokens_refused.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    pub(crate) fn set_webhooks_pending(&self, events: usize) {
+        self.webhooks_pending.set(gauge_value(events as u64));
+    }
+
+    pub(crate) fn count_webhook_delivery(&self, is_delivered: bool) {
+        let result = if is_delivered { "delivered" } else { "failed" };
+        self.webhook_deliveries.get_or_create(&[("result", result)]).inc();
+    }
+
+    pub(crate) fn count_webhooks_dropped(&self, reason: &'static str, events: u64) {
+        self.webhooks_dropped.get_or_create(&[("reason", reason)]).inc_by(events);
     }
 
     pub(crate) fn set_kurento(&self, gauges: &KurentoGauges) {
@@ -340,7 +405,7 @@ mod tests {
         metrics.count_signaling_error("not_json");
         metrics.observe_call_setup(Duration::from_millis(300));
         metrics.set_users_and_calls(4, 2);
-        metrics.set_rooms(3, 8);
+        metrics.set_rooms(3, 8, 2);
         metrics.count_room_join(Ok(Entered::Resumed));
         metrics.count_room_join(Err("roomFull"));
         metrics.count_chat_message();
@@ -380,6 +445,7 @@ mod tests {
             "keel_history_dropped 1",
             "keel_rooms 3",
             "keel_participants 8",
+            "keel_data_participants 2",
             "keel_room_joins_total{result=\"resumed\"} 1",
             "keel_room_joins_total{result=\"roomFull\"} 1",
             "keel_streams 3",

@@ -1,26 +1,27 @@
 //! What all requests share, and the end of it.
 
-use crate::auth::Permit;
+use crate::auth::{Keyring, Permit};
 use crate::call::{INBOX_MAX, Inbound, Switchboard};
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::kms::Kurento;
 use crate::limits::{ConnectionCounts, RateLimiter, TooManyConnections};
 use crate::live::ask::{Ask, Reply};
-use crate::live::{self, Desk, Refusal, StreamEvent, StreamName, Studio};
+use crate::live::{self, Reception, Refusal, StreamName, Studio};
 use crate::metrics::Metrics;
-use crate::room::{self, House};
+use crate::room::{self, Desk, House};
 use crate::socket::connection::Connection;
 use crate::socket::{ConnectionId, Protocol, SocketEvent};
 use crate::store::Store;
+use crate::webhook::{self, Herald};
 use axum::extract::ws::WebSocket;
 use keel_media::MediaServer;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{broadcast, mpsc};
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// The running signaling server. Cheap to clone.
 #[derive(Clone)]
@@ -28,6 +29,11 @@ pub struct AppState {
     shared: Arc<Shared>,
     /// The switchboard, the house and the studio, until they are told to end.
     owners: Arc<Mutex<Option<[JoinHandle<()>; 3]>>>,
+    /// The task that delivers webhooks: it ends after all that have something to tell.
+    webhooks: Arc<Mutex<Option<JoinHandle<()>>>>,
+    herald: Herald,
+    /// Tasks that have nothing to say at the end.
+    background: Arc<Mutex<JoinSet<()>>>,
     kurento: Kurento,
 }
 
@@ -41,10 +47,10 @@ pub(crate) struct Shared {
     pub(crate) rooms: mpsc::Sender<room::Inbound>,
     /// Of the studio.
     pub(crate) streams: mpsc::Sender<live::Inbound>,
-    desk: Desk,
-    stream_events: broadcast::Sender<StreamEvent>,
+    reception: Reception,
     media: MediaServer,
     store: Store,
+    keyring: Keyring,
     connections_made: AtomicU64,
     counts: Mutex<ConnectionCounts>,
     messages: Mutex<RateLimiter>,
@@ -59,12 +65,14 @@ impl AppState {
     pub fn new(config: Config, media: MediaServer, store: Store) -> Self {
         let config = Arc::new(config);
         let metrics = Arc::new(Metrics::new());
+        let (herald, deliverer) = webhook::start(&config.webhooks, &store, &metrics);
         let (inbox, waiting) = mpsc::channel(INBOX_MAX);
         let switchboard = Switchboard::new(
             Arc::clone(&config),
             media.clone(),
             store.clone(),
             Arc::clone(&metrics),
+            herald.clone(),
             waiting,
             inbox.clone(),
         );
@@ -74,21 +82,27 @@ impl AppState {
             media.clone(),
             store.clone(),
             Arc::clone(&metrics),
+            herald.clone(),
             waiting,
             rooms.clone(),
         );
         let (streams, waiting) = mpsc::channel(live::INBOX_MAX);
-        let (stream_events, _) = broadcast::channel(live::EVENTS_MAX);
         let studio = Studio::new(
             Arc::clone(&config),
             media.clone(),
             Arc::clone(&metrics),
             (streams.clone(), waiting),
-            stream_events.clone(),
+            herald.clone(),
         );
-        let desk = Desk::new(streams.clone());
+        let reception = Reception::new(streams.clone());
         let kurento =
-            Kurento::start(config.kurento.clone(), media.clone(), Arc::clone(&metrics), desk.clone());
+            Kurento::start(config.kurento.clone(), media.clone(), Arc::clone(&metrics), reception.clone());
+        let (keyring, reloader) = Keyring::new(&config.tokens, &metrics);
+        let webhooks = deliverer.map(|deliverer| tokio::spawn(deliverer.run()));
+        let mut background = JoinSet::new();
+        if let Some(reloader) = reloader {
+            background.spawn(reloader.run());
+        }
         let shared = Shared {
             messages: Mutex::new(RateLimiter::new(config.limits.messages_per_address)),
             counts: Mutex::default(),
@@ -97,14 +111,21 @@ impl AppState {
             metrics,
             inbox,
             rooms,
-            desk,
+            reception,
             streams,
-            stream_events,
             media,
             store,
+            keyring,
         };
         let owners = [tokio::spawn(switchboard.run()), tokio::spawn(house.run()), tokio::spawn(studio.run())];
-        Self { shared: Arc::new(shared), owners: Arc::new(Mutex::new(Some(owners))), kurento }
+        Self {
+            shared: Arc::new(shared),
+            owners: Arc::new(Mutex::new(Some(owners))),
+            webhooks: Arc::new(Mutex::new(webhooks)),
+            herald,
+            background: Arc::new(Mutex::new(background)),
+            kurento,
+        }
     }
 
     /// Ends every call, room and stream with a word to all in it, closes every connection with code 1001, those of the Kurento
@@ -124,8 +145,16 @@ impl AppState {
                     tracing::error!(%error, owner, "a task that owned connections failed");
                 }
             }
+            self.herald.shut_down().await;
+            let webhooks = lock(&self.webhooks).take();
+            if let Some(webhooks) = webhooks
+                && let Err(error) = webhooks.await
+            {
+                tracing::error!(%error, "the task that delivers webhooks failed");
+            }
             self.shared.store.close().await;
         };
+        lock(&self.background).abort_all();
         if tokio::time::timeout(deadline, ended).await.is_err() {
             tracing::warn!("not everything ended within the shutdown's deadline");
             switchboard.abort();
@@ -136,6 +165,10 @@ impl AppState {
 
     pub(crate) fn config(&self) -> &Config {
         &self.shared.config
+    }
+
+    pub(crate) fn keyring(&self) -> &Keyring {
+        &self.shared.keyring
     }
 
     pub(crate) fn kurento(&self) -> &Kurento {
@@ -195,13 +228,7 @@ impl AppState {
 
     /// Asks the studio and waits for its answer.
     pub(crate) async fn ask_studio(&self, ask: Ask) -> Result<Reply, Refusal> {
-        self.shared.desk.ask(ask).await
-    }
-
-    /// What happens to streams from now on. A listener that is slower than [`live::EVENTS_MAX`] events misses
-    /// the oldest of them and is told how many.
-    pub(crate) fn stream_events(&self) -> broadcast::Receiver<StreamEvent> {
-        self.shared.stream_events.subscribe()
+        self.shared.reception.ask(ask).await
     }
 
     pub(crate) fn media(&self) -> &MediaServer {
@@ -210,6 +237,11 @@ impl AppState {
 
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.shared.metrics
+    }
+
+    /// The way to ask the rooms from outside of them.
+    pub(crate) fn rooms(&self) -> Desk {
+        Desk::new(self.shared.rooms.clone())
     }
 
     pub(crate) async fn render_metrics(&self) -> String {

@@ -1,6 +1,10 @@
 //! The name under which a user registers and is called.
 
+use std::borrow::Cow;
 use std::fmt;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// The most characters a name may have.
 pub(crate) const NAME_CHARS_MAX: usize = 64;
@@ -12,11 +16,14 @@ pub(crate) struct UserName(String);
 
 /// Why a text is no name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NameError {
+pub enum NameError {
+    /// Nothing but white space.
     #[error("the name is empty")]
     Empty,
+    /// More than 64 characters.
     #[error("the name is longer than {NAME_CHARS_MAX} characters")]
     TooLong,
+    /// Control characters, or ones that turn the direction of the text.
     #[error("the name contains control characters")]
     ControlCharacter,
 }
@@ -46,6 +53,25 @@ impl UserName {
 /// can be made to look like another.
 fn reorders_text(character: char) -> bool {
     matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The rules above as a regular expression, for the description of the REST API.
+const PATTERN: &str = "^[^\\s\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]\
+    ([^\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]{0,62}\
+    [^\\s\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069])?$";
+
+impl PartialSchema for UserName {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).pattern(Some(PATTERN));
+        let words = "1 to 64 characters: no control characters, no white space around it";
+        text.description(Some(words)).into()
+    }
+}
+
+impl ToSchema for UserName {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Name")
+    }
 }
 
 /// For the wire and the store. Logs go through [`crate::private::Private`].

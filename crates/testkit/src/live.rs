@@ -27,7 +27,7 @@ impl LiveSeat {
         for (place, source) in (1..).zip(sources) {
             match source {
                 Source::Microphone => peer.add_audio(seed + place).await?,
-                Source::Pattern => peer.add_pattern(seed + place).await?,
+                Source::Pattern { frame_rate } => peer.add_pattern(seed + place, *frame_rate).await?,
                 Source::Camera(frames) => peer.add_video(seed + place, *frames).await?,
             };
         }

@@ -8,7 +8,7 @@ use super::endpoint::{Endpoint, Media};
 use super::negotiation;
 use crate::forward::{LayerTarget, Priority, SinkConfig, TrackConfig};
 use crate::id::{ElementId, SinkId, TrackId};
-use crate::pipeline::{DeliveryChange, MediaKind, MediaType};
+use crate::pipeline::{DeliveryChange, LineSound, MediaKind, MediaType};
 use crate::session::sdp::NegotiatedMedia;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,6 +18,7 @@ use std::time::Instant;
 pub(super) struct Line {
     pub(super) connection: ElementId,
     pub(super) delivery: Delivery,
+    pub(super) sound: LineSound,
 }
 
 /// How the owner of a line wants its media sent, kept for the streams that it has and will have.
@@ -30,7 +31,7 @@ pub(super) struct Delivery {
 
 impl Line {
     pub(super) fn new(connection: ElementId) -> Self {
-        Self { connection, delivery: Delivery::default() }
+        Self { connection, delivery: Delivery::default(), sound: LineSound::default() }
     }
 }
 
@@ -59,6 +60,12 @@ impl State {
     /// Changes how a line's media is sent, or an endpoint's video. Unknown elements are ignored: it may have
     /// been removed meanwhile.
     pub(super) fn deliver(&mut self, now: Instant, element: ElementId, change: DeliveryChange) {
+        if let DeliveryChange::Sound(sound) = change {
+            let Some(line) = self.lines.get_mut(&element) else { return };
+            line.sound = sound;
+            // What was not taken yet is nobody's voice either.
+            return self.stop_levels(&[element]);
+        }
         let line = self.lines.get_mut(&element).map(|line| &mut line.delivery);
         let endpoint = self.endpoints.get_mut(&element).map(|endpoint| &mut endpoint.delivery);
         let Some(delivery) = line.or(endpoint) else { return };
@@ -66,6 +73,7 @@ impl State {
             DeliveryChange::Target(target) => delivery.target = target,
             DeliveryChange::Priority(priority) => delivery.priority = priority,
             DeliveryChange::Paused(paused) => delivery.paused = paused,
+            DeliveryChange::Sound(_) => return,
         }
         let delivery = *delivery;
         // A line has one of them.
@@ -76,6 +84,7 @@ impl State {
             DeliveryChange::Priority(priority) => self.forwarder.set_priority(sink, priority),
             DeliveryChange::Paused(true) => self.forwarder.pause(sink),
             DeliveryChange::Paused(false) => self.forwarder.resume(sink, now),
+            DeliveryChange::Sound(_) => {}
         }
         tracing::trace!(%element, ?delivery, "delivery changed");
     }

@@ -22,6 +22,8 @@ impl Field {
     /// The heading of the help that the flag stands under.
     pub(crate) fn heading(&self) -> &'static str {
         match self.key.split_once('.').map(|(section, _)| section) {
+            Some("tokens") => "Tokens",
+            Some("webhooks") => "Webhooks",
             Some("http") => "HTTP",
             Some("tls") => "TLS",
             Some("kurento") => "Kurento",
@@ -57,15 +59,14 @@ pub(crate) const FIELDS: &[Field] = &[
         "access_tokens",
         "access-tokens",
         "LIST",
-        "Tokens of which every visitor must show one; other users of this machine can see flags, so prefer \
+        "Tokens of which every visitor must show one, or a JSON Web Token; other users of this machine can see flags, so prefer \
          the file or the environment",
     ),
     field(
         "admin_token",
         "admin-token",
         "TOKEN",
-        "Token for /admin and what it shows (/api/calls, /api/users, /api/pipelines, /api/captures); empty: they \
-         are closed",
+        "Token for /admin and the REST API under /api/; empty: they are closed but to JSON Web Tokens",
     ),
     field("allowed_origins", "allowed-origins", "LIST", "Other web origins whose pages may use this server"),
     field(
@@ -76,6 +77,39 @@ pub(crate) const FIELDS: &[Field] = &[
     ),
     field("shutdown_deadline_s", "shutdown-deadline-s", "SECONDS", "How long ending all calls may take"),
     field("ice_servers", "ice-servers", "TOML", "ICE servers for browsers, as [{ urls = [\"stun:host\"] }]"),
+    field(
+        "tokens.secret",
+        "token-secret",
+        "SECRET",
+        "Secret of JSON Web Tokens (HS256), 32 characters or more; prefer the file or the environment to the flag",
+    ),
+    field(
+        "tokens.keys",
+        "token-keys",
+        "WHERE",
+        "File or https URL of the keys of JSON Web Tokens (JWKS), read again while Keel runs",
+    ),
+    field("tokens.reload_s", "token-reload-s", "SECONDS", "How often the keys are read again"),
+    field("tokens.issuer", "token-issuer", "TEXT", "What a token's claim `iss` must be; empty: anything"),
+    field(
+        "tokens.audience",
+        "token-audience",
+        "TEXT",
+        "What a token's claim `aud` must be or contain; empty: anything",
+    ),
+    field(
+        "webhooks.urls",
+        "webhook-urls",
+        "LIST",
+        "URLs that are told what happens, by signed POST requests",
+    ),
+    field(
+        "webhooks.secret",
+        "webhook-secret",
+        "SECRET",
+        "Secret that webhooks are signed with, 32 characters or more; prefer the file or the environment",
+    ),
+    field("webhooks.answer_s", "webhook-answer-s", "SECONDS", "How long a receiver may take to answer"),
     field("http.addresses", "http-addresses", "LIST", "Addresses to serve the page and signaling on"),
     field("http.port", "http-port", "PORT", "Port to serve them on; 0: any free one"),
     field("tls.certificate", "tls-certificate", "FILE", "PEM certificate chain: serve HTTPS instead of HTTP"),

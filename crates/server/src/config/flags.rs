@@ -3,6 +3,7 @@
 use super::Settings;
 use super::field::{FIELDS, Field};
 use crate::build_info;
+use crate::token::{self, TokenRequest};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::path::PathBuf;
 
@@ -11,6 +12,8 @@ use std::path::PathBuf;
 pub(crate) enum Action {
     /// Run the server.
     Serve,
+    /// Print a token and end.
+    Token(Box<TokenRequest>),
     /// Print the settings in force and end.
     PrintConfig,
     /// Ask a running server whether it is well, and end.
@@ -33,9 +36,14 @@ pub(crate) struct Flags {
 
 impl Flags {
     /// The flags in parsed arguments of [`command`].
-    pub(crate) fn from_matches(matches: &ArgMatches) -> Self {
+    ///
+    /// # Errors
+    /// What is wrong with an argument, by its name.
+    pub(crate) fn from_matches(matches: &ArgMatches) -> Result<Self, String> {
         let text = |name: &str| matches.get_one::<String>(name).cloned();
-        let action = if matches.get_flag("print-config") {
+        let action = if let Some(token) = matches.subcommand_matches("token") {
+            Action::Token(Box::new(TokenRequest::from_matches(token)?))
+        } else if matches.get_flag("print-config") {
             Action::PrintConfig
         } else if matches.contains_id("health-check") {
             Action::HealthCheck { url: text("health-check").filter(|url| !url.is_empty()) }
@@ -43,7 +51,7 @@ impl Flags {
             Action::Serve
         };
         let values = FIELDS.iter().filter_map(|field| text(field.flag).map(|value| (field, value))).collect();
-        Self { action, config: text("config").map(PathBuf::from), values }
+        Ok(Self { action, config: text("config").map(PathBuf::from), values })
     }
 }
 
@@ -75,6 +83,7 @@ pub(crate) fn command() -> Command {
                 .conflicts_with("print-config")
                 .help("Ask a running server (by default the one configured here) and end with 0 if it is well"),
         )
+        .subcommand(token::command())
         .args(FIELDS.iter().map(|field| argument(field, default_text(&defaults, field.key))))
 }
 
@@ -108,6 +117,7 @@ mod tests {
     fn parse(arguments: &[&str]) -> Flags {
         let words = std::iter::once("keel").chain(arguments.iter().copied());
         Flags::from_matches(&command().try_get_matches_from(words).expect("valid arguments"))
+            .expect("valid values")
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub(crate) use settings::{
     AccessSetting, FilterSetting, IceServerSetting, KurentoSettings, LogFormat, LogSettings,
     PlacementSetting, Settings,
 };
+#[cfg(test)]
+use settings::{TokenSettings, WebhookSettings};
 
 use std::fmt;
 use std::path::PathBuf;
@@ -33,7 +35,7 @@ pub(crate) struct Config {
 pub(crate) enum Access {
     /// Programs on this machine; HTTP is bound to loopback.
     Local,
-    /// Whoever shows one of `access_tokens`.
+    /// Whoever shows one of `access_tokens`, or a JSON Web Token.
     Tokens,
     /// Everyone.
     Open,
@@ -159,6 +161,8 @@ mod tests {
         let settings = Settings {
             access_tokens: vec!["visitor-secret-000".into()],
             admin_token: "admin-secret-00000".into(),
+            tokens: TokenSettings { secret: "token-secret".into(), ..TokenSettings::default() },
+            webhooks: WebhookSettings { secret: "hook-secret".into(), ..WebhookSettings::default() },
             ice_servers: vec![IceServerSetting {
                 urls: vec!["turn:t.example".into()],
                 username: "name".into(),
@@ -168,7 +172,7 @@ mod tests {
         };
         let text = toml::to_string(&settings.redacted()).expect("plain data");
         assert!(!text.contains("secret"), "{text}");
-        assert_eq!(text.matches("(hidden)").count(), 3, "{text}");
+        assert_eq!(text.matches("(hidden)").count(), 5, "{text}");
         assert!(text.contains("turn:t.example"), "what is no secret stays: {text}");
     }
 }

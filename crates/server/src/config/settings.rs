@@ -16,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) ring_timeout_s: u64,
     pub(crate) shutdown_deadline_s: u64,
     pub(crate) ice_servers: Vec<IceServerSetting>,
+    pub(crate) tokens: TokenSettings,
+    pub(crate) webhooks: WebhookSettings,
     pub(crate) http: HttpSettings,
     pub(crate) tls: TlsSettings,
     pub(crate) kurento: KurentoSettings,
@@ -45,6 +47,26 @@ pub(crate) struct IceServerSetting {
     pub(crate) username: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) credential: String,
+}
+
+/// `[tokens]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TokenSettings {
+    pub(crate) secret: String,
+    pub(crate) keys: String,
+    pub(crate) reload_s: u64,
+    pub(crate) issuer: String,
+    pub(crate) audience: String,
+}
+
+/// `[webhooks]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct WebhookSettings {
+    pub(crate) urls: Vec<String>,
+    pub(crate) secret: String,
+    pub(crate) answer_s: u64,
 }
 
 /// `[http]`
@@ -174,6 +196,8 @@ impl Default for Settings {
             ring_timeout_s: 45,
             shutdown_deadline_s: 10,
             ice_servers: Vec::new(),
+            tokens: TokenSettings::default(),
+            webhooks: WebhookSettings::default(),
             http: HttpSettings::default(),
             tls: TlsSettings::default(),
             kurento: KurentoSettings::default(),
@@ -183,6 +207,31 @@ impl Default for Settings {
             limits: LimitSettings::default(),
             log: LogSettings::default(),
         }
+    }
+}
+
+impl Default for TokenSettings {
+    fn default() -> Self {
+        Self {
+            secret: String::new(),
+            keys: String::new(),
+            reload_s: 60,
+            issuer: String::new(),
+            audience: String::new(),
+        }
+    }
+}
+
+impl Default for WebhookSettings {
+    fn default() -> Self {
+        Self { urls: Vec::new(), secret: String::new(), answer_s: 10 }
+    }
+}
+
+impl TokenSettings {
+    /// Whether visitors may show a JSON Web Token, and so must show a token.
+    pub(crate) fn are_used(&self) -> bool {
+        !self.secret.is_empty() || !self.keys.is_empty()
     }
 }
 
@@ -260,6 +309,8 @@ impl Settings {
         let mut shown = self.clone();
         shown.access_tokens = self.access_tokens.iter().map(hide).collect();
         shown.admin_token = hide(&self.admin_token);
+        shown.tokens.secret = hide(&self.tokens.secret);
+        shown.webhooks.secret = hide(&self.webhooks.secret);
         for server in &mut shown.ice_servers {
             server.credential = hide(&server.credential);
         }

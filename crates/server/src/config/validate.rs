@@ -1,6 +1,7 @@
 //! The rules that settings obey, each with a message that says what to do.
 
 use super::{Access, AccessSetting, Config, ConfigErrors, IceServerSetting, Settings, Tls};
+use keel_signaling::{KeySource, WebhookReceiver};
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
@@ -9,6 +10,11 @@ use tracing_subscriber::EnvFilter;
 
 /// Shorter tokens can be guessed over the network within a token's life.
 const TOKEN_LENGTH_MIN: usize = 16;
+
+const SECRET_LENGTH_MIN: usize = 32;
+
+/// Every event is kept once for each receiver.
+const RECEIVERS_MAX: usize = 8;
 
 /// Checks `settings` and settles what several of them decide together.
 pub(super) fn config(settings: Settings) -> Result<Config, ConfigErrors> {
@@ -25,6 +31,8 @@ pub(super) fn config(settings: Settings) -> Result<Config, ConfigErrors> {
     addresses(&settings, &mut errors);
     media(&settings, &mut errors);
     tokens(&settings, &mut errors);
+    web_tokens(&settings, &mut errors);
+    webhooks(&settings, &mut errors);
     settings.allowed_origins.iter().for_each(|origin| check_origin(origin, &mut errors));
     settings.ice_servers.iter().for_each(|server| check_ice_server(server, &mut errors));
     if let Err(error) = EnvFilter::builder().parse(&settings.log.filter) {
@@ -39,9 +47,13 @@ pub(super) fn config(settings: Settings) -> Result<Config, ConfigErrors> {
 /// Who may connect. Without tokens nobody is asked anything, so reaching other machines must be a
 /// decision (DESIGN.md, "Binding").
 fn access(settings: &Settings, errors: &mut ConfigErrors) -> Access {
-    match (settings.access, settings.access_tokens.is_empty()) {
+    let nobody_is_asked = settings.access_tokens.is_empty() && !settings.tokens.are_used();
+    match (settings.access, nobody_is_asked) {
         (AccessSetting::Open, false) => {
-            errors.push("access", "is \"open\" although access_tokens are set; remove one of the two");
+            errors.push(
+                "access",
+                "is \"open\" although access_tokens or [tokens] are set; remove one of the two",
+            );
             Access::Tokens
         }
         (AccessSetting::Open, true) => Access::Open,
@@ -56,7 +68,7 @@ fn access(settings: &Settings, errors: &mut ConfigErrors) -> Access {
                         name,
                         format!(
                             "{address} can be reached from other machines and nobody would be asked for a token. \
-                             Set access_tokens (KEEL_ACCESS_TOKENS), or access = \"open\" (KEEL_ACCESS=open) to \
+                             Set access_tokens (KEEL_ACCESS_TOKENS), [tokens], or access = \"open\" (KEEL_ACCESS=open) to \
                              let everyone in"
                         ),
                     );
@@ -206,6 +218,51 @@ fn tokens(settings: &Settings, errors: &mut ConfigErrors) {
     }
 }
 
+fn web_tokens(settings: &Settings, errors: &mut ConfigErrors) {
+    let tokens = &settings.tokens;
+    secret("tokens.secret", &tokens.secret, errors);
+    range("tokens.reload_s", tokens.reload_s, 1..=86_400, errors);
+    if !tokens.keys.is_empty()
+        && let Err(error) = KeySource::parse(&tokens.keys)
+    {
+        errors.push("tokens.keys", error.to_string());
+    }
+    if !tokens.are_used() && !(tokens.issuer.is_empty() && tokens.audience.is_empty()) {
+        errors
+            .push("tokens.secret", "is missing, as is tokens.keys: issuer and audience alone check nothing");
+    }
+}
+
+fn webhooks(settings: &Settings, errors: &mut ConfigErrors) {
+    let webhooks = &settings.webhooks;
+    secret("webhooks.secret", &webhooks.secret, errors);
+    range("webhooks.answer_s", webhooks.answer_s, 1..=60, errors);
+    if webhooks.urls.len() > RECEIVERS_MAX {
+        errors.push("webhooks.urls", format!("there are more than {RECEIVERS_MAX}"));
+    }
+    if webhooks.secret.is_empty() && !webhooks.urls.is_empty() {
+        errors.push("webhooks.secret", "is missing: receivers could not tell deliveries from forgeries");
+    }
+    for (place, url) in webhooks.urls.iter().enumerate() {
+        if let Err(error) = WebhookReceiver::parse(url) {
+            errors.push("webhooks.urls", format!("entry {} {error}", place + 1));
+        }
+        if webhooks.urls.iter().take(place).any(|earlier| earlier == url) {
+            errors.push("webhooks.urls", format!("entry {} stands there twice; remove one", place + 1));
+        }
+    }
+}
+
+/// A secret of HMAC-SHA256 has at least the size of the hash (RFC 7518 §3.2).
+fn secret(name: &str, text: &str, errors: &mut ConfigErrors) {
+    if !text.is_empty() && text.len() < SECRET_LENGTH_MIN {
+        errors.push(
+            name,
+            format!("is shorter than {SECRET_LENGTH_MIN} characters; `openssl rand -hex 32` makes one"),
+        );
+    }
+}
+
 /// RFC 6454 §6.2: an origin is scheme, host and port, and nothing else.
 fn check_origin(origin: &str, errors: &mut ConfigErrors) {
     let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).unwrap_or_default();
@@ -306,6 +363,8 @@ mod tests {
     #[test]
     fn tokens_on_loopback_are_asked_for() {
         assert_eq!(accepted("access_tokens = [\"0123456789abcdef\"]").access, Access::Tokens);
+        let keys = "[tokens]\nkeys = \"keys.json\"\n[http]\naddresses = [\"0.0.0.0\"]";
+        assert_eq!(accepted(keys).access, Access::Tokens);
     }
 
     #[test]
@@ -331,6 +390,24 @@ mod tests {
                 "admin_token = \"0123456789abcdef\"\naccess_tokens = [\"0123456789abcdef\"]",
                 "admin_token: is an access token as well",
             ),
+            ("[tokens]\nsecret = \"short\"", "tokens.secret: is shorter than 32 characters"),
+            ("[tokens]\nissuer = \"me\"", "tokens.secret: is missing, as is tokens.keys"),
+            ("[tokens]\nkeys = \"http://keys.example/\"", "tokens.keys: must be https"),
+            ("[tokens]\nkeys = \"ftp://keys.example/\"", "tokens.keys: is no http or https URL"),
+            ("[tokens]\nreload_s = 0", "tokens.reload_s: 0 is outside 1 to 86400"),
+            ("access = \"open\"\n[tokens]\nkeys = \"keys.json\"", "access: is \"open\" although"),
+            ("[webhooks]\nurls = [\"https://h.example/\"]", "webhooks.secret: is missing"),
+            ("[webhooks]\nsecret = \"short\"", "webhooks.secret: is shorter than 32 characters"),
+            ("[webhooks]\nurls = [\"hooks\"]", "webhooks.urls: entry 1 is no http or https URL"),
+            (
+                "[webhooks]\nurls = [\"https://me:pw@h.example/\"]",
+                "webhooks.urls: entry 1 has a user name; put secrets elsewhere",
+            ),
+            (
+                "[webhooks]\nurls = [\"https://h.example/\", \"https://h.example/\"]",
+                "webhooks.urls: entry 2 stands there twice",
+            ),
+            ("[webhooks]\nanswer_s = 61", "webhooks.answer_s: 61 is outside 1 to 60"),
             ("allowed_origins = [\"app.example\"]", "allowed_origins: \"app.example\" is no origin"),
             (
                 "allowed_origins = [\"https://app.example/\"]",

@@ -72,3 +72,34 @@ fn help_and_version_are_there() {
     let version = run(&["--version"], &[]);
     assert!(String::from_utf8_lossy(&version.stdout).starts_with("keel 0."));
 }
+
+#[test]
+fn a_token_is_made_with_the_configured_secret() {
+    let secret = ("KEEL_TOKEN_SECRET", "0123456789abcdef0123456789abcdef");
+    let made = run(&["token", "--room", "tea", "--name", "Ann", "--valid-s", "60"], &[secret]);
+    let token = String::from_utf8(made.stdout).expect("text");
+    assert!(made.status.success() && token.trim().split('.').count() == 3, "{token}");
+
+    for (arguments, variables, reason) in [
+        (vec!["token", "--call"], vec![], "KEEL_TOKEN_SECRET"),
+        (vec!["token", "--name", " "], vec![secret], "the name is empty"),
+        (vec!["token", "--room", ""], vec![secret], "--room: names are"),
+        (vec!["token", "--valid-s", "0"], vec![secret], "--valid-s"),
+    ] {
+        let refused = run(&arguments, &variables);
+        let words = String::from_utf8(refused.stderr).expect("text");
+        assert!(!refused.status.success() && refused.stdout.is_empty(), "{arguments:?}");
+        assert!(words.contains(reason), "{arguments:?}: {words}");
+    }
+}
+
+#[test]
+fn keys_that_cannot_be_read_stop_the_start() {
+    let output = run(&["--token-keys", "nowhere.json"], &[]);
+    let reason = String::from_utf8(output.stderr).expect("text");
+    assert!(!output.status.success());
+    assert!(
+        reason.contains("tokens.keys: nowhere.json") && reason.contains("cannot read the file"),
+        "{reason}"
+    );
+}

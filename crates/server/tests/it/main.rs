@@ -3,3 +3,4 @@
 mod binary;
 mod configuration;
 mod lifecycle;
+mod webhooks;

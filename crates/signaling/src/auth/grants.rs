@@ -1,10 +1,19 @@
 //! The claim `keel` of a token: what its holder may do (docs/access.md).
 
-use serde::{Deserialize, Serialize};
+use crate::user_name::UserName;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// The claim. What is missing is not granted; a field that Keel does not know is refused, since a misspelt
 /// grant would otherwise be a silent one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Grants {
     /// One-to-one calls.
@@ -31,6 +40,7 @@ pub struct Grants {
     /// The name that the holder goes by in calls and rooms. Without it the token's claim `name` counts, and
     /// without that the holder chooses.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<UserName>)]
     pub name: Option<String>,
 }
 
@@ -43,7 +53,7 @@ pub enum Names {
     Nothing,
     /// Every name.
     All,
-    /// These names and prefixes: 1 to 64 of them, of 1 to 256 bytes each.
+    /// These names and prefixes: 1 to 64 of them, of 1 to 256 characters each.
     These(Vec<String>),
 }
 
@@ -58,11 +68,11 @@ enum Form {
 
 /// Why a value of a grant is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("names are true, a name, or a list of 1 to 64 names, each of 1 to 256 bytes")]
+#[error("names are true, a name, or a list of 1 to 64 names, each of 1 to 256 characters")]
 pub struct NamesError;
 
 const NAMES_MAX: usize = 64;
-const NAME_BYTES_MAX: usize = 256;
+const NAME_CHARS_MAX: usize = 256;
 
 impl Names {
     /// Whether nothing is granted.
@@ -89,7 +99,7 @@ impl Names {
     /// # Errors
     /// When there are too many, or one is empty or too long.
     pub fn these(names: Vec<String>) -> Result<Self, NamesError> {
-        let are_valid = names.iter().all(|name| (1..=NAME_BYTES_MAX).contains(&name.len()));
+        let are_valid = names.iter().all(|name| (1..=NAME_CHARS_MAX).contains(&name.chars().count()));
         if are_valid && (1..=NAMES_MAX).contains(&names.len()) {
             Ok(Self::These(names))
         } else {
@@ -122,10 +132,48 @@ impl From<Names> for Form {
     }
 }
 
+/// Reads an object: by itself serde would take the elements of an array for its fields, in their order.
+pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    struct Object<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    from.deserialize_map(Object(PhantomData))
+}
+
 // Serde asks for a reference.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+impl PartialSchema for Names {
+    fn schema() -> RefOr<Schema> {
+        let all = ObjectBuilder::new().schema_type(SchemaType::new(Type::Boolean));
+        let one = || {
+            let name = ObjectBuilder::new().schema_type(SchemaType::new(Type::String));
+            name.min_length(Some(1)).max_length(Some(NAME_CHARS_MAX))
+        };
+        let many = ArrayBuilder::new().items(one()).min_items(Some(1)).max_items(Some(NAMES_MAX));
+        let names = OneOfBuilder::new().item(all).item(one()).item(many);
+        let words =
+            "`true` for all, a name, or a list; a name that ends with `*` stands for all that begin like it";
+        RefOr::T(Schema::OneOf(names.description(Some(words)).build()))
+    }
+}
+
+impl ToSchema for Names {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Names")
+    }
 }
 
 #[cfg(test)]

@@ -4,13 +4,19 @@
 //! protocol, administration. What is asked for later on a connection is asked of its [`Permit`].
 
 pub(crate) mod grants;
+mod jwt;
+mod key;
+mod keyring;
 pub(crate) mod origin;
 pub(crate) mod permit;
 
 pub use grants::{Grants, Names, NamesError};
+pub(crate) use jwt::TokenError;
+pub(crate) use keyring::Keyring;
+pub use keyring::{KeySource, KeysError, MintError, MintedToken, TokenConfig, TokenSecret};
 pub use origin::OriginPolicy;
 pub(crate) use origin::{check_origin, share_across_origins};
-pub(crate) use permit::{Denied, Grant, Permit, Wanted};
+pub(crate) use permit::{Denied, Permit, Wanted};
 
 use crate::error::ApiError;
 use crate::state::AppState;
@@ -70,18 +76,38 @@ async fn identify_visitor(
     headers: &HeaderMap,
     query_token: Option<&str>,
 ) -> Result<Permit, ApiError> {
-    let tokens = &state.config().access_tokens;
-    if tokens.is_empty() {
+    let config = state.config();
+    if !config.asks_for_tokens() {
         return Ok(Permit::visitor());
     }
     let candidate = bearer(headers).or(query_token).ok_or(ApiError::AccessTokenMissing)?;
-    if matches_any(tokens, candidate) { Ok(Permit::visitor()) } else { Err(ApiError::AccessTokenWrong) }
+    if matches_any(&config.access_tokens, candidate) {
+        return Ok(Permit::visitor());
+    }
+    verify(state, candidate, ApiError::AccessTokenWrong).await
 }
 
 async fn identify_administrator(state: &AppState, headers: &HeaderMap) -> Result<Permit, ApiError> {
-    let token = state.config().admin_token.as_ref().ok_or(ApiError::AdminClosed)?;
+    let config = state.config();
+    if config.admin_token.is_none() && !config.tokens.is_used() {
+        return Err(ApiError::AdminClosed);
+    }
     let candidate = bearer(headers).ok_or(ApiError::AdminTokenMissing)?;
-    if token.matches(candidate) { Ok(Permit::administrator()) } else { Err(ApiError::AdminTokenWrong) }
+    if config.admin_token.as_ref().is_some_and(|token| token.matches(candidate)) {
+        return Ok(Permit::administrator());
+    }
+    verify(state, candidate, ApiError::AdminTokenWrong).await
+}
+
+/// What the holder of a JWT may do. Of what is none, `wrong` is said.
+async fn verify(state: &AppState, candidate: &str, wrong: ApiError) -> Result<Permit, ApiError> {
+    if !state.config().tokens.is_used() || !jwt::is_jwt(candidate) {
+        return Err(wrong);
+    }
+    state.keyring().verify(candidate).await.map_err(|error| {
+        state.metrics().count_token_refused(error.code());
+        ApiError::Token(error)
+    })
 }
 
 /// Compares with every token, so that the time does not tell which one was met.

@@ -50,6 +50,8 @@ pub(crate) enum Effect {
     CountRefusedCall(CallRefusal),
     /// Both peers are connected, this long after the call was accepted.
     SetUp(Duration),
+    /// A call rings, for those who are told of calls.
+    Rings { call: CallId, from: UserName, to: UserName },
     /// A call has ended, for the history and metrics.
     Ended(EndedCall),
 }
@@ -64,6 +66,7 @@ pub(crate) enum Admitted {
 
 /// A call that is over.
 pub(crate) struct EndedCall {
+    pub(crate) call: CallId,
     pub(crate) from: UserName,
     pub(crate) to: UserName,
     pub(crate) started: Instant,
@@ -94,6 +97,10 @@ pub(crate) enum MediaReport {
 impl CallId {
     pub(crate) const fn new(number: u64) -> Self {
         Self(number)
+    }
+
+    pub(crate) const fn number(self) -> u64 {
+        self.0
     }
 }
 

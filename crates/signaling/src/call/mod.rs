@@ -29,6 +29,7 @@ use crate::socket::{ConnectionId, FrameError, Protocol, SocketEvent};
 use crate::state::Shared;
 use crate::store::{AdmitError, CallRecord, ChatMessage, ChatPage, ChatThread, Store, UnixMillis};
 use crate::user_name::UserName;
+use crate::webhook::{Event, Herald};
 use effect::{CallId, Effect, EndedCall, MediaReport, Side};
 use keel_media::MediaServer;
 use machine::Machine;
@@ -90,6 +91,7 @@ pub(crate) struct Switchboard {
     media: MediaServer,
     store: Store,
     metrics: Arc<Metrics>,
+    herald: Herald,
     inbox: mpsc::Receiver<Inbound>,
     /// For the tasks that are started. It keeps the inbox open, so the switchboard ends by
     /// [`Inbound::Shutdown`] only.
@@ -123,6 +125,7 @@ impl Switchboard {
         media: MediaServer,
         store: Store,
         metrics: Arc<Metrics>,
+        herald: Herald,
         inbox: mpsc::Receiver<Inbound>,
         to_inbox: mpsc::Sender<Inbound>,
     ) -> Self {
@@ -132,6 +135,7 @@ impl Switchboard {
             media,
             store,
             metrics,
+            herald,
             inbox,
             to_inbox,
             lines: BTreeMap::new(),
@@ -282,6 +286,10 @@ impl Switchboard {
             Effect::CountRegistration(result) => self.metrics.count_registration(result),
             Effect::CountRefusedCall(refusal) => self.metrics.count_refused_call(refusal),
             Effect::SetUp(took) => self.metrics.observe_call_setup(took),
+            Effect::Rings { call, from, to } => {
+                let (from, to) = (from.to_string(), to.to_string());
+                self.herald.tell(Event::CallStarted { from, to, call: call.number() });
+            }
             Effect::Ended(call) => self.end_call(call),
         }
     }
@@ -332,7 +340,7 @@ impl Switchboard {
     }
 
     fn end_call(&mut self, call: EndedCall) {
-        let EndedCall { from, to, started, answered, ended, outcome } = call;
+        let EndedCall { call, from, to, started, answered, ended, outcome } = call;
         info!(?from, ?to, outcome = outcome.label(), "call ended");
         self.metrics.count_call(outcome);
         // The machine counts time on the steady clock; the history wants the wall's.
@@ -341,6 +349,14 @@ impl Switchboard {
             let ago = u64::try_from((now - instant).as_millis()).unwrap_or(u64::MAX);
             UnixMillis(wall.0.saturating_sub(ago))
         };
+        self.herald.tell(Event::CallEnded {
+            from: from.to_string(),
+            to: to.to_string(),
+            call: call.number(),
+            started: on_wall(started),
+            answered: answered.map(on_wall),
+            outcome: outcome.label(),
+        });
         self.store.record(CallRecord {
             from,
             to,

@@ -1,14 +1,14 @@
 //! `POST /api/captures?endpoint=ID`: what one peer sends and is sent, as a pcap file that is written while it
 //! is downloaded. Nothing is kept on the server.
 
-use crate::auth::{Wanted, authorize};
-use crate::error::ApiError;
+use super::body::Administrator;
+use crate::error::{ApiError, Problem};
 use crate::metrics::Metrics;
 use crate::state::AppState;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, header};
+use axum::http::header;
 use axum::response::IntoResponse;
 use futures_util::stream::unfold;
 use keel_media::id::ElementId;
@@ -27,14 +27,31 @@ pub(crate) struct CaptureQuery {
     bytes: Option<u64>,
 }
 
-/// A `POST`, so that no link starts it. It ends at the first limit, with the endpoint (so at a shutdown too),
-/// or when the client goes away.
+/// Capture packets
+///
+/// What one peer sends and is sent, without its media, as a pcap file that is written while it is downloaded. It
+/// ends at the first limit, with the endpoint, or when the client goes away.
+#[utoipa::path(
+    // So that no link starts it.
+    post, path = "/api/captures", tag = "media",
+    params(
+        ("endpoint" = u64, Query, minimum = 0, maximum = 9007199254740991i64, description = "The endpoint's number, from `/api/pipelines`"),
+        ("seconds" = Option<u64>, Query, minimum = 0, maximum = 9007199254740991i64, description = "At most so long"),
+        ("packets" = Option<u64>, Query, minimum = 0, maximum = 9007199254740991i64, description = "At most so many"),
+        ("bytes" = Option<u64>, Query, minimum = 0, maximum = 9007199254740991i64, description = "At most so long a file"),
+    ),
+    responses(
+        (status = 200, body = [u8], content_type = "application/vnd.tcpdump.pcap", description = "The packets"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "A parameter is none"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such endpoint"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "It is being captured already"),
+    ),
+)]
 pub(crate) async fn capture(
+    _: Administrator,
     State(state): State<AppState>,
-    headers: HeaderMap,
     query: Result<Query<CaptureQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, ApiError> {
-    authorize(&state, &headers, None, Wanted::Admin).await?;
     let Query(query) = query.map_err(|_| ApiError::CaptureInvalid)?;
     let usual = CaptureLimits::default();
     let limits = CaptureLimits {

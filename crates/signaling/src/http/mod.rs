@@ -2,17 +2,21 @@
 //! captures.
 
 pub(crate) mod admin;
+mod body;
 pub(crate) mod capture;
 pub(crate) mod live;
+pub(crate) mod openapi;
 pub(crate) mod page;
 pub(crate) mod pipelines;
+pub(crate) mod rooms;
 pub(crate) mod streams;
+pub(crate) mod token;
 
 use crate::auth::{Wanted, authorize};
 use crate::config::IceServer;
 use crate::error::ApiError;
 use crate::state::AppState;
-use crate::user_name::NAME_CHARS_MAX;
+use crate::user_name::{NAME_CHARS_MAX, UserName};
 use axum::Json;
 use axum::extract::{FromRequestParts, Query, State};
 use axum::http::request::Parts;
@@ -47,6 +51,9 @@ impl<S: Sync> FromRequestParts<S> for AccessQuery {
 struct PageConfig<'a> {
     ice_servers: &'a [IceServer],
     name_chars_max: usize,
+    /// The name that the token's holder goes by, if the token says one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     ring_seconds: u64,
 }
 
@@ -56,11 +63,12 @@ pub(crate) async fn config(
     query: AccessQuery,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, ApiError> {
-    authorize(&state, &headers, query.token(), Wanted::Entry).await?;
+    let permit = authorize(&state, &headers, query.token(), Wanted::Entry).await?;
     let config = state.config();
     let answer = Json(PageConfig {
         ice_servers: &config.ice_servers,
         name_chars_max: NAME_CHARS_MAX,
+        name: permit.name().map(UserName::as_str),
         ring_seconds: config.limits.ring_max.as_secs(),
     })
     .into_response();

@@ -45,6 +45,7 @@ pub(crate) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Resul
     let path = match uri.path() {
         "/" => "/index.html",
         "/admin" => "/admin.html",
+        "/api/docs" => "/api-docs.html",
         path => path,
     };
     let place = ASSETS.binary_search_by_key(&path, |asset| asset.path).map_err(|_| ApiError::NotFound)?;
@@ -57,6 +58,11 @@ pub(crate) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Resul
     }
     let kind = [(header::CONTENT_TYPE, content_type(path))];
     Ok((caching, kind, asset.content).into_response())
+}
+
+/// A path that another method has.
+pub(crate) async fn refuse_method() -> ApiError {
+    ApiError::MethodNotAllowed
 }
 
 /// RFC 9110 §13.1.2: a list of tags, weak or not, or `*`.

@@ -1,14 +1,14 @@
 //! `GET /api/pipelines`: what the media server carries at this moment, for the administrator and the page at
 //! `/admin`.
 
-use super::admin::{PageQuery, page};
-use crate::auth::{Wanted, authorize};
-use crate::error::ApiError;
+use super::admin::{PageQuery, number, page};
+use super::body::Administrator;
+use crate::error::{ApiError, Problem};
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, header};
+use axum::http::header;
 use axum::response::IntoResponse;
 use keel_media::codec::Layer;
 use keel_media::id::PipelineId;
@@ -19,25 +19,26 @@ use keel_media::{
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::time::Duration;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
-struct PipelinesPage {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PipelinesPage {
     pipelines: Vec<PipelineView>,
     /// What to send as `after` for the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-#[derive(Serialize)]
-struct PipelineView {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PipelineView {
     id: u64,
     worker: usize,
     elements: Vec<ElementView>,
     connections: Vec<ConnectionView>,
 }
 
-#[derive(Serialize)]
-struct ElementView {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ElementView {
     id: u64,
     kind: &'static str,
     worker: usize,
@@ -47,11 +48,13 @@ struct ElementView {
     endpoint: Option<EndpointView>,
 }
 
-#[derive(Serialize)]
-struct EndpointView {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EndpointView {
     ice: &'static str,
     dtls: &'static str,
+    #[schema(value_type = Option<String>)]
     local: Option<SocketAddr>,
+    #[schema(value_type = Option<String>)]
     remote: Option<SocketAddr>,
     srtp_profile: Option<&'static str>,
     /// Bits per second that the path to the peer carries, all streams together.
@@ -61,8 +64,8 @@ struct EndpointView {
 }
 
 /// One stream since it began; who wants rates takes the difference of two answers.
-#[derive(Serialize)]
-struct StreamView {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct StreamView {
     kind: String,
     ssrc: u32,
     packets: u64,
@@ -87,15 +90,15 @@ struct StreamView {
 }
 
 /// Counted from 0, the least.
-#[derive(Serialize)]
-struct LayerView {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LayerView {
     /// The simulcast encoding, or the spatial layer of a scalable stream.
     spatial: u8,
     temporal: u8,
 }
 
-#[derive(Serialize)]
-struct ConnectionView {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ConnectionView {
     source: u64,
     sink: u64,
     media: String,
@@ -104,16 +107,28 @@ struct ConnectionView {
     bytes: u64,
 }
 
-/// Pipelines in the order of their creation.
+/// Look at pipelines
+///
+/// What the media server carries at this moment, in the order of creation.
+#[utoipa::path(
+    get, path = "/api/pipelines", tag = "media",
+    params(
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 500, description = "How many; 100 unless said otherwise"),
+        ("after" = Option<u64>, Query, minimum = 0, maximum = 9007199254740991i64, description = "`next` of the page before"),
+    ),
+    responses(
+        (status = 200, body = PipelinesPage, description = "A page of pipelines"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "No such page"),
+    ),
+)]
 pub(crate) async fn pipelines(
+    _: Administrator,
     State(state): State<AppState>,
-    headers: HeaderMap,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, ApiError> {
-    authorize(&state, &headers, None, Wanted::Admin).await?;
     let (count, after) = page(query)?;
-    let after = after.map(|id| id.parse().map(PipelineId::new).map_err(|_| ApiError::PageInvalid));
-    let found = state.media().survey(after.transpose()?, count).await;
+    let after = number(after)?.map(PipelineId::new);
+    let found = state.media().survey(after, count).await;
     let next = found.last().filter(|_| found.len() == count).map(|last| last.pipeline.number().to_string());
     let pipelines = found.into_iter().map(PipelineView::from).collect();
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(PipelinesPage { pipelines, next })))

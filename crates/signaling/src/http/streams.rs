@@ -3,7 +3,7 @@
 use super::AccessQuery;
 use super::live::LiveError;
 use crate::auth::{Wanted, authorize};
-use crate::error::ApiError;
+use crate::error::{ApiError, Problem};
 use crate::live::ask::{Ask, Reply, StreamReport, StreamSummary, TrackReport};
 use crate::live::{Refusal, StreamName};
 use crate::state::AppState;
@@ -15,14 +15,16 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use keel_media::rtp::Bitrate;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
-struct StreamList {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct StreamList {
     streams: Vec<SummaryView>,
 }
 
-#[derive(Serialize)]
-struct SummaryView {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SummaryView {
+    #[schema(value_type = String)]
     name: StreamName,
     /// `waiting`, `live` or `interrupted`.
     state: &'static str,
@@ -31,16 +33,16 @@ struct SummaryView {
     viewers: usize,
 }
 
-#[derive(Serialize)]
-struct StreamView {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct StreamView {
     #[serde(flatten)]
     summary: SummaryView,
     tracks: Vec<TrackView>,
 }
 
 /// One stream of packets from the presenter.
-#[derive(Serialize)]
-struct TrackView {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TrackView {
     kind: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     rid: Option<String>,
@@ -70,7 +72,13 @@ pub(crate) async fn status(
     view(&state, stream).await
 }
 
-/// `GET /api/streams`: all streams.
+/// List streams
+///
+/// Those that are on and those that wait for a presenter.
+#[utoipa::path(
+    get, path = "/api/streams", tag = "streams",
+    responses((status = 200, body = StreamList, description = "All streams")),
+)]
 pub(crate) async fn list(
     State(state): State<AppState>,
     headers: HeaderMap,
@@ -81,7 +89,18 @@ pub(crate) async fn list(
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(StreamList { streams })))
 }
 
-/// `GET /api/streams/{stream}`.
+/// Look at a stream
+///
+/// Its viewers, and what its presenter sends.
+#[utoipa::path(
+    get, path = "/api/streams/{stream}", tag = "streams",
+    params(("stream" = String, Path, min_length = 1, description = "Its name")),
+    responses(
+        (status = 200, body = StreamView, description = "The stream"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "The name is none"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such stream"),
+    ),
+)]
 pub(crate) async fn inspect(
     State(state): State<AppState>,
     path: StreamPath,
@@ -91,7 +110,19 @@ pub(crate) async fn inspect(
     view(&state, name(path)?).await
 }
 
-/// `PUT /api/streams/{stream}`: makes a stream in advance; 201.
+/// Make a stream
+///
+/// Before its presenter comes. It stays until it is ended.
+#[utoipa::path(
+    put, path = "/api/streams/{stream}", tag = "streams",
+    params(("stream" = String, Path, min_length = 1, description = "Its name: letters, digits and -._~")),
+    responses(
+        (status = 201, description = "It is made"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "The name is none"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "The name cannot stand in an address"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "There is such a stream"),
+    ),
+)]
 pub(crate) async fn create(
     State(state): State<AppState>,
     path: StreamPath,
@@ -102,7 +133,18 @@ pub(crate) async fn create(
     Ok(StatusCode::CREATED)
 }
 
-/// `DELETE /api/streams/{stream}`: ends a stream with everybody in it; 204.
+/// End a stream
+///
+/// With everybody in it.
+#[utoipa::path(
+    delete, path = "/api/streams/{stream}", tag = "streams",
+    params(("stream" = String, Path, min_length = 1, description = "Its name")),
+    responses(
+        (status = 204, description = "It is over"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "The name is none"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such stream"),
+    ),
+)]
 pub(crate) async fn end(
     State(state): State<AppState>,
     path: StreamPath,

@@ -6,7 +6,7 @@ use super::model::Value;
 use super::outbox::outbox;
 use super::session::SocketId;
 use super::{Kurento, KurentoConfig};
-use crate::live::Desk;
+use crate::live::Reception;
 use crate::metrics::Metrics;
 use keel_media::{MediaConfig, MediaServer};
 use std::collections::BTreeSet;
@@ -40,7 +40,7 @@ fn stage() -> &'static Mutex<Stage> {
         let media = MediaServer::start(media).expect("media starts on loopback");
         let config = KurentoConfig { objects_max: OBJECTS_MAX, ..KurentoConfig::default() };
         let metrics = Arc::new(Metrics::new());
-        let kurento = runtime.block_on(async { Kurento::start(config, media, metrics, Desk::deserted()) });
+        let kurento = runtime.block_on(async { Kurento::start(config, media, metrics, Reception::deserted()) });
         Mutex::new(Stage { runtime, kurento })
     })
 }

@@ -24,7 +24,7 @@ mod session_id;
 pub use config::{Filters, KurentoConfig};
 
 use crate::limits::RateLimiter;
-use crate::live::Desk;
+use crate::live::Reception;
 use crate::metrics::Metrics;
 use crate::state::AppState;
 use axum::Router;
@@ -98,7 +98,7 @@ impl Kurento {
         config: KurentoConfig,
         media: MediaServer,
         metrics: Arc<Metrics>,
-        streams: Desk,
+        streams: Reception,
     ) -> Self {
         let registry = Arc::new(Registry {
             sessions: Mutex::new(Sessions::new(config.sessions_max)),

@@ -1,4 +1,4 @@
-//! What happens to streams, for whoever wants to hear of it: webhooks, an administrator's page.
+//! What happens to streams, for whoever wants to hear of it: webhooks, the log.
 
 use super::name::StreamName;
 use crate::store::UnixMillis;
@@ -57,7 +57,3 @@ impl EndReason {
         }
     }
 }
-
-/// Events that wait for a listener; one that is slower than that misses the oldest and is told how many
-/// (`tokio::sync::broadcast`).
-pub(crate) const EVENTS_MAX: usize = 1024;

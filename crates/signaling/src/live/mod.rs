@@ -6,7 +6,7 @@
 //! `machine/` (what it means), here (what is done about it), `media/` (a stream's pipeline).
 
 pub(crate) mod ask;
-mod desk;
+mod reception;
 mod effect;
 pub(crate) mod event;
 pub(crate) mod fuzz;
@@ -20,8 +20,7 @@ pub(crate) mod refusal;
 pub(crate) mod sdpfrag;
 pub(crate) mod socket;
 
-pub(crate) use desk::Desk;
-pub(crate) use event::{EVENTS_MAX, StreamEvent};
+pub(crate) use reception::Reception;
 pub(crate) use machine::Census;
 pub(crate) use name::StreamName;
 pub(crate) use refusal::Refusal;
@@ -32,6 +31,7 @@ use crate::private::Private;
 use crate::socket::connection::{Connection, Outbound};
 use crate::socket::{ConnectionId, SocketEvent};
 use crate::store::UnixMillis;
+use crate::webhook::{Event, Herald};
 use ask::{Ask, Reply};
 use axum::extract::ws::Utf8Bytes;
 use effect::{Effect, MediaCommand, MediaReport};
@@ -46,7 +46,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id as TaskId, JoinSet};
 use tokio::time::sleep_until;
 use tracing::{Instrument, debug, info, info_span, warn};
@@ -93,7 +93,7 @@ pub(crate) struct Studio {
     /// For the tasks that are started. It keeps the inbox open, so the studio ends by [`Inbound::Shutdown`]
     /// only.
     to_inbox: mpsc::Sender<Inbound>,
-    events: broadcast::Sender<StreamEvent>,
+    herald: Herald,
     askers: BTreeMap<Ticket, oneshot::Sender<Result<Reply, Refusal>>>,
     lines: BTreeMap<ConnectionId, mpsc::Sender<Outbound>>,
     streams_media: BTreeMap<MediaId, mpsc::Sender<MediaCommand>>,
@@ -114,7 +114,7 @@ impl Studio {
         media: MediaServer,
         metrics: Arc<Metrics>,
         (to_inbox, inbox): (mpsc::Sender<Inbound>, mpsc::Receiver<Inbound>),
-        events: broadcast::Sender<StreamEvent>,
+        herald: Herald,
     ) -> Self {
         let random = StdRng::from_rng(&mut rand::rng());
         let candidates_max = config.limits.candidates_per_peer_max;
@@ -125,7 +125,7 @@ impl Studio {
             metrics,
             inbox,
             to_inbox,
-            events,
+            herald,
             askers: BTreeMap::new(),
             lines: BTreeMap::new(),
             streams_media: BTreeMap::new(),
@@ -239,6 +239,9 @@ impl Studio {
             Effect::Announce(event) => {
                 info!(stream = ?event.stream, news = ?event.news, "stream");
                 // An error means that nobody listens.
+                if let Some(told) = Event::of_stream(&event) {
+                    self.herald.tell(told);
+                }
                 let _ = self.events.send(event);
             }
             Effect::CountSession { role, result } => self.metrics.count_stream_session(role, result),

@@ -7,16 +7,13 @@ use crate::candidate::Candidate;
 use crate::config::IceServer;
 use crate::store::ChatMessage;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// To the client: replies, which carry its request's number, and news.
 #[derive(Clone, Serialize)]
 #[serde(tag = "id", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub(crate) enum ServerMessage {
-    RoomCreated {
-        room: String,
-        moderator_token: RoomToken,
-        size_max: u32,
-    },
+    RoomCreated(CreatedRoom),
     Joined(Box<Joined>),
     Left,
     Published {
@@ -133,6 +130,16 @@ pub(crate) enum ServerMessage {
     },
 }
 
+/// A room that was made in advance.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CreatedRoom {
+    pub(crate) room: String,
+    #[schema(value_type = String)]
+    pub(crate) moderator_token: RoomToken,
+    pub(crate) size_max: u32,
+}
+
 /// All that somebody who comes in needs to know.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -170,8 +177,9 @@ pub(crate) struct ParticipantInfo {
 }
 
 /// A track as its viewers see it.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct TrackInfo {
+    #[schema(value_type = String)]
     pub(crate) track: TrackId,
     pub(crate) kind: Kind,
     pub(crate) source: Source,
@@ -198,7 +206,7 @@ pub(crate) struct OfferedLine {
 }
 
 /// How good a participant's connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Level {
     Good,
@@ -225,6 +233,8 @@ pub(crate) enum LeaveReason {
     Removed,
     /// The server failed to serve it.
     Failed,
+    /// The room is over. Its participants hear that instead.
+    RoomEnded,
 }
 
 impl ServerMessage {

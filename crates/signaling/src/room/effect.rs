@@ -7,6 +7,7 @@ use super::refusal::Refusal;
 use crate::candidate::Candidate;
 use crate::socket::{CloseReason, ConnectionId};
 use crate::store::{ChatMessage, ChatThread};
+use crate::webhook::Event;
 use std::time::Duration;
 
 /// What the machine wants done, in order.
@@ -41,6 +42,8 @@ pub(crate) enum Effect {
     EndMedia { media: MediaId },
     /// Somebody came in or was refused, for metrics.
     CountJoin(Result<Entered, &'static str>),
+    /// Something that applications are told.
+    Announce(Event),
     /// A message was sent, for metrics.
     CountChat,
 }
@@ -127,6 +130,8 @@ pub(crate) struct Change {
     pub(crate) added: Vec<(TrackId, Setting)>,
     pub(crate) removed: Vec<TrackId>,
     pub(crate) restarts_ice: bool,
+    /// Data channels are to be offered.
+    pub(crate) opens_data: bool,
 }
 
 /// How a track is sent to one viewer.
@@ -158,6 +163,10 @@ pub(crate) struct Feed {
 /// What a room's media says.
 #[derive(Debug)]
 pub(crate) enum MediaReport {
+    /// The number of the pipeline, for who asks what the room's media does.
+    Started {
+        pipeline: u64,
+    },
     /// The answer, and which of the tracks the offer really has.
     Published {
         participant: ParticipantId,

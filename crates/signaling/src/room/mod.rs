@@ -7,6 +7,7 @@
 //! pipeline).
 
 mod answer;
+mod desk;
 mod effect;
 pub(crate) mod fuzz;
 mod id;
@@ -16,8 +17,12 @@ mod message;
 mod refusal;
 mod secret;
 
+pub(crate) use answer::{CreatedRoom, LeaveReason};
+pub(crate) use desk::{Desk, RoomView};
 pub(crate) use effect::Entered;
-pub(crate) use id::RoomName;
+pub(crate) use id::{ParticipantId, RoomName, TrackId};
+pub(crate) use message::{Kind as TrackKind, Source as TrackSource};
+pub(crate) use refusal::Refusal;
 
 use crate::auth::Wanted;
 use crate::config::Config;
@@ -27,8 +32,10 @@ use crate::socket::connection::{Connection, Outbound};
 use crate::socket::{ConnectionId, Departure, FrameError, Protocol, SocketEvent};
 use crate::state::Shared;
 use crate::store::{ChatPage, ChatThread, HISTORY_PAGE_MAX, Store, UnixMillis};
+use crate::webhook::Herald;
 use answer::ServerMessage;
 use axum::extract::ws::Utf8Bytes;
+use desk::Order;
 use effect::{Effect, MediaCommand, MediaReport};
 use id::{MediaId, RoomId};
 use keel_media::MediaServer;
@@ -48,7 +55,12 @@ use tracing::{Instrument, debug, info, info_span, warn};
 /// What reaches the house.
 pub(crate) enum Inbound {
     Socket(SocketEvent<Request>),
-    Media { media: MediaId, report: MediaReport },
+    Media {
+        media: MediaId,
+        report: MediaReport,
+    },
+    /// Of whoever runs the server.
+    Order(Order),
     Shutdown,
 }
 
@@ -96,6 +108,7 @@ pub(crate) struct House {
     media: MediaServer,
     store: Store,
     metrics: Arc<Metrics>,
+    herald: Herald,
     inbox: mpsc::Receiver<Inbound>,
     /// For the tasks that are started. It keeps the inbox open, so the house ends by [`Inbound::Shutdown`]
     /// only.
@@ -128,6 +141,7 @@ impl House {
         media: MediaServer,
         store: Store,
         metrics: Arc<Metrics>,
+        herald: Herald,
         inbox: mpsc::Receiver<Inbound>,
         to_inbox: mpsc::Sender<Inbound>,
     ) -> Self {
@@ -139,6 +153,7 @@ impl House {
             media,
             store,
             metrics,
+            herald,
             inbox,
             to_inbox,
             lines: BTreeMap::new(),
@@ -171,7 +186,8 @@ impl House {
             while let Some(effect) = self.machine.poll_effect() {
                 self.perform(effect);
             }
-            self.metrics.set_rooms(self.machine.rooms(), self.machine.participants());
+            let machine = &self.machine;
+            self.metrics.set_rooms(machine.rooms(), machine.participants(), machine.data_participants());
         }
     }
 
@@ -185,6 +201,7 @@ impl House {
                 self.disconnect(connection, departure)
             }
             Inbound::Media { media, report } => self.machine.handle_media(moment(), media, report),
+            Inbound::Order(order) => order.carry_out(&mut self.machine, moment()),
             Inbound::Shutdown => self.machine.handle_shutdown(moment()),
         }
     }
@@ -279,6 +296,7 @@ impl House {
                 self.rooms_media.remove(&media);
             }
             Effect::CountJoin(result) => self.metrics.count_room_join(result),
+            Effect::Announce(event) => self.herald.tell(event),
             Effect::CountChat => self.metrics.count_chat_message(),
         }
     }

@@ -19,6 +19,8 @@ pub(crate) enum Refusal {
     RoomFull,
     #[error("the room is locked")]
     RoomLocked,
+    #[error("there is no such room")]
+    UnknownRoom,
     #[error("a room of this name exists")]
     RoomExists,
     #[error("the server has as many rooms as it takes, try again later")]
@@ -76,6 +78,7 @@ impl Refusal {
             Self::NameTaken => "nameTaken",
             Self::RoomFull => "roomFull",
             Self::RoomLocked => "roomLocked",
+            Self::UnknownRoom => "unknownRoom",
             Self::RoomExists => "roomExists",
             Self::TooManyRooms => "tooManyRooms",
             Self::BadSize(_) => "badSize",

@@ -1,6 +1,7 @@
 //! The tables and what is done with them. Blocking; used by the store's thread only.
 
 use super::chat::{self, ChatBounds, ChatMessage, ChatPage, ChatThread};
+use super::event::{self, PendingEvent};
 use super::{AdmitError, CallRecord, Secret, StoredCall, StoredUser, UnixMillis};
 use crate::user_name::UserName;
 use redb::backends::InMemoryBackend;
@@ -114,6 +115,7 @@ impl Database {
             write.open_table(USERS)?;
             write.open_table(CALLS)?;
             chat::create_tables(&write)?;
+            event::create_table(&write)?;
         }
         write.commit()?;
         Ok(schema)
@@ -229,6 +231,29 @@ impl Database {
         count: usize,
     ) -> Result<ChatPage, redb::Error> {
         chat::page(&self.redb, thread, before, count)
+    }
+
+    /// Adds events that are to be told.
+    pub(super) fn push_events(
+        &mut self,
+        events: &[(PendingEvent, UnixMillis, String)],
+    ) -> Result<(), redb::Error> {
+        self.write(|write| event::push(write, events))
+    }
+
+    /// Forgets events.
+    pub(super) fn forget_events(&mut self, numbers: &[u64]) -> Result<(), redb::Error> {
+        event::forget(&self.redb, numbers)
+    }
+
+    /// All events that are to be told.
+    pub(super) fn pending_events(&self) -> Result<Vec<PendingEvent>, redb::Error> {
+        event::pending(&self.redb)
+    }
+
+    /// When an event happened, and its body.
+    pub(super) fn event(&self, number: u64) -> Result<Option<(UnixMillis, String)>, redb::Error> {
+        event::body(&self.redb, number)
     }
 
     /// A user's hash, if claimed, and when it was first seen.

@@ -6,10 +6,12 @@
 
 mod chat;
 mod database;
+mod event;
 mod secret;
 
 pub(crate) use chat::{ChatMessage, ChatPage, ChatThread, HISTORY_PAGE_MAX};
 pub use database::OpenError;
+pub(crate) use event::PendingEvent;
 pub(crate) use secret::{SECRET_BYTES_MAX, Secret};
 
 use crate::call::Outcome;
@@ -22,6 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+use utoipa::ToSchema;
 
 /// The users and the call history. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -35,7 +38,7 @@ pub struct Store {
 const JOBS_MAX: usize = 128;
 
 /// Milliseconds since 1970, as a wall clock shows them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(transparent)]
 pub(crate) struct UnixMillis(pub(crate) u64);
 
@@ -73,7 +76,7 @@ pub(crate) struct CallRecord {
 }
 
 /// A call as it is read back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StoredCall {
     pub(crate) number: u64,
@@ -86,7 +89,7 @@ pub(crate) struct StoredCall {
 }
 
 /// A user as it is read back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StoredUser {
     pub(crate) name: String,
@@ -125,6 +128,18 @@ enum Job {
         before: Option<u64>,
         count: usize,
         reply: oneshot::Sender<Result<ChatPage, ReadError>>,
+    },
+    PushEvents {
+        events: Vec<(PendingEvent, UnixMillis, String)>,
+        reply: oneshot::Sender<Result<(), ReadError>>,
+    },
+    ForgetEvents(Vec<u64>),
+    PendingEvents {
+        reply: oneshot::Sender<Result<Vec<PendingEvent>, ReadError>>,
+    },
+    Event {
+        number: u64,
+        reply: oneshot::Sender<Result<Option<(UnixMillis, String)>, ReadError>>,
     },
     Close {
         reply: oneshot::Sender<()>,
@@ -242,6 +257,39 @@ impl Store {
         answer.await.unwrap_or(Err(ReadError::Failed))
     }
 
+    /// Writes events that are to be told. Waits for a place in the queue, and until they are on the disk.
+    pub(crate) async fn push_events(
+        &self,
+        events: Vec<(PendingEvent, UnixMillis, String)>,
+    ) -> Result<(), ReadError> {
+        let (reply, answer) = oneshot::channel();
+        self.wait(Job::PushEvents { events, reply }).await?;
+        answer.await.unwrap_or(Err(ReadError::Failed))
+    }
+
+    /// Forgets events that were told. With a full queue they stay, and are told again after a restart.
+    pub(crate) fn forget_events(&self, numbers: Vec<u64>) {
+        let _ = self.jobs.try_send(Job::ForgetEvents(numbers));
+    }
+
+    /// All events that are to be told, in order.
+    pub(crate) async fn pending_events(&self) -> Result<Vec<PendingEvent>, ReadError> {
+        let (reply, answer) = oneshot::channel();
+        self.wait(Job::PendingEvents { reply }).await?;
+        answer.await.unwrap_or(Err(ReadError::Failed))
+    }
+
+    /// When an event happened, and its body; `None` if it is forgotten.
+    pub(crate) async fn event(&self, number: u64) -> Result<Option<(UnixMillis, String)>, ReadError> {
+        let (reply, answer) = oneshot::channel();
+        self.wait(Job::Event { number, reply }).await?;
+        answer.await.unwrap_or(Err(ReadError::Failed))
+    }
+
+    async fn wait(&self, job: Job) -> Result<(), ReadError> {
+        self.jobs.send(job).await.map_err(|_| ReadError::Failed)
+    }
+
     fn ask(&self, question: Job) -> Result<(), ReadError> {
         self.jobs.try_send(question).map_err(|error| match error {
             TrySendError::Full(_) => ReadError::Busy,
@@ -292,6 +340,20 @@ fn work(mut database: Database, mut jobs: mpsc::Receiver<Job>) {
             Job::ChatPage { thread, before, count, reply } => {
                 let _ = reply.send(database.chat(&thread, before, count).map_err(failed));
             }
+            Job::PushEvents { events, reply } => {
+                let _ = reply.send(database.push_events(&events).map_err(failed));
+            }
+            Job::ForgetEvents(numbers) => {
+                if let Err(error) = database.forget_events(&numbers) {
+                    tracing::error!(%error, "webhooks could not be forgotten");
+                }
+            }
+            Job::PendingEvents { reply } => {
+                let _ = reply.send(database.pending_events().map_err(failed));
+            }
+            Job::Event { number, reply } => {
+                let _ = reply.send(database.event(number).map_err(failed));
+            }
             Job::Close { reply } => {
                 drop(database);
                 let _ = reply.send(());
@@ -302,7 +364,7 @@ fn work(mut database: Database, mut jobs: mpsc::Receiver<Job>) {
 }
 
 fn failed(error: redb::Error) -> ReadError {
-    tracing::error!(%error, "the store could not be read");
+    tracing::error!(%error, "the store could not be used");
     ReadError::Failed
 }
 

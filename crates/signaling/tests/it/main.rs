@@ -8,5 +8,8 @@ mod keel;
 mod kurento;
 mod live;
 mod registration;
+mod rest;
 mod room;
 mod shutdown;
+mod tokens;
+mod webhook;

@@ -167,6 +167,7 @@ impl Machine {
             }
         }
         self.send(callee, ServerMessage::IncomingCall { from: from.to_string() });
+        self.effects.push_back(Effect::Rings { call: id, from: from.clone(), to: to.clone() });
         let stage = Stage::Ringing { caller_offer };
         self.calls.insert(id, Call { caller, callee, from, to, started: now, deadline: None, stage });
         self.set_deadline(id, Some(now + self.limits.ring_max));
@@ -434,7 +435,8 @@ impl Machine {
             }
         };
         let Call { from, to, started, .. } = call;
-        self.effects.push_back(Effect::Ended(EndedCall { from, to, started, answered, ended: now, outcome }));
+        let ended = EndedCall { call: id, from, to, started, answered, ended: now, outcome };
+        self.effects.push_back(Effect::Ended(ended));
         Ok(())
     }
 

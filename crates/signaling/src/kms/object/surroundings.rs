@@ -3,7 +3,7 @@
 use super::{Census, ObjectId};
 use crate::kms::model::{Fields, Filters};
 use crate::kms::session_id::SessionId;
-use crate::live::Desk;
+use crate::live::Reception;
 use keel_media::MediaServer;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -19,7 +19,7 @@ pub(crate) struct Surroundings {
     /// To the manager's tree, which waits for no other tree: so others may wait for it.
     pub(crate) manager: mpsc::Sender<Notice>,
     /// Where livestreams are asked for.
-    pub(crate) streams: Desk,
+    pub(crate) streams: Reception,
 }
 
 /// The sessions and their sockets, as trees see them.

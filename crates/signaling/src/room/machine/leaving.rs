@@ -7,6 +7,7 @@ use crate::room::effect::Effect;
 use crate::room::id::{ParticipantId, RoomId};
 use crate::room::refusal::Refusal;
 use crate::socket::{CloseReason, Departure};
+use crate::webhook::Event;
 
 /// Why a room ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +108,7 @@ impl Machine {
         let gone = room.remove(who, reason, &mut self.output)?;
         if room.participants.is_empty() {
             room.empty_until = Some(now.steady + self.limits.rooms.empty_max);
+            room.pipeline = None;
             if let Some(media) = room.media.take() {
                 self.rooms_by_media.remove(&media);
                 self.output.push(Effect::EndMedia { media });
@@ -135,7 +137,14 @@ impl Machine {
         }
         let gone = std::mem::take(&mut room.participants);
         room.tracks.clear();
-        for participant in gone.values() {
+        let name = room.name.to_string();
+        for (who, participant) in &gone {
+            self.output.push(Effect::Announce(Event::Left {
+                room: name.clone(),
+                participant: *who,
+                name: participant.name.to_string(),
+                reason: LeaveReason::RoomEnded,
+            }));
             self.put_out(participant);
         }
         self.forget_room(id, end == RoomEnd::ByModerator);
@@ -164,6 +173,7 @@ impl Machine {
         if let Some(deadline) = room.swap_deadline(None) {
             self.deadlines.remove(&(deadline, id));
         }
+        self.output.push(Effect::Announce(Event::RoomEnded { room: room.name.to_string() }));
         if forgets_chat {
             self.output.push(Effect::Forget { thread: room.thread() });
         }

@@ -7,13 +7,14 @@ use super::speakers::Speakers;
 use super::{Asker, Output};
 use crate::limits::Limits;
 use crate::room::answer::{LeaveReason, ParticipantInfo, ServerMessage, TrackInfo};
-use crate::room::effect::MediaCommand;
+use crate::room::effect::{Effect, MediaCommand};
 use crate::room::id::{MediaId, ParticipantId, RoomName, TrackId};
 use crate::room::message::Source;
 use crate::room::refusal::Refusal;
 use crate::room::secret::RoomToken;
 use crate::socket::ConnectionId;
 use crate::store::{ChatPage, ChatThread};
+use crate::webhook::Event;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -34,6 +35,8 @@ pub(super) struct Room {
     pub(super) speakers: Speakers,
     /// From the first participant to the last.
     pub(super) media: Option<MediaId>,
+    /// The number of its media's pipeline, once there is one.
+    pub(super) pipeline: Option<u64>,
     /// While nobody is in it: when it ends.
     pub(super) empty_until: Option<Instant>,
     /// When its participants hear of their connections' quality, if anything changed.
@@ -103,6 +106,7 @@ impl Room {
             tracks: BTreeMap::new(),
             speakers: Speakers::default(),
             media: None,
+            pipeline: None,
             empty_until: Some(now + limits.rooms.empty_max),
             quality_due: None,
             quality_told: None,
@@ -203,6 +207,13 @@ impl Room {
     /// Adds a track; the others hear of it.
     pub(super) fn add_track(&mut self, id: TrackId, track: Track, out: &mut Output) {
         let (owner, info) = (track.owner, track.info(id));
+        out.push(Effect::Announce(Event::Published {
+            room: self.name.to_string(),
+            participant: owner,
+            track: id,
+            kind: track.source.kind(),
+            source: track.source,
+        }));
         self.tracks.insert(id, track);
         self.is_dirty = true;
         out.tell(
@@ -224,6 +235,12 @@ impl Room {
         self.speakers.forget(who);
         self.forget_kurento_peer(who);
         self.media(MediaCommand::Leave { participant: who }, out);
+        out.push(Effect::Announce(Event::Left {
+            room: self.name.to_string(),
+            participant: who,
+            name: gone.name.to_string(),
+            reason,
+        }));
         let left =
             ServerMessage::ParticipantLeft { participant: Some(who), reason: Some(reason), name: None };
         out.tell(self.listeners(None), left);

@@ -60,3 +60,8 @@ async fn one_address_has_so_many_sockets_and_no_more() {
     // The place is free once the server has seen the close, which the closing handshake waited for.
     Application::try_open(&keel, "/kurento", &[]).await.map(drop).expect("a place is free");
 }
+
+/// The status with which the Kurento endpoint refuses this path, if it does.
+pub(crate) async fn refused(keel: &Keel, path: &str) -> Option<u16> {
+    Application::try_open(keel, path, &[]).await.err()
+}

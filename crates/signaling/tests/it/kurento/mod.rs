@@ -9,3 +9,5 @@ mod hostile;
 mod methods;
 mod session;
 mod streams;
+
+pub(crate) use door::refused;

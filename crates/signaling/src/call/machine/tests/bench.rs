@@ -22,6 +22,8 @@ pub(super) struct World {
     /// What media was asked to do, in order.
     pub(super) media: Vec<String>,
     media_running: BTreeSet<CallId>,
+    /// Calls that rang and have not ended.
+    begun: BTreeSet<CallId>,
     /// From, to, whether answered, outcome.
     pub(super) ended: Vec<(String, String, bool, Outcome)>,
     pub(super) set_up: Option<Duration>,
@@ -67,6 +69,7 @@ impl Bench {
             closed: Vec::new(),
             media: Vec::new(),
             media_running: BTreeSet::new(),
+            begun: BTreeSet::new(),
             ended: Vec::new(),
             set_up: None,
             verdict: Ok(()),
@@ -231,7 +234,9 @@ impl Bench {
                 self.machine.handle_history(connection, Some(page));
             }
             Effect::SetUp(took) => self.world.set_up = Some(took),
+            Effect::Rings { call, .. } => assert!(self.world.begun.insert(call), "a call rings once"),
             Effect::Ended(call) => {
+                assert!(self.world.begun.remove(&call.call), "a call ends once, after it rang");
                 assert!(call.started <= call.ended && call.answered.is_none_or(|at| at <= call.ended));
                 let (from, to) = (call.from.to_string(), call.to.to_string());
                 self.world.ended.push((from, to, call.answered.is_some(), call.outcome));

@@ -61,7 +61,7 @@ impl Server {
             filters,
             metadata: "in a test".to_owned(),
             manager,
-            streams: crate::live::Desk::deserted(),
+            streams: crate::live::Reception::deserted(),
         });
         let manager = Tree::create_manager(Arc::clone(&surroundings), notices).expect("there is room");
         let mut tasks = JoinSet::new();

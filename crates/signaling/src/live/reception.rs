@@ -7,9 +7,9 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Asks the studio. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Desk(mpsc::Sender<Inbound>);
+pub(crate) struct Reception(mpsc::Sender<Inbound>);
 
-impl Desk {
+impl Reception {
     pub(crate) fn new(studio: mpsc::Sender<Inbound>) -> Self {
         Self(studio)
     }

@@ -1,0 +1,120 @@
+//! The REST API: rooms and tokens from outside, and its own description.
+
+use crate::browser::Browser;
+use crate::keel::{Answer, Keel};
+use keel_signaling::{Config, Token, TokenConfig, TokenSecret};
+use serde_json::{Value, json};
+
+const ADMIN: (&str, &str) = ("authorization", "Bearer root");
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+async fn start() -> Keel {
+    let secret = TokenSecret::new("a secret of more than thirty-two bytes");
+    let tokens = TokenConfig { secret, ..TokenConfig::default() };
+    Keel::start(Config { admin_token: Token::new("root"), tokens, ..Config::default() }).await
+}
+
+async fn post(keel: &Keel, path: &str, body: &Value) -> Answer {
+    keel.send("POST", path, &[ADMIN, JSON], &body.to_string()).await
+}
+
+#[tokio::test]
+async fn an_application_makes_a_room_sends_people_in_and_ends_it() {
+    let keel = start().await;
+    let made = post(&keel, "/api/rooms", &json!({"room": "tea time", "sizeMax": 3})).await;
+    assert_eq!((made.status, made.header("location")), (201, Some("/api/rooms/tea%20time")));
+    assert_eq!(made.json()["sizeMax"], 3);
+    let again = post(&keel, "/api/rooms", &json!({"room": "tea time"})).await;
+    assert_eq!((again.status, again.json()["code"].clone()), (409, json!("room_exists")));
+
+    let wanted = json!({"grants": {"room": "tea time", "name": "Ann"}, "subject": "17", "validS": 60});
+    let minted = post(&keel, "/api/tokens", &wanted).await;
+    assert_eq!(minted.status, 201);
+    let token = minted.json()["token"].as_str().expect("a token").to_owned();
+    let mut ann =
+        Browser::try_open(&keel, &format!("/groupcall?access_token={token}"), &[]).await.expect("it opens");
+    ann.say(json!({"id": "join", "room": "tea time", "name": "Ann"})).await;
+    assert_eq!(ann.hears().await["id"], "joined");
+
+    let seen = keel.get("/api/rooms/tea%20time", &[ADMIN]).await.json();
+    let participant = &seen["room"]["participants"][0];
+    assert_eq!((&participant["name"], &participant["moderator"]), (&json!("Ann"), &json!(false)), "{seen}");
+    let id = participant["participant"].as_str().expect("an identifier");
+    let listed = keel.get("/api/rooms", &[ADMIN]).await.json();
+    assert_eq!(listed["rooms"][0]["room"], "tea time");
+
+    for (method, path, code) in [
+        ("POST", "/api/rooms/tea%20time/tracks/t999999/mute", "track_unknown"),
+        ("DELETE", "/api/rooms/tea%20time/participants/p999999", "participant_unknown"),
+        ("DELETE", "/api/rooms/nowhere", "room_unknown"),
+        ("GET", "/api/rooms/nowhere", "room_unknown"),
+    ] {
+        let missing = keel.ask(method, path, &[ADMIN]).await;
+        assert_eq!((missing.status, missing.json()["code"].clone()), (404, json!(code)), "{method} {path}");
+    }
+    let path = format!("/api/rooms/tea%20time/participants/{id}?reason=late");
+    assert_eq!(keel.ask("DELETE", &path, &[ADMIN]).await.status, 204);
+    let removed = ann.hears().await;
+    assert_eq!((&removed["id"], &removed["reason"]), (&json!("removed"), &json!("late")));
+    assert_eq!(keel.ask("DELETE", "/api/rooms/tea%20time", &[ADMIN]).await.status, 204);
+    assert_eq!(keel.get("/api/rooms", &[ADMIN]).await.json(), json!({"rooms": []}));
+}
+
+#[tokio::test]
+async fn bad_requests_are_answered_with_problems_and_change_nothing() {
+    let keel = start().await;
+    let long = format!("{{\"room\": \"{}\"}}", "x".repeat(64 << 10));
+    for (method, path, headers, body, status, code) in [
+        ("POST", "/api/rooms", vec![JSON], "{}", 401, "admin_token_missing"),
+        ("POST", "/api/rooms", vec![ADMIN], "{}", 415, "body_not_json"),
+        ("POST", "/api/rooms", vec![ADMIN, JSON], "{", 400, "body_invalid"),
+        ("POST", "/api/rooms", vec![ADMIN, JSON], "[null, 3]", 400, "body_invalid"),
+        ("POST", "/api/tokens", vec![ADMIN, JSON], "{\"grants\": [true]}", 400, "body_invalid"),
+        ("POST", "/api/rooms", vec![ADMIN, JSON], "{\"size\": 3}", 400, "body_invalid"),
+        ("POST", "/api/rooms", vec![ADMIN, JSON], "{\"sizeMax\": 1}", 409, "room_size"),
+        ("POST", "/api/rooms", vec![ADMIN, JSON], "{\"room\": \" tea\"}", 400, "body_invalid"),
+        ("POST", "/api/rooms", vec![ADMIN, JSON], long.as_str(), 413, "body_too_long"),
+        ("POST", "/api/tokens", vec![ADMIN, JSON], "{}", 400, "body_invalid"),
+        ("POST", "/api/tokens", vec![ADMIN, JSON], "{\"grants\": {\"rooms\": true}}", 400, "body_invalid"),
+        ("POST", "/api/tokens", vec![ADMIN, JSON], "{\"grants\": {}, \"validS\": 0}", 400, "body_invalid"),
+        ("GET", "/api/rooms/%ff", vec![ADMIN], "", 400, "path_invalid"),
+        ("GET", "/api/rooms?limit=0", vec![ADMIN], "", 400, "page_invalid"),
+        ("PATCH", "/api/rooms", vec![ADMIN], "", 405, "method_not_allowed"),
+        ("GET", "/api/nothing", vec![ADMIN], "", 404, "not_found"),
+    ] {
+        let refused = keel.send(method, path, &headers, body).await;
+        let problem = refused.json();
+        assert_eq!((refused.status, &problem["code"]), (status, &json!(code)), "{method} {path} {problem}");
+        assert_eq!(refused.header("content-type"), Some("application/problem+json"));
+        assert_eq!(problem["status"], status);
+    }
+    let patched = keel.ask("PATCH", "/api/rooms", &[ADMIN]).await;
+    assert!(patched.header("allow").is_some_and(|allow| allow.contains("POST")), "{:?}", patched.headers);
+    assert_eq!(keel.metric("keel_rooms").await, 0);
+}
+
+#[tokio::test]
+async fn tokens_are_not_made_where_there_is_no_secret() {
+    let keel = Keel::start(Config { admin_token: Token::new("root"), ..Config::default() }).await;
+    let refused = post(&keel, "/api/tokens", &json!({"grants": {"call": true}})).await;
+    assert_eq!((refused.status, refused.json()["code"].clone()), (409, json!("minting_closed")));
+}
+
+#[tokio::test]
+async fn every_operation_that_is_described_is_there_and_asks_for_a_token() {
+    let keel = start().await;
+    let document = keel.get("/api/openapi.json", &[]).await.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().expect("paths");
+    assert!(paths.len() >= 9, "{paths:?}");
+    for (path, operations) in paths {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let path = path.replace('{', "").replace('}', "");
+            let answer = keel.ask(&method.to_uppercase(), &path, &[]).await;
+            assert_eq!(answer.json()["code"], "admin_token_missing", "{method} {path}");
+            assert!(operation["responses"]["401"].is_object() && operation["summary"].is_string());
+        }
+    }
+    let page = keel.get("/api/docs", &[]).await;
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+}
