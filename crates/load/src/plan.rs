@@ -35,7 +35,7 @@ pub struct Plan {
 pub struct Server {
     /// Which protocol.
     pub protocol: Protocol,
-    /// `ws://HOST:PORT/call`, `ws://HOST:PORT/groupcall` or `ws://HOST:PORT/kurento`.
+    /// `ws://HOST:PORT/call`, `ws://HOST:PORT/groupcall`, `ws://HOST:PORT/kurento` or `http://HOST:PORT`.
     pub url: String,
 }
 
@@ -48,6 +48,8 @@ pub enum Protocol {
     Group,
     /// Kurento's pipelines and endpoints.
     Kurento,
+    /// Livestreams by WHIP and WHEP.
+    Live,
 }
 
 /// A group of peers.
@@ -76,10 +78,13 @@ impl Server {
     /// Reads an address: its path says which protocol.
     ///
     /// # Errors
-    /// When it is none of the three.
+    /// When it is none of them.
     pub fn parse(url: &str) -> anyhow::Result<Self> {
+        if url.starts_with("http://") {
+            return Ok(Self { protocol: Protocol::Live, url: url.to_owned() });
+        }
         let rest = url.strip_prefix("ws://").with_context(|| {
-            format!("{url:?} does not begin with ws://; TLS is not spoken here, use the server's plain port")
+            format!("{url:?} begins with neither ws:// nor http://; TLS is not spoken here, use the server's plain port")
         })?;
         let protocol = match rest.split_once('/') {
             Some((_, path)) if path.starts_with("kurento") => Protocol::Kurento,
@@ -94,7 +99,7 @@ impl Server {
 
     /// The host and port of its address.
     pub(crate) fn authority(&self) -> &str {
-        let rest = self.url.strip_prefix("ws://").unwrap_or(&self.url);
+        let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
         rest.split('/').next().unwrap_or(rest)
     }
 
@@ -124,6 +129,10 @@ impl Plan {
             Protocol::Group => ensure!(
                 matches!(self.scenario, Scenario::Room(2..)),
                 "Keel's group calls have rooms only, of two and more: use --room, or the /kurento address"
+            ),
+            Protocol::Live => ensure!(
+                matches!(self.scenario, Scenario::Broadcast(_)),
+                "livestreams have one publisher each: use --subscribers, or the /kurento address"
             ),
             Protocol::Kurento => {}
         }
@@ -162,7 +171,8 @@ impl Plan {
     /// one.
     pub(crate) fn sockets(&self) -> usize {
         let signaling = match self.server.protocol {
-            Protocol::Kurento => 1,
+            // Of livestreams one request at a time.
+            Protocol::Kurento | Protocol::Live => 1,
             Protocol::Call | Protocol::Group => self.groups.saturating_mul(self.participants()),
         };
         self.peers() + signaling
@@ -246,6 +256,8 @@ mod tests {
         let server = Server::parse("ws://localhost:8888/kurento").expect("an address");
         assert_eq!((server.protocol, server.authority()), (Protocol::Kurento, "localhost:8888"));
         assert_eq!(Server::parse("ws://[::1]:8080/call").expect("an address").protocol, Protocol::Call);
+        let live = Server::parse("http://localhost:8080/").expect("an address");
+        assert_eq!((live.protocol, live.authority()), (Protocol::Live, "localhost:8080"));
         let error = |url| Server::parse(url).expect_err("no address").to_string();
         assert_eq!(Server::parse("ws://h:1/groupcall").expect("an address").protocol, Protocol::Group);
         assert!(error("wss://localhost/call").contains("plain port"));

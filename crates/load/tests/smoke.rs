@@ -46,6 +46,17 @@ fn one_publisher_reaches_five_subscribers_through_the_kurento_protocol() {
 }
 
 #[test]
+fn one_publisher_reaches_five_subscribers_by_whip_and_whep() {
+    let server = KeelServer::start(&ServerOptions::default()).expect("keel starts");
+    let url = server.url().replace("localhost", "127.0.0.1");
+    let plan = plan(&url, Scenario::Broadcast(5), traffic(Shape::Bursts));
+    let report = run(&plan, &mut |_| {}).expect("everybody joins");
+    assert_all_arrived(&report, 6, 5.0);
+    let left = server.metric("keel_streams").expect("the server answers");
+    assert!(left.abs() < f64::EPSILON, "all sessions were ended");
+}
+
+#[test]
 fn a_call_carries_media_both_ways() {
     let server = KeelServer::start(&ServerOptions::default()).expect("keel starts");
     let plan = plan(&server.call_url(), Scenario::Call, traffic(Shape::Chromium));

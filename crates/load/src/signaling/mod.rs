@@ -3,6 +3,7 @@
 mod call;
 mod group;
 mod kurento;
+mod live;
 
 use crate::peer::{BarePeer, Identity, Keys, Media, OfferingPeer, TRANSPORT_NUMBER_ID};
 use crate::plan::{Plan, Protocol, Seat};
@@ -35,8 +36,12 @@ pub(crate) struct Joined {
 }
 
 /// The connections to the server that keep the peers in it: closing them ends everything.
-#[derive(Debug)]
-pub(crate) struct Connections(Vec<Connection>);
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    sockets: Vec<Connection>,
+    /// Of WHIP and WHEP, which need no connection.
+    sessions: Vec<live::Session>,
+}
 
 /// One WebSocket.
 #[derive(Debug)]
@@ -46,19 +51,24 @@ pub(crate) struct Connection(WebSocket<TcpStream>);
 /// Stops early when nobody takes them any more.
 pub(crate) fn join(plan: &Plan, joined: &SyncSender<Joined>) -> anyhow::Result<Connections> {
     let identity = Identity::generate()?;
-    let mut connections = Connections(Vec::new());
+    let mut connections = Connections::default();
     let seats = plan.seats();
     let door = Door { plan, identity: &identity, joined, seats: &seats };
     match plan.server.protocol {
-        Protocol::Kurento => connections.0.push(kurento::join(&door)?),
+        Protocol::Kurento => connections.sockets.push(kurento::join(&door)?),
         Protocol::Call => {
             for group in 0..plan.groups {
-                connections.0.extend(call::join(&door, group)?);
+                connections.sockets.extend(call::join(&door, group)?);
             }
         }
         Protocol::Group => {
             for group in 0..plan.groups {
-                connections.0.extend(group::join(&door, group)?);
+                connections.sockets.extend(group::join(&door, group)?);
+            }
+        }
+        Protocol::Live => {
+            for group in 0..plan.groups {
+                connections.sessions.extend(live::join(&door, group)?);
             }
         }
     }
@@ -133,7 +143,7 @@ impl Connections {
     /// # Errors
     /// When the server has closed a connection, which ends the peers that joined over it.
     pub(crate) fn keep_alive(&mut self) -> anyhow::Result<()> {
-        self.0.iter_mut().try_for_each(Connection::keep_alive)
+        self.sockets.iter_mut().try_for_each(Connection::keep_alive)
     }
 }
 

@@ -118,6 +118,10 @@ fn rows_wanted(quick: bool) -> Vec<Wanted> {
         }
         all.push(by_kurento(scenario, groups, Shape::Singles));
     }
+    for shape in [Shape::Bursts, Shape::Singles] {
+        let stream = by_kurento(Scenario::Broadcast(300), 1, shape);
+        all.push(Wanted { protocol: Protocol::Live, ..stream });
+    }
     for workers in [1, 2] {
         for shape in [Shape::Bursts, Shape::Singles] {
             let room = by_kurento(Scenario::Room(10), 1, shape);
@@ -139,6 +143,9 @@ impl Wanted {
         };
         if *protocol == Protocol::Group {
             name.push_str(" by /groupcall");
+        }
+        if *protocol == Protocol::Live {
+            name.push_str(" by WHIP and WHEP");
         }
         if *workers > 1 {
             name.push_str(&format!(", {workers} workers"));

@@ -14,6 +14,8 @@ pub(super) struct Keel {
     _output: BufReader<ChildStdout>,
     /// Where it speaks Kurento's protocol.
     kurento: Server,
+    /// Where its livestreams are.
+    livestreams: Server,
     /// Where its rooms are.
     rooms: Server,
     data: PathBuf,
@@ -48,15 +50,17 @@ impl Keel {
         let (Some(page), Some(kurento)) = (page, kurento) else {
             bail!("{} did not start: see what it said above", binary.display());
         };
+        let livestreams = Server::parse(&page)?;
         let rooms = Server::parse(&format!("{}groupcall", page.replacen("http", "ws", 1)))?;
         let kurento = Server::parse(&kurento)?;
-        Ok(Self { child, _output: output, kurento, rooms, data })
+        Ok(Self { child, _output: output, livestreams, kurento, rooms, data })
     }
 
     /// Where it speaks a protocol; calls are measured by Kurento's.
     pub(super) fn server(&self, protocol: Protocol) -> Server {
         match protocol {
             Protocol::Group => self.rooms.clone(),
+            Protocol::Live => self.livestreams.clone(),
             Protocol::Kurento | Protocol::Call => self.kurento.clone(),
         }
     }
