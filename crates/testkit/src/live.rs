@@ -26,7 +26,8 @@ impl LiveSeat {
         let mut peer = Peer::new(bare).await?;
         for (place, source) in (1..).zip(sources) {
             match source {
-                Source::Microphone => peer.add_audio(seed + place).await?,
+                // A stream has one voice, whatever it is of.
+                Source::Microphone | Source::ScreenSound => peer.add_audio(seed + place).await?,
                 Source::Pattern { frame_rate } => peer.add_pattern(seed + place, *frame_rate).await?,
                 Source::Camera(frames) => peer.add_video(seed + place, *frames).await?,
             };

@@ -227,7 +227,8 @@ fn web_tokens(settings: &Settings, errors: &mut ConfigErrors) {
     {
         errors.push("tokens.keys", error.to_string());
     }
-    if !tokens.are_used() && !(tokens.issuer.is_empty() && tokens.audience.is_empty()) {
+    let asks_for_claims = !tokens.issuer.is_empty() || !tokens.audience.is_empty();
+    if asks_for_claims && !tokens.are_used() {
         errors
             .push("tokens.secret", "is missing, as is tokens.keys: issuer and audience alone check nothing");
     }

@@ -238,11 +238,9 @@ impl Studio {
             }
             Effect::Announce(event) => {
                 info!(stream = ?event.stream, news = ?event.news, "stream");
-                // An error means that nobody listens.
                 if let Some(told) = Event::of_stream(&event) {
                     self.herald.tell(told);
                 }
-                let _ = self.events.send(event);
             }
             Effect::CountSession { role, result } => self.metrics.count_stream_session(role, result),
         }

@@ -109,7 +109,7 @@ async fn every_operation_that_is_described_is_there_and_asks_for_a_token() {
     assert!(paths.len() >= 9, "{paths:?}");
     for (path, operations) in paths {
         for (method, operation) in operations.as_object().expect("operations") {
-            let path = path.replace('{', "").replace('}', "");
+            let path = path.replace(['{', '}'], "");
             let answer = keel.ask(&method.to_uppercase(), &path, &[]).await;
             assert_eq!(answer.json()["code"], "admin_token_missing", "{method} {path}");
             assert!(operation["responses"]["401"].is_object() && operation["summary"].is_string());
