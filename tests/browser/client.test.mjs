@@ -136,8 +136,11 @@ tell('A program on the client', { person: Guest, seating: { video: 'off' } }, (s
     }
     const dropped = () => stage.keel.metric('keel_drops_total{reason="data_too_fast"}');
     const before = await dropped();
-    await ada.page.evaluate((count) => {
-      for (let number = 0; number < count; number += 1) window.room.sendData('flood');
+    await ada.page.evaluate(async (count) => {
+      for (let number = 1; number <= count; number += 1) {
+        window.room.sendData('flood');
+        if (number % 100 === 0) await new Promise((resume) => setTimeout(resume)); // as a program that draws in between
+      }
     }, FLOOD);
     const look = async () => ({ dropped: (await dropped()) - before, arrived: await ben.page.evaluate(() => window.count) });
     const seen = await until('each to have arrived or been counted', look, (seen) => seen.dropped + seen.arrived === FLOOD);
