@@ -18,6 +18,7 @@ pub(crate) enum ApiError {
     BodyTooLong,
     BodyNotJson,
     PathInvalid,
+    NumberInvalid,
     Room(room::Refusal),
     MintingClosed,
     HostRefused,
@@ -36,6 +37,7 @@ pub(crate) enum ApiError {
     PageInvalid,
     CaptureInvalid,
     EndpointUnknown,
+    CallUnknown,
     CaptureBusy,
     StoreBusy,
     StoreFailed,
@@ -87,6 +89,11 @@ impl ApiError {
                 StatusCode::BAD_REQUEST,
                 "path_invalid",
                 "A name in the address is not UTF-8 or breaks the rules of names.",
+            ),
+            Self::NumberInvalid => (
+                StatusCode::BAD_REQUEST,
+                "number_invalid",
+                "The number in the address is not a whole one from 0 to 9007199254740991.",
             ),
             Self::MintingClosed => (
                 StatusCode::CONFLICT,
@@ -162,6 +169,11 @@ impl ApiError {
                 StatusCode::NOT_FOUND,
                 "endpoint_unknown",
                 "No endpoint has this number. `GET /api/pipelines` lists them.",
+            ),
+            Self::CallUnknown => (
+                StatusCode::NOT_FOUND,
+                "call_unknown",
+                "No call of this number is going on. `GET /api/calls/active` lists those that are.",
             ),
             Self::CaptureBusy => (
                 StatusCode::CONFLICT,

@@ -101,6 +101,8 @@ pub fn router(state: AppState) -> Router {
             get(http::streams::inspect).put(http::streams::create).delete(http::streams::end),
         )
         .route("/api/calls", get(http::admin::calls))
+        .route("/api/calls/active", get(http::calls::active))
+        .route("/api/calls/active/{call}", delete(http::calls::end))
         .route("/api/users", get(http::admin::users))
         .route("/api/rooms", get(http::rooms::rooms).post(http::rooms::create))
         .route("/api/rooms/{room}", get(http::rooms::inspect).delete(http::rooms::end))
@@ -109,6 +111,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/tokens", post(http::token::mint))
         .route("/api/openapi.json", get(http::openapi::document))
         .route("/api/pipelines", get(http::pipelines::pipelines))
+        .route("/api/workers", get(http::workers::workers))
         .route("/api/captures", post(http::capture::capture))
         .route("/healthz", get(http::health))
         .route("/metrics", get(http::metrics))

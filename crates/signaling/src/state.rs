@@ -1,7 +1,7 @@
 //! What all requests share, and the end of it.
 
 use crate::auth::{Keyring, Permit};
-use crate::call::{INBOX_MAX, Inbound, Switchboard};
+use crate::call::{self, INBOX_MAX, Inbound, Switchboard};
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::kms::Kurento;
@@ -237,6 +237,11 @@ impl AppState {
 
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.shared.metrics
+    }
+
+    /// The way to ask the calls from outside of them.
+    pub(crate) fn calls(&self) -> call::Desk {
+        call::Desk::new(self.shared.inbox.clone())
     }
 
     /// The way to ask the rooms from outside of them.

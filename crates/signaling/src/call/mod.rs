@@ -4,6 +4,7 @@
 //! call's media, one per question to the store. They talk to it through one bounded inbox and it never
 //! waits for any of them, so none can block another.
 
+mod desk;
 mod effect;
 pub(crate) mod fuzz;
 mod machine;
@@ -14,6 +15,7 @@ mod refusal;
 mod registry;
 mod token;
 
+pub(crate) use desk::{CallView, Desk};
 pub(crate) use effect::Admitted;
 pub(crate) use phase::Outcome;
 pub(crate) use refusal::{CallRefusal, RegisterRefusal};
@@ -30,6 +32,7 @@ use crate::state::Shared;
 use crate::store::{AdmitError, CallRecord, ChatMessage, ChatPage, ChatThread, Store, UnixMillis};
 use crate::user_name::UserName;
 use crate::webhook::{Event, Herald};
+use desk::{Moment, Order};
 use effect::{CallId, Effect, EndedCall, MediaReport, Side};
 use keel_media::MediaServer;
 use machine::Machine;
@@ -49,6 +52,8 @@ use tracing::{Instrument, debug, info, info_span, warn};
 pub(crate) enum Inbound {
     Socket(SocketEvent<ClientMessage>),
     Media { call: CallId, report: MediaReport },
+    /// An administrator wants something.
+    Order(Order),
     Shutdown,
 }
 
@@ -181,6 +186,7 @@ impl Switchboard {
             }
             Inbound::Socket(SocketEvent::Left { connection, .. }) => self.disconnect(connection),
             Inbound::Media { call, report } => self.machine.handle_media(now(), call, report),
+            Inbound::Order(order) => order.carry_out(&mut self.machine, moment()),
             Inbound::Shutdown => self.machine.handle_shutdown(now()),
         }
     }
@@ -343,12 +349,8 @@ impl Switchboard {
         let EndedCall { call, from, to, started, answered, ended, outcome } = call;
         info!(?from, ?to, outcome = outcome.label(), "call ended");
         self.metrics.count_call(outcome);
-        // The machine counts time on the steady clock; the history wants the wall's.
-        let (now, wall) = (now(), wall_clock());
-        let on_wall = |instant: Instant| {
-            let ago = u64::try_from((now - instant).as_millis()).unwrap_or(u64::MAX);
-            UnixMillis(wall.0.saturating_sub(ago))
-        };
+        let moment = moment();
+        let on_wall = |instant| moment.on_wall(instant);
         self.herald.tell(Event::CallEnded {
             from: from.to_string(),
             to: to.to_string(),
@@ -375,6 +377,10 @@ impl Switchboard {
 
 fn now() -> Instant {
     Instant::now() // clock: the switchboard is the machine's edge to real time
+}
+
+fn moment() -> Moment {
+    Moment { steady: now(), wall: wall_clock() }
 }
 
 fn wall_clock() -> UnixMillis {

@@ -38,6 +38,8 @@ pub(crate) enum Move {
     CallerLeaves,
     /// The callee's signaling connection ended.
     CalleeLeaves,
+    /// An administrator ends the call.
+    AdministratorEnds,
     /// The server shuts down.
     Shutdown,
 }
@@ -59,6 +61,8 @@ pub(crate) enum Outcome {
     Failed,
     /// A connection was lost during the call.
     Lost,
+    /// An administrator ended it.
+    Ended,
     /// The server shut down.
     Shutdown,
 }
@@ -81,34 +85,38 @@ pub(crate) struct Forbidden {
 /// Every allowed move. What is not here is [`Forbidden`].
 #[rustfmt::skip]
 const TABLE: &[(Phase, Move, Next)] = {
-    use Move::{Accept, Answered, CallBack, CalleeLeaves, CalleeStops, CallerLeaves, CallerStops, Decline};
+    use Move::{Accept, AdministratorEnds, Answered, CallBack, CalleeLeaves, CalleeStops};
+    use Move::{CallerLeaves, CallerStops, Decline};
     use Move::{MediaLost, MediaRefused, RingOut, Shutdown};
     use Next::{End, Enter};
     use Phase::{Connecting, Ringing, Talking};
     &[
-        (Ringing,    Accept,       Enter(Connecting)),
-        (Ringing,    CallBack,     Enter(Connecting)),
-        (Ringing,    Decline,      End(Outcome::Declined)),
-        (Ringing,    RingOut,      End(Outcome::Missed)),
-        (Ringing,    CallerStops,  End(Outcome::Cancelled)),
-        (Ringing,    CalleeStops,  End(Outcome::Declined)),
-        (Ringing,    CallerLeaves, End(Outcome::Cancelled)),
-        (Ringing,    CalleeLeaves, End(Outcome::CalleeLeft)),
-        (Ringing,    Shutdown,     End(Outcome::Shutdown)),
-        (Connecting, Answered,     Enter(Talking)),
-        (Connecting, MediaRefused, End(Outcome::Failed)),
-        (Connecting, MediaLost,    End(Outcome::Failed)),
-        (Connecting, CallerStops,  End(Outcome::Cancelled)),
-        (Connecting, CalleeStops,  End(Outcome::CalleeLeft)),
-        (Connecting, CallerLeaves, End(Outcome::Cancelled)),
-        (Connecting, CalleeLeaves, End(Outcome::CalleeLeft)),
-        (Connecting, Shutdown,     End(Outcome::Shutdown)),
-        (Talking,    MediaLost,    End(Outcome::Lost)),
-        (Talking,    CallerStops,  End(Outcome::Completed)),
-        (Talking,    CalleeStops,  End(Outcome::Completed)),
-        (Talking,    CallerLeaves, End(Outcome::Lost)),
-        (Talking,    CalleeLeaves, End(Outcome::Lost)),
-        (Talking,    Shutdown,     End(Outcome::Shutdown)),
+        (Ringing,    Accept,            Enter(Connecting)),
+        (Ringing,    CallBack,          Enter(Connecting)),
+        (Ringing,    Decline,           End(Outcome::Declined)),
+        (Ringing,    RingOut,           End(Outcome::Missed)),
+        (Ringing,    CallerStops,       End(Outcome::Cancelled)),
+        (Ringing,    CalleeStops,       End(Outcome::Declined)),
+        (Ringing,    CallerLeaves,      End(Outcome::Cancelled)),
+        (Ringing,    CalleeLeaves,      End(Outcome::CalleeLeft)),
+        (Ringing,    AdministratorEnds, End(Outcome::Ended)),
+        (Ringing,    Shutdown,          End(Outcome::Shutdown)),
+        (Connecting, Answered,          Enter(Talking)),
+        (Connecting, MediaRefused,      End(Outcome::Failed)),
+        (Connecting, MediaLost,         End(Outcome::Failed)),
+        (Connecting, CallerStops,       End(Outcome::Cancelled)),
+        (Connecting, CalleeStops,       End(Outcome::CalleeLeft)),
+        (Connecting, CallerLeaves,      End(Outcome::Cancelled)),
+        (Connecting, CalleeLeaves,      End(Outcome::CalleeLeft)),
+        (Connecting, AdministratorEnds, End(Outcome::Ended)),
+        (Connecting, Shutdown,          End(Outcome::Shutdown)),
+        (Talking,    MediaLost,         End(Outcome::Lost)),
+        (Talking,    CallerStops,       End(Outcome::Completed)),
+        (Talking,    CalleeStops,       End(Outcome::Completed)),
+        (Talking,    CallerLeaves,      End(Outcome::Lost)),
+        (Talking,    CalleeLeaves,      End(Outcome::Lost)),
+        (Talking,    AdministratorEnds, End(Outcome::Ended)),
+        (Talking,    Shutdown,          End(Outcome::Shutdown)),
     ]
 };
 
@@ -144,6 +152,7 @@ impl Outcome {
             Self::CalleeLeft => "callee_left",
             Self::Failed => "failed",
             Self::Lost => "lost",
+            Self::Ended => "ended",
             Self::Shutdown => "shutdown",
         }
     }
@@ -153,7 +162,7 @@ impl Outcome {
 mod tests {
     use super::*;
 
-    const MOVES: [Move; 12] = [
+    const MOVES: [Move; 13] = [
         Move::Accept,
         Move::CallBack,
         Move::Decline,
@@ -165,6 +174,7 @@ mod tests {
         Move::CalleeStops,
         Move::CallerLeaves,
         Move::CalleeLeaves,
+        Move::AdministratorEnds,
         Move::Shutdown,
     ];
 
@@ -181,23 +191,24 @@ mod tests {
                 });
             let [ringing, connecting, talking] = cells;
             let step = format!("{step:?}");
-            drawn.push_str(&format!("{step:<12} | {ringing:<13} | {connecting:<13} | {talking}\n"));
+            drawn.push_str(&format!("{step:<17} | {ringing:<13} | {connecting:<13} | {talking}\n"));
         }
         assert_eq!(
             drawn,
             "\
-Accept       | Connecting    | -             | -
-CallBack     | Connecting    | -             | -
-Decline      | (declined)    | -             | -
-RingOut      | (missed)      | -             | -
-Answered     | -             | Talking       | -
-MediaRefused | -             | (failed)      | -
-MediaLost    | -             | (failed)      | (lost)
-CallerStops  | (cancelled)   | (cancelled)   | (completed)
-CalleeStops  | (declined)    | (callee_left) | (completed)
-CallerLeaves | (cancelled)   | (cancelled)   | (lost)
-CalleeLeaves | (callee_left) | (callee_left) | (lost)
-Shutdown     | (shutdown)    | (shutdown)    | (shutdown)
+Accept            | Connecting    | -             | -
+CallBack          | Connecting    | -             | -
+Decline           | (declined)    | -             | -
+RingOut           | (missed)      | -             | -
+Answered          | -             | Talking       | -
+MediaRefused      | -             | (failed)      | -
+MediaLost         | -             | (failed)      | (lost)
+CallerStops       | (cancelled)   | (cancelled)   | (completed)
+CalleeStops       | (declined)    | (callee_left) | (completed)
+CallerLeaves      | (cancelled)   | (cancelled)   | (lost)
+CalleeLeaves      | (callee_left) | (callee_left) | (lost)
+AdministratorEnds | (ended)       | (ended)       | (ended)
+Shutdown          | (shutdown)    | (shutdown)    | (shutdown)
 "
         );
     }

@@ -3,6 +3,7 @@
 
 pub(crate) mod admin;
 mod body;
+pub(crate) mod calls;
 pub(crate) mod capture;
 pub(crate) mod live;
 pub(crate) mod openapi;
@@ -11,6 +12,7 @@ pub(crate) mod pipelines;
 pub(crate) mod rooms;
 pub(crate) mod streams;
 pub(crate) mod token;
+pub(crate) mod workers;
 
 use crate::auth::{Wanted, authorize};
 use crate::config::IceServer;

@@ -1,6 +1,6 @@
 //! `GET /api/openapi.json`: what the REST API is, in the words of its handlers.
 
-use super::{admin, capture, pipelines, rooms, streams, token};
+use super::{admin, calls, capture, pipelines, rooms, streams, token, workers};
 use crate::error::Problem;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -26,14 +26,16 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(|| Document::openapi().to_json
     paths(
         rooms::rooms, rooms::create, rooms::inspect, rooms::end, rooms::remove, rooms::mute,
         streams::list, streams::inspect, streams::create, streams::end,
+        calls::active, calls::end,
         token::mint,
         admin::calls, admin::users,
-        pipelines::pipelines, capture::capture,
+        pipelines::pipelines, workers::workers, capture::capture,
     ),
     components(schemas(Problem)),
     tags(
         (name = "rooms", description = "Group calls"),
         (name = "streams", description = "Livestreams"),
+        (name = "calls", description = "One-to-one calls"),
         (name = "tokens", description = "Who may do what"),
         (name = "history", description = "What the store remembers"),
         (name = "media", description = "What flows at this moment"),

@@ -46,6 +46,9 @@ pub(crate) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Resul
         "/" => "/index.html",
         "/admin" => "/admin.html",
         "/api/docs" => "/api-docs.html",
+        "/live" => "/live.html",
+        // One page for every name of a stream, which its script reads.
+        path if is_watched(path) => "/watch.html",
         path => path,
     };
     let place = ASSETS.binary_search_by_key(&path, |asset| asset.path).map_err(|_| ApiError::NotFound)?;
@@ -58,6 +61,11 @@ pub(crate) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Resul
     }
     let kind = [(header::CONTENT_TYPE, content_type(path))];
     Ok((caching, kind, asset.content).into_response())
+}
+
+/// Whether the path is `/watch/` and one segment.
+fn is_watched(path: &str) -> bool {
+    path.strip_prefix("/watch/").is_some_and(|stream| !stream.is_empty() && !stream.contains('/'))
 }
 
 /// A path that another method has.
@@ -105,6 +113,12 @@ mod tests {
             let kind = content_type(asset.path);
             assert_ne!(kind, "application/octet-stream", "{} needs a content type", asset.path);
         }
+    }
+
+    #[test]
+    fn every_name_of_a_stream_has_the_page_that_plays_it() {
+        assert!(is_watched("/watch/tide") && is_watched("/watch/main.js"));
+        assert!(["/watch", "/watch/", "/watch/tide/", "/watched/tide"].iter().all(|path| !is_watched(path)));
     }
 
     #[test]

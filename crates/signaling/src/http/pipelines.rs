@@ -134,6 +134,16 @@ pub(crate) async fn pipelines(
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(PipelinesPage { pipelines, next })))
 }
 
+impl PipelineView {
+    /// One pipeline; `None` where it has ended meanwhile.
+    pub(crate) async fn of(state: &AppState, pipeline: PipelineId) -> Option<Self> {
+        // The survey begins behind a number.
+        let before = pipeline.number().checked_sub(1).map(PipelineId::new);
+        let found = state.media().survey(before, 1).await.into_iter().next();
+        found.filter(|found| found.pipeline == pipeline).map(Self::from)
+    }
+}
+
 impl From<PipelineSurvey> for PipelineView {
     fn from(survey: PipelineSurvey) -> Self {
         Self {

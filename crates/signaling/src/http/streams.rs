@@ -2,6 +2,7 @@
 
 use super::AccessQuery;
 use super::live::LiveError;
+use super::pipelines::PipelineView;
 use crate::auth::{Wanted, authorize};
 use crate::error::{ApiError, Problem};
 use crate::live::ask::{Ask, Reply, StreamReport, StreamSummary, TrackReport};
@@ -40,6 +41,17 @@ pub(crate) struct StreamView {
     tracks: Vec<TrackView>,
 }
 
+/// A stream looked at closely by the administrator.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct InspectedView {
+    #[serde(flatten)]
+    stream: StreamView,
+    /// Its media: bitrates, losses, layers of each connection, whose `label` begins with `presenter` or `viewer`.
+    /// Absent while nobody is in the stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    media: Option<PipelineView>,
+}
+
 /// One stream of packets from the presenter.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TrackView {
@@ -69,7 +81,8 @@ pub(crate) async fn status(
         .allow(Wanted::Subscribe(stream.as_str()))
         .or_else(|_| permit.allow(Wanted::Publish(stream.as_str())))
         .map_err(ApiError::from)?;
-    view(&state, stream).await
+    let report = report(&state, stream).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(StreamView::from(report))))
 }
 
 /// List streams
@@ -91,12 +104,12 @@ pub(crate) async fn list(
 
 /// Look at a stream
 ///
-/// Its viewers, and what its presenter sends.
+/// Its viewers, what its presenter sends, and what its media does.
 #[utoipa::path(
     get, path = "/api/streams/{stream}", tag = "streams",
     params(("stream" = String, Path, min_length = 1, description = "Its name")),
     responses(
-        (status = 200, body = StreamView, description = "The stream"),
+        (status = 200, body = InspectedView, description = "The stream"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "The name is none"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such stream"),
     ),
@@ -107,7 +120,13 @@ pub(crate) async fn inspect(
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, LiveError> {
     authorize(&state, &headers, None, Wanted::Admin).await?;
-    view(&state, name(path)?).await
+    let report = report(&state, name(path)?).await?;
+    let media = match report.pipeline {
+        Some(pipeline) => PipelineView::of(&state, pipeline).await,
+        None => None,
+    };
+    let view = InspectedView { stream: report.into(), media };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(view)))
 }
 
 /// Make a stream
@@ -155,11 +174,11 @@ pub(crate) async fn end(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn view(state: &AppState, stream: StreamName) -> Result<impl IntoResponse + use<>, LiveError> {
+async fn report(state: &AppState, stream: StreamName) -> Result<StreamReport, LiveError> {
     let Reply::Stream(report) = state.ask_studio(Ask::Inspect(stream)).await? else {
         return Err(unexpected());
     };
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(StreamView::from(*report))))
+    Ok(*report)
 }
 
 fn name(path: StreamPath) -> Result<StreamName, LiveError> {

@@ -5,7 +5,7 @@ use super::name::StreamName;
 use super::offer::{Offer, Role};
 use super::sdpfrag::Fragment;
 use crate::store::UnixMillis;
-use keel_media::id::ElementId;
+use keel_media::id::{ElementId, PipelineId};
 use keel_media::rtp::Bitrate;
 use keel_media::{LayerTarget, MediaKind, PipelineAddress};
 use std::net::IpAddr;
@@ -133,6 +133,8 @@ impl StreamState {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StreamReport {
     pub(crate) summary: StreamSummary,
+    /// What carries it (`GET /api/pipelines`); `None` while nobody is in it.
+    pub(crate) pipeline: Option<PipelineId>,
     /// What its presenter sends, one for each encoding.
     pub(crate) tracks: Vec<TrackReport>,
 }

@@ -8,7 +8,7 @@ use super::offer::Role;
 use super::refusal::Refusal;
 use crate::candidate::Candidate;
 use crate::socket::{CloseReason, ConnectionId};
-use keel_media::id::ElementId;
+use keel_media::id::{ElementId, PipelineId};
 use keel_media::{IceCredentials, LayerTarget, PipelineAddress};
 
 /// What the machine wants done, in order.
@@ -120,6 +120,7 @@ pub(crate) enum MediaReport {
     Unfit(SessionId),
     Inspected {
         ticket: Ticket,
+        pipeline: PipelineId,
         tracks: Vec<TrackReport>,
     },
     /// The media of the whole stream failed.

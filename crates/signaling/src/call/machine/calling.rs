@@ -16,7 +16,7 @@ pub(super) struct Call {
     pub(super) callee: ConnectionId,
     pub(super) from: UserName,
     pub(super) to: UserName,
-    started: Instant,
+    pub(super) started: Instant,
     deadline: Option<Instant>,
     pub(super) stage: Stage,
 }
@@ -62,6 +62,14 @@ impl Stage {
             Self::Ringing { .. } => Phase::Ringing,
             Self::Connecting { .. } => Phase::Connecting,
             Self::Talking { .. } => Phase::Talking,
+        }
+    }
+
+    /// When the callee accepted.
+    pub(super) fn answered(&self) -> Option<Instant> {
+        match self {
+            Self::Ringing { .. } => None,
+            Self::Connecting { answered, .. } | Self::Talking { answered, .. } => Some(*answered),
         }
     }
 }
@@ -392,7 +400,7 @@ impl Machine {
     }
 
     /// For moves that every phase in which they can occur allows.
-    fn end_for_sure(&mut self, now: Instant, id: CallId, step: Move, words: Option<String>) {
+    pub(super) fn end_for_sure(&mut self, now: Instant, id: CallId, step: Move, words: Option<String>) {
         self.end(now, id, step, words).expect("phase.rs allows it in every phase in which it can occur");
     }
 
@@ -427,13 +435,10 @@ impl Machine {
                 _ => self.stop_communication(call.callee, message),
             }
         }
-        let answered = match call.stage {
-            Stage::Ringing { .. } => None,
-            Stage::Connecting { answered, .. } | Stage::Talking { answered, .. } => {
-                self.effects.push_back(Effect::EndMedia { call: id });
-                Some(answered)
-            }
-        };
+        let answered = call.stage.answered();
+        if answered.is_some() {
+            self.effects.push_back(Effect::EndMedia { call: id });
+        }
         let Call { from, to, started, .. } = call;
         let ended = EndedCall { call: id, from, to, started, answered, ended: now, outcome };
         self.effects.push_back(Effect::Ended(ended));
@@ -489,6 +494,10 @@ impl Farewell {
             (Move::CallerStops, _) => only_callee("the other side hung up"),
             (Move::CallerLeaves, _) => only_callee("the other side has left"),
             (Move::RingOut, _) => Self { caller: told("no answer"), callee: told("missed call") },
+            (Move::AdministratorEnds, _) => Self {
+                caller: told("an administrator ended the call"),
+                callee: told("an administrator ended the call"),
+            },
             (Move::Shutdown, _) => Self {
                 caller: told("the server is shutting down"),
                 callee: told("the server is shutting down"),

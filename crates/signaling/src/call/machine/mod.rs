@@ -1,11 +1,12 @@
 //! The call protocol without sockets, clocks or media: messages and reports in, effects out.
 //!
 //! Read `phase.rs` for the table of moves, [`registration`] for names, [`calling`] for calls,
-//! [`chatting`] for what the two write. The machine
+//! [`chatting`] for what the two write, [`overseeing`] for administrators. The machine
 //! is owned by one task (`call/mod.rs`), so it needs no lock; `now` is an argument everywhere.
 
 mod calling;
 mod chatting;
+mod overseeing;
 mod registration;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use crate::live::effect::{Effect, MediaCommand};
 use crate::live::id::Ticket;
 use crate::live::name::StreamName;
 use crate::live::refusal::Refusal;
+use keel_media::id::PipelineId;
 use std::time::Duration;
 
 impl Machine {
@@ -15,27 +16,34 @@ impl Machine {
         self.streams.iter().map(|(name, stream)| stream.summary(name)).collect()
     }
 
-    /// A stream closely: media is asked what the presenter sends.
+    /// A stream closely: media is asked what the presenter sends, if there is any.
     pub(super) fn inspect(&mut self, ticket: Ticket, stream: &StreamName) -> Result<Option<Reply>, Refusal> {
         let known =
             self.streams.get_mut(stream).ok_or(Refusal::UnknownStream { retry_after: Duration::ZERO })?;
-        match known.media.filter(|_| known.presenter.is_some()) {
+        match known.media {
             Some(media) => {
                 known.inspections.insert(ticket);
                 self.effects.push_back(Effect::Media { media, command: MediaCommand::Inspect { ticket } });
                 Ok(None)
             }
             None => {
-                let (summary, tracks) = (known.summary(stream), Vec::new());
-                Ok(Some(Reply::Stream(Box::new(StreamReport { summary, tracks }))))
+                let summary = known.summary(stream);
+                let report = StreamReport { summary, pipeline: None, tracks: Vec::new() };
+                Ok(Some(Reply::Stream(Box::new(report))))
             }
         }
     }
 
-    pub(super) fn inspected(&mut self, stream: &StreamName, ticket: Ticket, tracks: Vec<TrackReport>) {
+    pub(super) fn inspected(
+        &mut self,
+        stream: &StreamName,
+        ticket: Ticket,
+        pipeline: Option<PipelineId>,
+        tracks: Vec<TrackReport>,
+    ) {
         let Some(known) = self.streams.get_mut(stream) else { return };
         if known.inspections.remove(&ticket) {
-            let report = StreamReport { summary: known.summary(stream), tracks };
+            let report = StreamReport { summary: known.summary(stream), pipeline, tracks };
             self.answer(ticket, Ok(Reply::Stream(Box::new(report))));
         }
     }
@@ -44,7 +52,7 @@ impl Machine {
     pub(super) fn answer_inspections(&mut self, stream: &StreamName) {
         let waiting = |machine: &Self| machine.streams.get(stream)?.inspections.first().copied();
         while let Some(ticket) = waiting(self) {
-            self.inspected(stream, ticket, Vec::new());
+            self.inspected(stream, ticket, None, Vec::new());
         }
     }
 

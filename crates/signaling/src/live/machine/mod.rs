@@ -175,7 +175,9 @@ impl Machine {
             MediaReport::Up(session) => self.up(now, session),
             MediaReport::Gone(session) => self.end_session(now, session, Why::Lost),
             MediaReport::Unfit(session) => self.end_session(now, session, Why::Unfit),
-            MediaReport::Inspected { ticket, tracks } => self.inspected(&stream, ticket, tracks),
+            MediaReport::Inspected { ticket, pipeline, tracks } => {
+                self.inspected(&stream, ticket, Some(pipeline), tracks);
+            },
             MediaReport::Failed(words) => {
                 tracing::warn!(?stream, words, "the media of a stream failed");
                 self.end_everything(now, &stream, EndReason::Failed, &Refusal::MediaFailed(words));

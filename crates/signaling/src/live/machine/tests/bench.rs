@@ -84,7 +84,10 @@ impl FakeMedia {
                 self.targets.push((session, target));
                 Vec::new()
             }
-            MediaCommand::Inspect { ticket } => vec![MediaReport::Inspected { ticket, tracks: Vec::new() }],
+            MediaCommand::Inspect { ticket } => {
+                let pipeline = PipelineId::new(1);
+                vec![MediaReport::Inspected { ticket, pipeline, tracks: Vec::new() }]
+            }
             MediaCommand::Release { session } => {
                 self.peers.remove(&session);
                 self.presenter.take_if(|presenter| *presenter == session);
