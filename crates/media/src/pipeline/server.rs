@@ -119,8 +119,7 @@ impl MediaServer {
     pub async fn snapshot(&self) -> MediaSnapshot {
         let mut sum = MediaSnapshot::default();
         let mut drops = BTreeMap::new();
-        for worker in self.shared.workers.iter() {
-            let Some(part) = worker.call(|reply| Command::Snapshot { reply }).await else { continue };
+        for (_, part) in self.worker_snapshots().await {
             sum.pipelines += part.pipelines;
             sum.endpoints += part.endpoints;
             sum.sessions += part.sessions;
@@ -142,6 +141,16 @@ impl MediaServer {
         }
         sum.drops = drops.into_iter().collect();
         sum
+    }
+
+    /// Gauges and counters of each worker, by its index. One that has stopped is left out.
+    pub async fn worker_snapshots(&self) -> Vec<(usize, MediaSnapshot)> {
+        let mut snapshots = Vec::with_capacity(self.shared.workers.len());
+        for (index, worker) in self.shared.workers.iter().enumerate() {
+            let snapshot = worker.call(|reply| Command::Snapshot { reply }).await;
+            snapshots.extend(snapshot.map(|snapshot| (index, snapshot)));
+        }
+        snapshots
     }
 
     /// The first `limit` pipelines behind `after`, in the order of their creation, with what flows through

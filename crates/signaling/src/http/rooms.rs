@@ -132,12 +132,7 @@ pub(crate) async fn inspect(
 ) -> Result<impl IntoResponse, ApiError> {
     let room = state.rooms().inspect(name(&room)?).await?;
     let media = match room.pipeline {
-        // The survey begins behind a number.
-        Some(number) => {
-            let before = number.checked_sub(1).map(PipelineId::new);
-            let found = state.media().survey(before, 1).await.into_iter().next();
-            found.filter(|found| found.pipeline.number() == number).map(PipelineView::from)
-        }
+        Some(number) => PipelineView::of(&state, PipelineId::new(number)).await,
         None => None,
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(RoomReport { room, media })))

@@ -12,6 +12,7 @@ use super::sdpfrag::Fragment;
 use crate::limits::LiveLimits;
 use crate::socket::ConnectionId;
 use crate::store::UnixMillis;
+use keel_media::id::PipelineId;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::collections::BTreeSet;

@@ -118,3 +118,42 @@ async fn every_operation_that_is_described_is_there_and_asks_for_a_token() {
     let page = keel.get("/api/docs", &[]).await;
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
 }
+
+#[tokio::test]
+async fn an_administrator_sees_the_calls_of_this_moment_and_ends_one() {
+    let keel = Keel::start(Config { admin_token: Token::new("root"), ..Config::default() }).await;
+    assert_eq!(keel.get("/api/calls/active", &[ADMIN]).await.json(), json!({"calls": []}));
+    let (mut ann, _) = Browser::registered(&keel, "ann").await;
+    let (mut ben, _) = Browser::registered(&keel, "ben").await;
+    ann.say(json!({"id": "call", "from": "ann", "to": "ben", "sdpOffer": "v=0"})).await;
+    assert_eq!(ben.hears().await["id"], "incomingCall");
+
+    let seen = keel.get("/api/calls/active?limit=1", &[ADMIN]).await.json();
+    let call = &seen["calls"][0];
+    assert_eq!((&call["from"], &call["to"], &call["state"]), (&json!("ann"), &json!("ben"), &json!("ringing")));
+    assert!(call["started"].as_u64().expect("a time") > 1_500_000_000_000, "{call}");
+    let next = seen["next"].as_str().expect("perhaps there are more");
+    assert_eq!(keel.get(&format!("/api/calls/active?after={next}"), &[ADMIN]).await.json(), json!({"calls": []}));
+
+    let path = format!("/api/calls/active/{}", call["call"]);
+    assert_eq!(keel.ask("DELETE", &path, &[ADMIN]).await.status, 204);
+    let words = "an administrator ended the call";
+    assert_eq!(ann.hears().await, json!({"id": "callResponse", "response": "rejected", "message": words}));
+    assert_eq!(ben.hears().await, json!({"id": "stopCommunication", "message": words}));
+    assert_eq!(keel.metric("keel_calls_total{outcome=\"ended\"}").await, 1);
+    for (path, status, code) in [
+        (path.as_str(), 404, "call_unknown"),
+        ("/api/calls/active/17a", 400, "number_invalid"),
+        ("/api/calls/active/9007199254740992", 400, "number_invalid"),
+    ] {
+        let refused = keel.ask("DELETE", path, &[ADMIN]).await;
+        assert_eq!((refused.status, refused.json()["code"].clone()), (status, json!(code)), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_sees_how_workers_share_the_load() {
+    let keel = start().await;
+    let workers = keel.get("/api/workers", &[ADMIN]).await.json()["workers"].clone();
+    assert_eq!((&workers[0]["worker"], &workers[0]["sessions"]), (&json!(0), &json!(0)), "{workers}");
+}

@@ -9,6 +9,7 @@ use crate::live::message::{ClientMessage, ServerMessage};
 use crate::live::offer::Offer;
 use crate::live::sdpfrag::Fragment;
 use crate::socket::CloseReason;
+use keel_media::id::PipelineId;
 use rand::SeedableRng;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
