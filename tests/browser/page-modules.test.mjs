@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { NODE, layOut } from '../../web/admin/layout.js';
-import { Rates, bitrate, lossShare } from '../../web/admin/rates.js';
+import { Rates, lossShare } from '../../web/admin/rates.js';
 import { readOptions, serverAddress } from '../../web/options.js';
 import { asSentence } from '../../web/sentence.js';
 import { operationsByTag, schemas } from '../../web/api-docs/outline.js';
-import { Sparkline } from '../../web/call/sparkline.js';
-import { duration } from '../../web/call/stage-view.js';
-import { Statistics } from '../../web/call/statistics.js';
+import { Sparkline } from '../../web/sparkline.js';
+import { bitrate, duration } from '../../web/quantity.js';
+import { Statistics } from '../../web/statistics.js';
 
 describe('Options', () => {
   it('ask the camera for what the address says', () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { whoTypes } from '../../web/chat/chat-view.js';
 import { choose, fitting, grid, spotlight } from '../../web/room/floor.js';
-import { loudness } from '../../web/room/level.js';
+import { loudness } from '../../web/equipment/level.js';
 
 const DESKTOP = { width: 1256, height: 660 };
 const PHONE = { width: 366, height: 690 };

@@ -1,7 +1,8 @@
 /** One pipeline, drawn: boxes for elements, arrows for what is connected, with what flows along them. */
 
+import { bitrate } from '../quantity.js';
 import { NODE, layOut } from './layout.js';
-import { bitrate, lossShare } from './rates.js';
+import { lossShare } from './rates.js';
 import { svg } from './svg.js';
 
 /** Letters of a label that fit into a box. */

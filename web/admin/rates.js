@@ -27,14 +27,6 @@ export class Rates {
   }
 }
 
-/** @param {number | undefined} bits per second */
-export function bitrate(bits) {
-  if (bits === undefined) return '';
-  if (bits < 1000) return `${Math.round(bits)} bit/s`;
-  if (bits < 1e6) return `${Math.round(bits / 1000)} kbit/s`;
-  return `${(bits / 1e6).toFixed(1)} Mbit/s`;
-}
-
 /** @param {number | undefined} lost per second @param {number | undefined} packets that came, per second */
 export function lossShare(lost, packets) {
   if (lost === undefined || packets === undefined) return undefined;

@@ -1,6 +1,7 @@
 import { byId, setText } from '../dom.js';
-import { Sparkline } from './sparkline.js';
-import { Statistics } from './statistics.js';
+import { bitrate as bitrateInWords, percent } from '../quantity.js';
+import { Sparkline } from '../sparkline.js';
+import { Statistics } from '../statistics.js';
 
 const PERIOD_MS = 1_000;
 /** Where the panel leaves the picture free it is open from the start. */
@@ -55,8 +56,8 @@ export function mountPanelView(phone) {
 function renderDirection(prefix, { width, height, framesPerSecond, bitrate, loss }) {
   setText(byId(`${prefix}-resolution`), width === null ? '–' : `${width} × ${height}`);
   setText(byId(`${prefix}-frames`), known(framesPerSecond, (rate) => `${Math.round(rate)} fps`));
-  setText(byId(`${prefix}-bitrate`), known(bitrate, bitrateText));
-  setText(byId(`${prefix}-loss`), known(loss, (share) => `${(100 * share).toFixed(1)} %`));
+  setText(byId(`${prefix}-bitrate`), known(bitrate, bitrateInWords));
+  setText(byId(`${prefix}-loss`), known(loss, percent));
 }
 
 function renderSparkline(received, sent) {
@@ -64,11 +65,7 @@ function renderSparkline(received, sent) {
   const top = Math.max(received.peak, sent.peak);
   byId('spark-in').setAttribute('points', received.points(width, height, top));
   byId('spark-out').setAttribute('points', sent.points(width, height, top));
-  setText(byId('sparkline-scale'), `peak ${bitrateText(top)}`);
-}
-
-function bitrateText(bitsPerSecond) {
-  return bitsPerSecond >= 1_000_000 ? `${(bitsPerSecond / 1_000_000).toFixed(1)} Mbit/s` : `${Math.round(bitsPerSecond / 1000)} kbit/s`;
+  setText(byId('sparkline-scale'), `peak ${bitrateInWords(top)}`);
 }
 
 function known(value, text) {

@@ -1,4 +1,5 @@
 import { byId, drawFace, setText } from '../dom.js';
+import { duration } from '../quantity.js';
 
 const PHASES = ['preparing', 'calling', 'answering', 'talking'];
 
@@ -53,15 +54,6 @@ export function mountStageView(phone) {
   function tick() {
     setText(byId('stage-duration'), duration(performance.now() - phone.connectedAt));
   }
-}
-
-/** @returns {string} minutes and seconds, with hours where there are any */
-export function duration(milliseconds) {
-  const seconds = Math.floor(milliseconds / 1000);
-  const hours = Math.floor(seconds / 3600);
-  const minutes = Math.floor(seconds / 60) % 60;
-  const tail = String(seconds % 60).padStart(2, '0');
-  return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${tail}` : `${minutes}:${tail}`;
 }
 
 /** A button that sends or withholds one kind; `labels` say what a press would do. */

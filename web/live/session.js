@@ -4,28 +4,25 @@
  * Events: `state` (`detail`: `connecting`, `live`, `interrupted`, `ended`).
  */
 
+import { request } from './request.js';
+
 const SDP = 'application/sdp';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
 /** A connection that is lost is given this time to come back by itself before ICE is restarted. */
 const RECOVERY_MS = 2000;
-
-/** Why a request was refused: the server's words, the `status`, its `code` and the seconds to wait, if it says any. */
-export class LiveError extends Error {
-  name = 'LiveError';
-
-  constructor(message, { status = 0, code = '', retryAfter = 0 } = {}) {
-    super(message);
-    this.status = status;
-    this.code = code;
-    this.retryAfter = retryAfter;
-  }
-}
 
 export class LiveSession extends EventTarget {
   /** @type {RTCPeerConnection} */
   connection;
   /** @type {'connecting' | 'live' | 'interrupted' | 'ended'} */
   state = 'connecting';
+  /**
+   * How it ended: `own` by `end`, `gone` as the server knows it no more, `lost` as the server could not be reached,
+   * `refused` before it began; `null` before.
+   *
+   * @type {'own' | 'gone' | 'lost' | 'refused' | null}
+   */
+  ending = null;
   #token;
   #location = null;
   #tag = '';
@@ -60,7 +57,7 @@ export class LiveSession extends EventTarget {
       await this.connection.setRemoteDescription({ type: 'answer', sdp: this.#answer });
       await this.#sendCandidates();
     } catch (error) {
-      this.#finish();
+      this.#finish('refused');
       throw error;
     }
   }
@@ -68,8 +65,18 @@ export class LiveSession extends EventTarget {
   /** Ends the session. */
   async end() {
     if (this.state === 'ended') return;
-    this.#finish();
+    this.#finish('own');
     if (this.#location) await this.#request('DELETE', this.#location).catch(() => {}); // it may have ended by itself
+  }
+
+  /** Asks whether the server still has the session, which a lost connection tells only seconds later. */
+  async look() {
+    if (this.state === 'ended' || !this.#location) return;
+    try {
+      await this.#request('GET', this.#location);
+    } catch (error) {
+      if (error.status === 404) this.#finish('gone');
+    }
   }
 
   /** The address of the session; null before it has begun. */
@@ -122,16 +129,8 @@ export class LiveSession extends EventTarget {
     return this.#request('PATCH', this.#location, { 'Content-Type': FRAGMENT, 'If-Match': condition }, fragment);
   }
 
-  async #request(method, url, headers = {}, body = undefined) {
-    const authorization = this.#token ? { Authorization: `Bearer ${this.#token}` } : {};
-    const response = await fetch(url, { method, body, headers: { ...headers, ...authorization } });
-    if (response.ok) return response;
-    const problem = await response.json().catch(() => ({}));
-    throw new LiveError(problem.detail ?? response.statusText, {
-      status: response.status,
-      code: problem.code,
-      retryAfter: Number(response.headers.get('Retry-After') ?? 0),
-    });
+  #request(method, url, headers, body) {
+    return request(method, url, this.#token, { headers, body });
   }
 
   #follow() {
@@ -149,7 +148,7 @@ export class LiveSession extends EventTarget {
         this.#recover();
         break;
       case 'closed':
-        this.#finish();
+        this.#finish('own');
         break;
       default:
     }
@@ -160,11 +159,13 @@ export class LiveSession extends EventTarget {
       await this.restart();
     } catch (error) {
       // The session is gone, or nobody is there: whoever owns this begins a new one.
-      if (this.connection.connectionState !== 'connected') this.#finish();
+      if (this.connection.connectionState !== 'connected') this.#finish(error.status === 404 ? 'gone' : 'lost');
     }
   }
 
-  #finish() {
+  #finish(ending) {
+    if (this.state === 'ended') return;
+    this.ending = ending;
     clearTimeout(this.#recovery);
     this.connection.close();
     this.#become('ended');

@@ -2,16 +2,17 @@
 
 import { LiveSession } from './session.js';
 
-export { LiveError } from './session.js';
+export { LiveError } from './request.js';
 
 /**
  * @param {string | URL} url such as `/whep/NAME`
  * @param {string} [token] shown to the server, where it asks for one
+ * @param {RTCIceServer[]} [iceServers] for networks that let nothing through to the server itself
  * @returns {Promise<Playback>} once the server has answered; its `stream` plays when the presenter is there
  * @throws {LiveError} when the server refuses; `retryAfter` says when to ask again for a stream that has not begun
  */
-export async function play(url, token) {
-  const connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+export async function play(url, token, iceServers = []) {
+  const connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers });
   const playback = new Playback(connection, token);
   for (const kind of ['audio', 'video']) {
     const { receiver } = connection.addTransceiver(kind, { direction: 'recvonly' });

@@ -17,7 +17,7 @@ export class Broadcast extends EventTarget {
 
   /**
    * @param {import('../client/index.js').Room} room
-   * @param {import('./equipment.js').Equipment} equipment
+   * @param {import('../equipment/equipment.js').Equipment} equipment
    */
   constructor(room, equipment) {
     super();

@@ -1,5 +1,5 @@
 import { byId } from '../dom.js';
-import { mountToggle } from './toggle.js';
+import { mountToggle } from '../equipment/toggle.js';
 
 /**
  * The buttons for what we send, and for leaving.
@@ -8,8 +8,8 @@ import { mountToggle } from './toggle.js';
  */
 export function mountControlsView(visit) {
   const screen = byId('toggle-screen');
-  mountToggle(byId('toggle-microphone'), 'audio', visit.equipment);
-  mountToggle(byId('toggle-camera'), 'video', visit.equipment);
+  mountToggle(byId('toggle-microphone'), 'audio', visit.equipment, 'M');
+  mountToggle(byId('toggle-camera'), 'video', visit.equipment, 'V');
   byId('leave').addEventListener('click', () => visit.leave());
   screen.addEventListener('click', () => {
     const { broadcast } = visit;

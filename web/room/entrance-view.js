@@ -1,6 +1,6 @@
 import { byId, setText } from '../dom.js';
-import { Level } from './level.js';
-import { mountToggle } from './toggle.js';
+import { Level } from '../equipment/level.js';
+import { mountToggle } from '../equipment/toggle.js';
 
 const REMEMBERED_NAME = 'keel.room.name';
 /** As often as a meter needs to look alive. */

@@ -2,19 +2,19 @@
 
 import { mountChatView } from '../chat/chat-view.js';
 import { fetchConfig } from '../config.js';
+import { Confirmation } from '../confirmation.js';
 import { byId } from '../dom.js';
+import { Equipment } from '../equipment/equipment.js';
+import { mountPickers } from '../equipment/pickers.js';
 import { readOptions, serverAddress } from '../options.js';
-import { Confirmation } from './confirmation.js';
 import { mountControlsView } from './controls-view.js';
 import { mountEntranceView } from './entrance-view.js';
-import { Equipment } from './equipment.js';
 import { mountFarewellView } from './farewell-view.js';
 import { mountFloorView } from './floor-view.js';
 import { mountFrameView } from './frame-view.js';
 import { mountNoticeView } from './notice-view.js';
 import { mountPanels } from './panels.js';
 import { mountPeopleView } from './people-view.js';
-import { mountPickers } from './pickers.js';
 import { mountReactionsView } from './reactions-view.js';
 import { mountShortcuts } from './shortcuts.js';
 import { mountSoundView } from './sound-view.js';

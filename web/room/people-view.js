@@ -1,11 +1,11 @@
 import { byId, drawFace, setText } from '../dom.js';
-import { icon } from './icon.js';
+import { icon } from '../icon.js';
 
 /**
  * Who is here, the invitation, and what moderators can do.
  *
  * @param {import('./visit.js').Visit} visit
- * @param {import('./confirmation.js').Confirmation} confirmation
+ * @param {import('../confirmation.js').Confirmation} confirmation
  * @param {boolean} needsToken whether the server lets in only who has an access token
  */
 export function mountPeopleView(visit, confirmation, needsToken) {

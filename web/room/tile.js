@@ -1,5 +1,5 @@
 import { drawFace, setText } from '../dom.js';
-import { icon } from './icon.js';
+import { icon } from '../icon.js';
 
 /**
  * One tile: somebody's camera, or a shared screen. Draws what it is told, and decides nothing.

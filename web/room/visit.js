@@ -28,7 +28,7 @@ export class Visit extends EventTarget {
   /**
    * @param {{server: URL, iceServers: () => Promise<RTCIceServer[]>, roomName: string}} settings `roomName`: empty
    *   for a new room
-   * @param {import('./equipment.js').Equipment} equipment
+   * @param {import('../equipment/equipment.js').Equipment} equipment
    */
   constructor({ server, iceServers, roomName }, equipment) {
     super();

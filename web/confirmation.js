@@ -1,4 +1,4 @@
-import { byId, setText } from '../dom.js';
+import { byId, setText } from './dom.js';
 
 /** Asks before what cannot be taken back. */
 export class Confirmation {

@@ -1,6 +1,6 @@
 const LABELS = {
-  audio: { on: 'Mute microphone', off: 'Unmute microphone', none: 'No microphone', key: 'M' },
-  video: { on: 'Turn camera off', off: 'Turn camera on', none: 'No camera', key: 'V' },
+  audio: { on: 'Mute microphone', off: 'Unmute microphone', none: 'No microphone' },
+  video: { on: 'Turn camera off', off: 'Turn camera on', none: 'No camera' },
 };
 
 /**
@@ -9,8 +9,9 @@ const LABELS = {
  * @param {HTMLButtonElement} button
  * @param {'audio' | 'video'} kind
  * @param {import('./equipment.js').Equipment} equipment
+ * @param {string} [key] the shortcut that presses it
  */
-export function mountToggle(button, kind, equipment) {
+export function mountToggle(button, kind, equipment, key = '') {
   button.addEventListener('click', () => equipment.switch(kind, !equipment.isOn(kind)));
   equipment.addEventListener('change', render);
   render();
@@ -23,6 +24,6 @@ export function mountToggle(button, kind, equipment) {
     button.disabled = !isPossible;
     button.classList.toggle('is-off', !isOn);
     if (button.getAttribute('aria-label') !== label) button.setAttribute('aria-label', label);
-    button.title = `${label} (${labels.key})`;
+    button.title = key ? `${label} (${key})` : label;
   }
 }

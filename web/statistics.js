@@ -12,6 +12,7 @@
  * @property {Direction} received
  * @property {Direction} sent
  * @property {number | null} roundTripMs
+ * @property {'bandwidth' | 'cpu' | null} limitedBy what keeps the picture that is sent smaller than it could be
  * A field is `null` while it is not known.
  */
 
@@ -33,6 +34,7 @@ export class Statistics {
       received: { ...picture(incoming), bitrate: bitrate(incoming, previous, 'bytesReceived'), loss: lossReceived(incoming, previous) },
       sent: { ...picture(outgoing), bitrate: bitrate(outgoing, previous, 'bytesSent'), loss: lossReported(current) },
       roundTripMs: roundTrip(current),
+      limitedBy: limitation(outgoing),
     };
   }
 }
@@ -41,13 +43,20 @@ function ofType(report, type) {
   return [...report.values()].filter((entry) => entry.type === type);
 }
 
+/** The largest one, where a picture is sent in several sizes. */
 function picture(streams) {
-  const video = streams.find((stream) => stream.kind === 'video' && stream.frameWidth);
+  const pictures = streams.filter((stream) => stream.kind === 'video' && stream.frameWidth && stream.framesPerSecond !== 0);
+  const video = pictures.reduce((best, next) => (next.frameWidth > (best?.frameWidth ?? 0) ? next : best), undefined);
   return {
     width: video?.frameWidth ?? null,
     height: video?.frameHeight ?? null,
     framesPerSecond: video?.framesPerSecond ?? null,
   };
+}
+
+function limitation(streams) {
+  const reasons = streams.map((stream) => stream.qualityLimitationReason);
+  return ['cpu', 'bandwidth'].find((reason) => reasons.includes(reason)) ?? null;
 }
 
 function bitrate(streams, previous, counter) {
