@@ -6,6 +6,7 @@
  *   on a slow link or machine; `@FPS` may be left out.
  * - `?video=off`  calls with the microphone only.
  * - `?room=NAME`  the room to enter, on the room's page.
+ * - `?stream=NAME`  the stream to present, in the live studio.
  */
 
 /** Asked of the camera unless the address says otherwise; the browser adapts it to the link. */
@@ -13,9 +14,9 @@ const USUAL_VIDEO = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate:
 
 /**
  * @param {string} search the query part of the page's address
- * @returns {{accessToken: string | null, video: MediaTrackConstraints | false, room: string}}
- *   `video` is `false` where the address says `off`; a value that cannot be read counts as absent. `room` is empty
- *   where none is named.
+ * @returns {{accessToken: string | null, video: MediaTrackConstraints | false, room: string, stream: string}}
+ *   `video` is `false` where the address says `off`; a value that cannot be read counts as absent. `room` and
+ *   `stream` are empty where none is named.
  */
 export function readOptions(search) {
   const parameters = new URLSearchParams(search);
@@ -23,6 +24,7 @@ export function readOptions(search) {
     accessToken: parameters.get('access_token'),
     video: readVideo(parameters.get('video')),
     room: (parameters.get('room') ?? '').trim(),
+    stream: (parameters.get('stream') ?? '').trim(),
   };
 }
 
