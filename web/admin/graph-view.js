@@ -1,7 +1,10 @@
-/** One pipeline, drawn: boxes for elements, arrows for what is connected, with what flows along them. */
+/** Pipelines, drawn: boxes for elements, arrows for what is connected, with what flows along them. */
 
-import { bitrate } from '../quantity.js';
+import { byId } from '../dom.js';
+import { bitrate, count } from '../quantity.js';
+import { html } from './html.js';
 import { NODE, layOut } from './layout.js';
+import { morph } from './morph.js';
 import { lossShare } from './rates.js';
 import { svg } from './svg.js';
 
@@ -11,34 +14,41 @@ const LABEL_MAX = 28;
 /** An endpoint that loses more than this share of its packets is marked. */
 const LOSS_MARKED = 0.02;
 
+/** Elements of one drawing; a livestream may have thousands. */
+const ELEMENTS_MAX = 40;
+
 /**
- * @param {object} pipeline as `/api/pipelines` gives it
- * @param {import('./rates.js').Rates} rates begun for this answer
- * @returns {HTMLElement}
+ * @param {{pipelines: object[], next?: string}} page of `GET /api/pipelines`
+ * @param {{rates: import('./rates.js').Rates}} context
+ * @returns {string} how many there are
  */
-export function drawPipeline(pipeline, rates) {
-  const { places, width, height } = layOut(pipeline.elements, pipeline.connections);
+export function showPipelines({ pipelines, next }, { rates }) {
+  morph(byId('pipelines'), pipelines.map((pipeline) => drawPipeline(pipeline, rates)));
+  byId('empty').hidden = pipelines.length > 0;
+  byId('more').hidden = next === undefined;
+  return `${count(pipelines.length, 'pipeline')}${next === undefined ? '' : ' and more'}`;
+}
+
+function drawPipeline(whole, rates) {
+  const elements = whole.elements.slice(0, ELEMENTS_MAX);
+  const ids = new Set(elements.map(({ id }) => id));
+  const connections = whole.connections.filter(({ source, sink }) => ids.has(source) && ids.has(sink));
+  const pipeline = { ...whole, elements, connections };
+  const { places, width, height } = layOut(elements, connections);
   const arrows = arrowsOf(pipeline, rates);
   const drawing = svg(
     'svg',
     { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': describe(pipeline, arrows) },
     ...arrows.map((arrow) => drawArrow(arrow, places)),
-    ...pipeline.elements.map((element) => drawElement(pipeline.id, element, places.get(element.id), rates)),
+    ...elements.map((element) => drawElement(pipeline.id, element, places.get(element.id), rates)),
   );
-  const section = document.createElement('section');
-  section.className = 'card pipeline';
-  const title = document.createElement('h2');
-  title.textContent = `Pipeline ${pipeline.id}`;
-  const place = document.createElement('span');
-  place.className = 'note';
-  place.textContent = ` on worker ${pipeline.worker}`;
-  title.append(place);
-  const frame = document.createElement('div');
-  frame.className = 'drawing';
-  frame.tabIndex = 0; // so that it scrolls by keyboard
-  frame.append(drawing);
-  section.append(title, frame);
-  return section;
+  const more = whole.elements.length - elements.length;
+  return html('section', { class: 'card pipeline', id: `pipeline-${pipeline.id}`, 'data-key': `pipeline ${pipeline.id}` },
+    html('h3', {}, `Pipeline ${pipeline.id}`, html('span', { class: 'note' }, ` on worker ${pipeline.worker}`)),
+    // So that it scrolls by keyboard.
+    html('div', { class: 'drawing', tabindex: 0 }, drawing),
+    more > 0 ? html('p', { class: 'note' }, `${count(more, 'further element')}, not drawn`) : null,
+  );
 }
 
 /** Audio, video and data between the same two elements are one arrow. */
@@ -60,10 +70,10 @@ function drawElement(pipeline, { id, kind, label, worker, endpoint }, { x, y }, 
   const lines = endpoint ? endpointLines(pipeline, id, endpoint, rates) : { text: 'passes on', lossy: false };
   const connected = endpoint?.ice === 'connected' && endpoint?.dtls === 'connected';
   const state = endpoint ? (connected ? 'up' : 'down') : 'plain';
-  const name = label || (kind === 'endpoint' ? 'endpoint' : 'pass-through');
+  const name = label || (KINDS[kind] ?? kind);
   return svg(
     'g',
-    { class: 'element', 'data-state': lines.lossy ? 'lossy' : state },
+    { class: 'element', 'data-key': `element ${id}`, 'data-state': lines.lossy ? 'lossy' : state },
     svg('title', {}, `${name} (element ${id}, worker ${worker})\n${lines.details ?? lines.text}`),
     svg('rect', { x, y, width: NODE.width, height: NODE.height, rx: 12 }),
     svg('circle', { cx: x + 18, cy: y + 24, r: 5 }),
@@ -71,6 +81,9 @@ function drawElement(pipeline, { id, kind, label, worker, endpoint }, { x, y }, 
     svg('text', { x: x + 18, y: y + 49, class: 'detail' }, lines.text),
   );
 }
+
+/** What elements without a label of their own are called. */
+const KINDS = { pass_through: 'pass-through', bridge: 'bridge to another pipeline' };
 
 function endpointLines(pipeline, id, endpoint, rates) {
   const side = (streams, key) => {
@@ -126,7 +139,7 @@ function drawArrow({ source, sink, flowing, parts }, places) {
   const text = svg('text', { x: label.x, y: label.y, class: 'rate', 'text-anchor': 'middle' }, parts.join(' · '));
   return svg(
     'g',
-    { class: 'arrow', 'data-flowing': flowing },
+    { class: 'arrow', 'data-key': `${source}>${sink}`, 'data-flowing': flowing },
     svg('path', { d: path, fill: 'none' }),
     svg('path', { d: tipOf(label.tip), class: 'tip' }),
     text,

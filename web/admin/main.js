@@ -1,105 +1,82 @@
 /** The administrator's page: asks the server every two seconds and draws what it says. */
 
+import { Confirmation } from '../confirmation.js';
 import { byId, setText } from '../dom.js';
-import { drawPipeline } from './graph-view.js';
+import { showCalls } from './calls-view.js';
+import { Door } from './door.js';
+import { showPipelines } from './graph-view.js';
+import { mountOrders } from './order.js';
 import { Rates } from './rates.js';
-import { drawRoom } from './rooms-view.js';
+import { showRooms } from './rooms-view.js';
+import { ask } from './server.js';
+import { showStreams } from './streams-view.js';
+import { showWorkers } from './workers-view.js';
 
 const EVERY_MS = 2000;
 
 /** Rooms, and pipelines, that are drawn; a page with more would tell nobody anything. */
 const SHOWN_MAX = 50;
 
-/** Where this tab keeps the token. */
-const TOKEN_KEY = 'keel-admin-token';
+/** Opened details that are asked for; each is a question to the media server. */
+const OPEN_MAX = 8;
+
+/** By the list that is asked for, who draws it; each returns how many there are, in words. */
+const VIEWS = {
+  rooms: showRooms,
+  streams: showStreams,
+  'calls/active': showCalls,
+  pipelines: showPipelines,
+  workers: showWorkers,
+};
 
 const rates = new Rates();
+const door = new Door(refresh);
+/** Counts questions: the answer to an earlier one is not shown any more. */
+let asked = 0;
 let timer;
 
-byId('door-form').addEventListener('submit', (event) => {
-  event.preventDefault();
-  sessionStorage.setItem(TOKEN_KEY, byId('door-token').value);
-  byId('door-token').value = '';
+mountOrders(new Confirmation(), async (method, path) => {
+  const answer = await ask(path, door.token, method);
   refresh();
+  return answer;
 });
-
-byId('sign-out').addEventListener('click', () => {
-  sessionStorage.removeItem(TOKEN_KEY);
-  askForToken('');
-});
-
-if (sessionStorage.getItem(TOKEN_KEY)) refresh();
-else askForToken('');
+// It does not bubble, so it is caught on its way down.
+document.addEventListener('toggle', ({ target }) => target.matches('details[data-ask]') && target.open && refresh(), true);
+if (door.token) refresh();
+else door.close('');
 
 async function refresh() {
   clearTimeout(timer);
-  const token = sessionStorage.getItem(TOKEN_KEY);
-  const [answer, rooms] = await Promise.all(['pipelines', 'rooms'].map((list) => ask(list, token)));
-  if (!sessionStorage.getItem(TOKEN_KEY)) return; // signed out meanwhile
-  if (answer.refused) {
-    sessionStorage.removeItem(TOKEN_KEY);
-    askForToken(answer.refused);
+  asked += 1;
+  const question = asked;
+  const { token } = door;
+  if (!token) return;
+  const lists = Object.keys(VIEWS);
+  const opened = openedDetails();
+  const paths = [...lists.map((list) => `${list}?limit=${SHOWN_MAX}`), ...opened];
+  const answers = await Promise.all(paths.map((path) => ask(path, token)));
+  if (question !== asked) return; // somebody went out, or has asked since
+  const { refused } = answers.find((answer) => answer.refused) ?? {};
+  if (refused) {
+    door.close(refused);
     return;
   }
-  if (answer.page && rooms.page) show(answer.page, rooms.page);
+  const pages = answers.slice(0, lists.length).map(({ page }) => page);
+  const reports = new Map(opened.map((path, index) => [path, answers[lists.length + index].page]));
+  if (pages.every(Boolean)) show(Object.fromEntries(lists.map((list, index) => [list, pages[index]])), reports);
   else setText(byId('summary'), 'The server does not answer. Trying again.');
   timer = setTimeout(refresh, EVERY_MS);
 }
 
-/** @returns {Promise<{page?: object, refused?: string}>} neither: the server could not be reached */
-async function ask(list, token) {
-  try {
-    const response = await fetch(`api/${list}?limit=${SHOWN_MAX}`, {
-      cache: 'no-store',
-      headers: { Authorization: `Bearer ${token}` },
-    });
-    if (response.ok) return { page: await response.json() };
-    if (response.status === 401 || response.status === 403) return { refused: (await response.json()).detail };
-    return {};
-  } catch {
-    return {};
-  }
+/** The paths of what has been opened. */
+function openedDetails() {
+  const opened = document.querySelectorAll('details[data-ask][open]');
+  return [...new Set([...opened].map(({ dataset }) => dataset.ask))].slice(0, OPEN_MAX);
 }
 
-function askForToken(problem) {
-  clearTimeout(timer);
-  byId('door').hidden = false;
-  byId('floor').hidden = true;
-  byId('sign-out').hidden = true;
-  setText(byId('summary'), '');
-  setText(byId('door-error'), problem);
-  byId('door-token').focus();
-}
-
-function show({ pipelines, next }, { rooms, next: nextRooms }) {
-  byId('door').hidden = true;
-  byId('floor').hidden = false;
-  byId('sign-out').hidden = false;
-  byId('rooms').replaceChildren(...rooms.map(drawRoom));
-  byId('no-rooms').hidden = rooms.length > 0;
-  byId('more-rooms').hidden = nextRooms === undefined;
+function show(pages, reports) {
+  door.show(true);
   rates.begin(performance.now());
-  const scrolled = scrolledDrawings();
-  byId('pipelines').replaceChildren(...pipelines.map((pipeline) => drawPipeline(pipeline, rates)));
-  byId('pipelines')
-    .querySelectorAll('.drawing')
-    .forEach((drawing, index) => drawing.scrollTo(scrolled[index] ?? 0, 0));
-  byId('empty').hidden = pipelines.length > 0;
-  byId('more').hidden = next === undefined;
-  const elements = pipelines.reduce((total, pipeline) => total + pipeline.elements.length, 0);
-  const more = (next) => (next === undefined ? '' : ' and more');
-  const words = [
-    `${count(rooms.length, 'room')}${more(nextRooms)}`,
-    `${count(pipelines.length, 'pipeline')}${more(next)}`,
-    count(elements, 'element'),
-  ];
+  const words = Object.entries(VIEWS).map(([list, view]) => view(pages[list], { rates, reports, pages }));
   setText(byId('summary'), words.join(', '));
-}
-
-function count(number, word) {
-  return `${number} ${word}${number === 1 ? '' : 's'}`;
-}
-
-function scrolledDrawings() {
-  return [...byId('pipelines').querySelectorAll('.drawing')].map((drawing) => drawing.scrollLeft);
 }

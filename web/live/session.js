@@ -130,7 +130,8 @@ export class LiveSession extends EventTarget {
   }
 
   #request(method, url, headers, body) {
-    return request(method, url, this.#token, { headers, body });
+    // The end is said by pages that go away, too.
+    return request(method, url, this.#token, { headers, body, keepalive: method === 'DELETE' });
   }
 
   #follow() {

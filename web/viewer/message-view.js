@@ -1,5 +1,4 @@
 import { byId, setText } from '../dom.js';
-import { count } from '../quantity.js';
 
 /**
  * Where the stream stands, in words over the picture and for screen readers.
@@ -38,10 +37,10 @@ export function mountMessageView(watching) {
 }
 
 /** @returns {{title: string, text: string}} */
-export function messageOf({ phase, hasPlayed, refusal, asksForToken, viewers }) {
+export function messageOf({ phase, hasPlayed, refusal, asksForToken }) {
   switch (phase) {
     case 'playing':
-      return { title: 'The stream plays', text: viewers > 1 ? `${count(viewers, 'viewer')}.` : '' };
+      return { title: 'The stream plays', text: '' };
     case 'waiting':
       return hasPlayed
         ? { title: 'The stream has ended', text: 'If it begins again, it plays here by itself.' }

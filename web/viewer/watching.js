@@ -200,6 +200,10 @@ export class Watching extends EventTarget {
     const statistics = new Statistics();
     this.#measuring = setInterval(() => this.#sample(playback, statistics), MEASURED_MS);
     this.#sample(playback, statistics);
+    // The first packets of a track show at once.
+    for (const track of playback.stream.getTracks()) {
+      track.addEventListener('unmute', () => this.#sample(playback, statistics));
+    }
   }
 
   #stopMeasuring() {
