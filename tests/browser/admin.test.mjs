@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { Guest } from './guest.mjs';
+import { Presenter, Spectator } from './studio.mjs';
 import { tell } from './stage.mjs';
 import { until } from '../shared/waiting.mjs';
 
@@ -11,6 +12,13 @@ async function adminPage(stage) {
   const page = await stage.browser.newPage();
   await page.goto(new URL('admin', stage.keel.url).href);
   return page;
+}
+
+/** Presses a button of this accessible name, and says yes to the question. */
+async function orders(page, label) {
+  await until(`the button ${label}`, () => page.$(`button[aria-label="${label}"]`));
+  await page.click(`button[aria-label="${label}"]`);
+  await page.click('#confirm-yes');
 }
 
 async function present(page, token) {
@@ -28,7 +36,7 @@ tell('The page of the administrator', { server }, (stage) => {
     await until('the refusal', () => texts(page, '#door-error'), ([text]) => /not the admin token/.test(text));
     assert.deepEqual(await texts(page, '.pipeline'), []);
     await present(page, TOKEN);
-    await until('an empty server', () => texts(page, '#summary'), ([text]) => text === '0 rooms, 0 pipelines, 0 elements');
+    await until('an empty server', () => texts(page, '#summary'), ([text]) => /^0 rooms, 0 streams, 0 calls, 0 pipelines, \d workers?$/.test(text));
     await page.click('#sign-out');
     await until('the door', () => page.$eval('#door', (door) => !door.hidden));
     await page.close();
@@ -48,8 +56,58 @@ tell('The page of the administrator', { server }, (stage) => {
     const words = await page.$eval('.drawing svg', (drawing) => drawing.getAttribute('aria-label'));
     assert.match(words, /Caller sends audio .*, video .* to call:\d+ Callee\./);
 
+    assert.deepEqual(await texts(page, '.call h3'), [`${ada.name} → ${ben.name}`]);
+    await until('how long it lasts', () => texts(page, '.call .detail'), ([words]) => /^under way · for \d:\d\d · pipeline \d+$/.test(words));
     await ada.press('hang-up');
     await until('the end of the drawing', () => texts(page, '.pipeline'), (pipelines) => pipelines.length === 0);
+    await page.close();
+  });
+
+  it('ends a call, of which both hear, and remembers it', async () => {
+    const page = await adminPage(stage);
+    await present(page, TOKEN);
+    const [ada, ben] = [await stage.seat('Ada'), await stage.seat('Ben')];
+    await stage.callBetween(ada, ben);
+    await orders(page, `End the call from ${ada.name} to ${ben.name}`);
+    for (const seat of [ada, ben]) await seat.notice(/administrator ended the call/);
+    await until('no call', () => texts(page, '.call'), (calls) => calls.length === 0);
+    await page.click('#history summary');
+    const isTold = (rows) => rows.some((row) => row.includes(ada.name) && row.includes('ended'));
+    await until('the call in the history', () => texts(page, '#history tbody tr'), isTold);
+    await page.close();
+  });
+
+  it('says how much each worker carries', async () => {
+    const page = await adminPage(stage);
+    await present(page, TOKEN);
+    const [ada, ben] = [await stage.seat('Ada'), await stage.seat('Ben')];
+    await stage.callBetween(ada, ben);
+    await ben.sees();
+    const sent = (rows) => rows.length > 0 && rows.every((row) => / 0|[1-9]\d* \/s/.test(row)) && rows.some((row) => /[kM]bit\/s/.test(row));
+    await until('what workers send', () => texts(page, '#workers tbody tr'), sent);
+    await page.close();
+  });
+});
+
+tell('A livestream on the page of the administrator', { server, person: Spectator, seating: { stream: 'tide' } }, (stage) => {
+  it('is looked at closely, and ended for everybody', async () => {
+    const page = await adminPage(stage);
+    await present(page, TOKEN);
+    const ada = await stage.arrive('Ada', { person: Presenter });
+    await ada.goesLive();
+    const ben = await stage.arrive('Ben');
+    await ben.watches();
+    await until('who watches', () => texts(page, '.stream > .detail'), ([words]) => /^live · for \d:\d\d · 1 viewer$/.test(words));
+    await page.click('.stream summary');
+    await until('both connections', () => texts(page, '.stream h4'), (names) => /^Presenter /.test(names[0]) && /^Viewer /.test(names[1]));
+    const flows = (rows) => rows.some((row) => /^↑ video.*bit\/s/.test(row)) && rows.some((row) => /^↓ video.*bit\/s/.test(row));
+    await until('what flows over them', () => texts(page, '.stream tbody tr'), flows);
+
+    await orders(page, 'End the stream tide');
+    await ada.isIn('over');
+    await ada.reads('over-text', /whoever runs it has ended it/);
+    await ben.isIn('over');
+    await until('no stream', () => texts(page, '.stream'), (streams) => streams.length === 0);
     await page.close();
   });
 });
@@ -67,8 +125,9 @@ tell('The rooms on the page of the administrator', { server, person: Guest, seat
     assert.match((await texts(page, '.room > .detail'))[0], /^2 of 50 · pipeline \d+$/);
     await ben.press('toggle-microphone');
     await until('the muted one', () => texts(page, '.room li .detail'), ([, words]) => words === 'microphone (muted), camera');
-    await ada.press('leave');
-    await until('one without a moderator', () => texts(page, '.room > .detail'), ([words]) => /^1 of 50 · no moderator/.test(words));
+X, () => texts(page, '.room > .detail'), ([words]) => /^1 of 50 · no moderator/.test(words));
+    await orders(page, `Remove ${ben.name}`);
+    await ben.reads('farewell-title', /removed/);
     await page.close();
   });
 });

@@ -6,7 +6,14 @@ import { NODE, layOut } from '../../web/admin/layout.js';
 import { Rates, lossShare } from '../../web/admin/rates.js';
 import { readOptions, serverAddress } from '../../web/options.js';
 import { asSentence } from '../../web/sentence.js';
+import { streamWords } from '../../web/admin/streams-view.js';
 import { operationsByTag, schemas } from '../../web/api-docs/outline.js';
+import { sendEncodings } from '../../web/client/encodings.js';
+import { tune } from '../../web/live/whip.js';
+import { healthOf } from '../../web/studio/health.js';
+import { drawName, isStreamName } from '../../web/studio/name.js';
+import { messageOf } from '../../web/viewer/message-view.js';
+import { namesOf } from '../../web/viewer/quality-view.js';
 import { Sparkline } from '../../web/sparkline.js';
 import { bitrate, duration } from '../../web/quantity.js';
 import { Statistics } from '../../web/statistics.js';
@@ -94,6 +101,17 @@ describe('Statistics', () => {
       { id: 'p2', type: 'candidate-pair', selected: true, currentRoundTripTime: 0.02 },
     ]));
     assert.equal(reading.roundTripMs, 20);
+  });
+});
+
+describe('What is sent in several sizes', () => {
+  it('has the figures of the largest, and what keeps it small', () => {
+    const sent = (id, frameWidth, framesPerSecond, qualityLimitationReason) =>
+      [id, { id, type: 'outbound-rtp', kind: 'video', timestamp: 0, frameWidth, frameHeight: frameWidth / 2, framesPerSecond, qualityLimitationReason }];
+    const reading = new Statistics().read([sent('q', 160, 30, 'none'), sent('h', 320, 30, 'bandwidth'), sent('f', 640, 0, 'bandwidth')]);
+    assert.equal(reading.sent.width, 320, 'the largest does not flow');
+    assert.equal(reading.limitedBy, 'bandwidth');
+    assert.equal(new Statistics().read([sent('q', 160, 30, 'none')]).limitedBy, null);
   });
 });
 
@@ -204,5 +222,68 @@ describe('The description of the REST API', () => {
   it('is empty where nothing is described', () => {
     assert.equal(operationsByTag({}).size, 0);
     assert.deepEqual(schemas({}), []);
+  });
+});
+
+describe('The name of a stream', () => {
+  it('is what the server takes', () => {
+    for (const name of ['a', 'live-1_b.c~', '...', 'x'.repeat(64)]) assert.ok(isStreamName(name), name);
+    for (const other of ['', '.', '..', 'a b', 'a/b', 'é', 'x'.repeat(65)]) assert.ok(!isStreamName(other), other);
+  });
+
+  it('is drawn so that nobody has it', () => {
+    const drawn = new Set(Array.from({ length: 100 }, drawName));
+    assert.equal(drawn.size, 100);
+    assert.ok([...drawn].every(isStreamName));
+  });
+});
+
+describe('The health of a stream', () => {
+  const reading = { sent: { loss: 0, bitrate: 1e6 }, roundTripMs: 20, limitedBy: null };
+
+  it('is as good as its worst figure', () => {
+    const level = (further) => healthOf({ ...reading, ...further }).level;
+    assert.equal(level({}), 'good');
+    assert.equal(level({ sent: { loss: null, bitrate: null }, roundTripMs: null }), 'good', 'nothing is known yet');
+    assert.equal(level({ sent: { loss: 0.03, bitrate: 1e6 } }), 'fair');
+    assert.equal(level({ sent: { loss: 0.1, bitrate: 1e6 }, limitedBy: 'cpu' }), 'poor');
+    assert.equal(level({ limitedBy: 'bandwidth' }), 'fair');
+    assert.equal(level({ roundTripMs: 400 }), 'fair');
+    assert.equal(level({ sent: { loss: 0, bitrate: 0 } }), 'poor');
+  });
+});
+
+describe('What is sent of another picture', () => {
+  it('keeps the number of encodings, the best of them last', () => {
+    const encodings = ['q', 'h', 'f'].map((rid) => ({ rid, active: true, maxFramerate: 30 }));
+    tune(encodings, sendEncodings('screen', 1080));
+    assert.deepEqual(encodings.map(({ rid, active }) => [rid, active]), [['q', false], ['h', true], ['f', true]]);
+    assert.equal(encodings[2].maxBitrate, 2_500_000);
+    tune(encodings, sendEncodings('camera', 720));
+    assert.ok(encodings.every(({ active, maxFramerate }) => active && maxFramerate === undefined));
+    const [only] = [{ active: true }];
+    tune([only], sendEncodings('screen', 1080));
+    assert.deepEqual(only, { active: true, scaleResolutionDownBy: 1, maxBitrate: 2_500_000, maxFramerate: 30 });
+  });
+});
+
+describe("A viewer's page", () => {
+  it('names the sizes of the picture, the least first', () => {
+    assert.deepEqual([1, 2, 3].map(namesOf), [[], ['Low', 'High'], ['Low', 'Medium', 'High']]);
+    assert.equal(namesOf(5).length, 5);
+  });
+
+  it('has words for where the stream stands', () => {
+    assert.match(messageOf({ phase: 'waiting', hasPlayed: false }).title, /not begun/);
+    assert.match(messageOf({ phase: 'waiting', hasPlayed: true }).title, /ended/);
+    assert.equal(messageOf({ phase: 'refused', refusal: 'No.' }).text, 'No.');
+    for (const phase of ['joining', 'playing', 'away', 'quiet', 'returning', 'over']) assert.ok(messageOf({ phase }).title, phase);
+  });
+});
+
+describe("The administrator's list of streams", () => {
+  it('says where each stands', () => {
+    assert.equal(streamWords({ state: 'waiting', viewers: 2 }, 0), 'waits for its presenter · 2 viewers');
+    assert.equal(streamWords({ state: 'live', since: 1000, viewers: 1 }, 62_000), 'live · for 1:01 · 1 viewer');
   });
 });

@@ -21,7 +21,8 @@ export class Stage {
    * Opens a page for somebody who has not joined. No two seats of a stage have the same name.
    *
    * @param {string} name
-   * @param {{browser?: object, seating?: object}} where if not in the stage's browser, or not by its options
+   * @param {{browser?: object, seating?: object, person?: typeof Seat}} where if not in the stage's browser, not by its
+   *   options, or at another page
    */
   async arrive(name, where = {}) {
     this.#taken += 1;
@@ -58,8 +59,8 @@ export class Stage {
     await this.keel.holdsNothing();
   }
 
-  async #open(name, { browser = this.browser, seating = this.seating } = {}) {
-    const seat = await this.person.open(browser, this.keel.url, name, { story: this.#stories, ...seating });
+  async #open(name, { browser = this.browser, seating = this.seating, person = this.person } = {}) {
+    const seat = await person.open(browser, this.keel.url, name, { story: this.#stories, ...seating });
     this.#seats.push(seat);
     return seat;
   }

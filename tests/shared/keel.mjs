@@ -14,7 +14,15 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const BINARY = process.env.KEEL_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug/keel');
 
 /** What must be zero when no call, no pipeline and nobody is left. */
-const GAUGES = ['keel_sessions', 'keel_endpoints', 'keel_pipelines', 'keel_relays', 'keel_participants'];
+const GAUGES = [
+  'keel_sessions',
+  'keel_endpoints',
+  'keel_pipelines',
+  'keel_relays',
+  'keel_participants',
+  'keel_streams',
+  'keel_stream_viewers',
+];
 /** The server gives its own calls ten seconds to end. */
 const STOP_MS = 15_000;
 
@@ -79,7 +87,7 @@ export class Keel {
     await rm(this.#dataDir, { recursive: true });
   }
 
-  /** Waits until the server holds no session, endpoint, pipeline and participant any more, and relays nothing. */
+  /** Waits until the server holds no session, endpoint, pipeline, participant and stream any more, and relays nothing. */
   async holdsNothing() {
     const zeros = Object.fromEntries(GAUGES.map((name) => [name, 0]));
     const isZero = (seen) => JSON.stringify(seen) === JSON.stringify(zeros);
