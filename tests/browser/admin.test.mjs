@@ -83,7 +83,7 @@ tell('The page of the administrator', { server }, (stage) => {
     const [ada, ben] = [await stage.seat('Ada'), await stage.seat('Ben')];
     await stage.callBetween(ada, ben);
     await ben.sees();
-    const sent = (rows) => rows.length > 0 && rows.every((row) => / 0|[1-9]\d* \/s/.test(row)) && rows.some((row) => /[kM]bit\/s/.test(row));
+    const sent = (rows) => rows.some((row) => /[kM]bit\/s.*[1-9]\d* \/s/.test(row));
     await until('what workers send', () => texts(page, '#workers tbody tr'), sent);
     await page.close();
   });
@@ -125,7 +125,7 @@ tell('The rooms on the page of the administrator', { server, person: Guest, seat
     assert.match((await texts(page, '.room > .detail'))[0], /^2 of 50 · pipeline \d+$/);
     await ben.press('toggle-microphone');
     await until('the muted one', () => texts(page, '.room li .detail'), ([, words]) => words === 'microphone (muted), camera');
-X, () => texts(page, '.room > .detail'), ([words]) => /^1 of 50 · no moderator/.test(words));
+    await until('one without a moderator', () => texts(page, '.room > .detail'), ([words]) => /^1 of 50 · no moderator/.test(words));
     await orders(page, `Remove ${ben.name}`);
     await ben.reads('farewell-title', /removed/);
     await page.close();
