@@ -63,7 +63,7 @@ function renderReading(reading, line) {
 function renderStatus({ viewers, tracks }) {
   byId('on-air').dataset.viewers = String(viewers);
   setText(byId('figure-viewers'), String(viewers));
-  setText(byId('air-viewers'), `· ${count(viewers, 'viewer')}`);
+  setText(byId('air-viewers'), count(viewers, 'viewer'));
   const pictures = tracks.filter(({ kind, bitrate: rate }) => kind === 'video' && rate > 0).length;
   const total = tracks.reduce((sum, track) => sum + (track.bitrate ?? 0), 0);
   setText(byId('figure-arrives'), pictures > 1 ? `${bitrate(total)} in ${pictures} sizes` : bitrate(total));

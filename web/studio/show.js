@@ -174,6 +174,8 @@ export class Show extends EventTarget {
       }
       this.#publication = publication;
       publication.addEventListener('state', ({ detail }) => this.#follow(publication, detail));
+      // It may have connected before its candidates were sent.
+      this.#follow(publication, publication.state);
       // What changed while the server was asked.
       await Promise.all(['audio', 'video'].map((kind) => this.#replace(kind)));
     } catch (error) {

@@ -140,6 +140,8 @@ export class Watching extends EventTarget {
       this.#playback = playback;
       playback.addEventListener('state', ({ detail }) => this.#follow(playback, detail));
       this.#changed();
+      // It may have connected before its candidates were sent.
+      this.#follow(playback, playback.state);
     } catch (error) {
       if (visit === this.#visit) this.#refused(error);
     }
