@@ -118,8 +118,10 @@ pub(crate) enum MediaReport {
     Gone(SessionId),
     /// A viewer cannot get what the presenter sends. Its session is to be released.
     Unfit(SessionId),
+    /// `pipeline` is the number of its own.
     Inspected {
         ticket: Ticket,
+        pipeline: u64,
         tracks: Vec<TrackReport>,
     },
     /// The media of the whole stream failed.

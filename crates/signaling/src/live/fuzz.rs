@@ -172,7 +172,9 @@ fn granted(command: MediaCommand) -> Vec<MediaReport> {
         MediaCommand::Attach { session, .. } => {
             vec![MediaReport::Refused { session, refusal: super::Refusal::MediaFull }]
         }
-        MediaCommand::Inspect { ticket } => vec![MediaReport::Inspected { ticket, tracks: Vec::new() }],
+        MediaCommand::Inspect { ticket } => {
+            vec![MediaReport::Inspected { ticket, pipeline: 1, tracks: Vec::new() }]
+        }
         MediaCommand::AddCandidates { .. } | MediaCommand::SetLayer { .. } | MediaCommand::Release { .. } => {
             Vec::new()
         }

@@ -58,11 +58,9 @@ pub(crate) struct ParticipantView {
     /// Whether it speaks Kurento's form of the protocol.
     pub(crate) kurento: bool,
     /// The livestream that this is, for one that is shown.
-    #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stream: Option<StreamName>,
     /// The livestream that its tracks present.
-    #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) broadcast: Option<StreamName>,
     pub(crate) quality: Level,

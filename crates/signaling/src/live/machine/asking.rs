@@ -7,35 +7,45 @@ use crate::live::effect::{Effect, MediaCommand};
 use crate::live::id::Ticket;
 use crate::live::name::StreamName;
 use crate::live::refusal::Refusal;
+use std::ops::Bound;
 use std::time::Duration;
 
 impl Machine {
-    /// All streams in the order of their names.
-    pub(super) fn list(&self) -> Vec<StreamSummary> {
-        self.streams.iter().map(|(name, stream)| stream.summary(name)).collect()
+    /// At most `count` streams in the order of their names, those behind `after`.
+    pub(super) fn list(&self, after: Option<&StreamName>, count: usize) -> Vec<StreamSummary> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let behind = self.streams.range::<StreamName, _>((start, Bound::Unbounded));
+        behind.take(count).map(|(name, stream)| stream.summary(name)).collect()
     }
 
     /// A stream closely: media is asked what the presenter sends.
     pub(super) fn inspect(&mut self, ticket: Ticket, stream: &StreamName) -> Result<Option<Reply>, Refusal> {
         let known =
             self.streams.get_mut(stream).ok_or(Refusal::UnknownStream { retry_after: Duration::ZERO })?;
-        match known.media.filter(|_| known.presenter.is_some()) {
+        match known.media {
             Some(media) => {
                 known.inspections.insert(ticket);
                 self.effects.push_back(Effect::Media { media, command: MediaCommand::Inspect { ticket } });
                 Ok(None)
             }
             None => {
-                let (summary, tracks) = (known.summary(stream), Vec::new());
-                Ok(Some(Reply::Stream(Box::new(StreamReport { summary, tracks }))))
+                let report =
+                    StreamReport { summary: known.summary(stream), pipeline: None, tracks: Vec::new() };
+                Ok(Some(Reply::Stream(Box::new(report))))
             }
         }
     }
 
-    pub(super) fn inspected(&mut self, stream: &StreamName, ticket: Ticket, tracks: Vec<TrackReport>) {
+    pub(super) fn inspected(
+        &mut self,
+        stream: &StreamName,
+        ticket: Ticket,
+        pipeline: Option<u64>,
+        tracks: Vec<TrackReport>,
+    ) {
         let Some(known) = self.streams.get_mut(stream) else { return };
         if known.inspections.remove(&ticket) {
-            let report = StreamReport { summary: known.summary(stream), tracks };
+            let report = StreamReport { summary: known.summary(stream), pipeline, tracks };
             self.answer(ticket, Ok(Reply::Stream(Box::new(report))));
         }
     }
@@ -44,7 +54,7 @@ impl Machine {
     pub(super) fn answer_inspections(&mut self, stream: &StreamName) {
         let waiting = |machine: &Self| machine.streams.get(stream)?.inspections.first().copied();
         while let Some(ticket) = waiting(self) {
-            self.inspected(stream, ticket, Vec::new());
+            self.inspected(stream, ticket, None, Vec::new());
         }
     }
 

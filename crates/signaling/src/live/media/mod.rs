@@ -217,7 +217,8 @@ impl StreamMedia {
             frames: stream.frames,
         });
         let tracks = tracks.collect();
-        self.report(MediaReport::Inspected { ticket, tracks }).await
+        let pipeline = self.pipeline.id().number();
+        self.report(MediaReport::Inspected { ticket, pipeline, tracks }).await
     }
 
     async fn release(&mut self, session: SessionId) {

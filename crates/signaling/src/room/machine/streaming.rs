@@ -11,6 +11,10 @@ use crate::room::id::{BridgeId, Numbers, ParticipantId, TrackId};
 use crate::room::message::Source;
 use crate::room::refusal::Refusal;
 use crate::user_name::UserName;
+#[cfg(test)]
+use super::participant::Participant;
+#[cfg(test)]
+use std::collections::BTreeMap;
 
 /// Streams that a room shows at a time: each is one more picture for everybody in it.
 const SHOWN_MAX: usize = 8;
@@ -265,6 +269,14 @@ impl Room {
             let broadcast = participant.keel()?.broadcast.as_mut()?;
             (broadcast.link.bridge == bridge).then_some((*who, broadcast))
         })
+    }
+
+    #[cfg(test)]
+    pub(super) fn bridges(&self) -> BTreeMap<BridgeId, Option<Feed>> {
+        let shown = self.shown.values().map(|shown| (shown.link.bridge, None));
+        let sides = self.participants.values().filter_map(Participant::keel_side);
+        let broadcasts = sides.filter_map(|side| side.broadcast.as_ref());
+        shown.chain(broadcasts.map(|broadcast| (broadcast.link.bridge, Some(broadcast.feed)))).collect()
     }
 
     fn take_broadcast(&mut self, who: ParticipantId) -> Option<Broadcast> {

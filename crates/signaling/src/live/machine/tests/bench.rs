@@ -84,7 +84,9 @@ impl FakeMedia {
                 self.targets.push((session, target));
                 Vec::new()
             }
-            MediaCommand::Inspect { ticket } => vec![MediaReport::Inspected { ticket, tracks: Vec::new() }],
+            MediaCommand::Inspect { ticket } => {
+                vec![MediaReport::Inspected { ticket, pipeline: 1, tracks: Vec::new() }]
+            }
             MediaCommand::Release { session } => {
                 self.peers.remove(&session);
                 self.presenter.take_if(|presenter| *presenter == session);
@@ -224,7 +226,7 @@ impl Bench {
     }
 
     pub(super) fn state(&mut self, stream: &str) -> Option<(StreamState, usize)> {
-        let Ok(Reply::Streams(streams)) = self.answer(Ask::List) else { panic!("a list") };
+        let Ok(Reply::Streams(streams)) = self.answer(Ask::List { after: None, count: usize::MAX }) else { panic!("a list") };
         let found = streams.into_iter().find(|summary| summary.stream == name(stream));
         found.map(|summary| (summary.state, summary.viewers))
     }

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 const NAMES: [&str; 6] = ["ann", "ben", "cat", "dan", "eve", "fay"];
 const ROOMS: [&str; 2] = ["tide", "ebb"];
+/// One of them takes nobody.
+const STREAMS: [&str; 3] = ["sea", "ann", "bad"];
 const STEPS: usize = 3_000;
 
 #[test]
@@ -40,6 +42,8 @@ fn whatever_happens_everybody_gets_what_is_theirs_and_nothing_is_left() {
         "participantLeft",
         "removed",
         "roomEnded",
+        "streamShown",
+        "broadcastEnded",
         "error",
     ] {
         assert!(heard.contains_key(id), "the plays reach no {id}: {heard:?}");
@@ -150,7 +154,7 @@ fn step(
     let name = NAMES[die.random_range(0..NAMES.len())];
     let any_participant = format!("p{}", die.random_range(1..200));
     let own_track = page.tracks.first().cloned().unwrap_or_else(|| "t1".to_owned());
-    match die.random_range(0..30) {
+    match die.random_range(0..34) {
         0..=2 => {
             bench.say(who, json!({"id": "join", "room": room, "name": name, "token": page.moderator_token}))
         }
@@ -239,6 +243,26 @@ fn step(
             };
             if !bench.world.media.is_empty() {
                 bench.media(report);
+            }
+        }
+        24 | 25 => {
+            let stream = STREAMS[die.random_range(0..STREAMS.len())];
+            let may = pages.iter().find(|(_, page)| page.moderator_token.is_some()).map(|(may, _)| *may);
+            bench.say(may.unwrap_or(who), json!({"id": "showStream", "stream": stream}));
+        }
+        26 => {
+            let stream = STREAMS[die.random_range(0..STREAMS.len())];
+            let message = match die.random_range(0..3) {
+                0 => json!({"id": "endBroadcast"}),
+                _ => json!({"id": "broadcast", "stream": stream}),
+            };
+            bench.say(who, message);
+        }
+        27 => {
+            let open = bench.world.media.values().next_back().map(|media| media.bridges.keys().copied());
+            let bridges: Vec<_> = open.into_iter().flatten().collect();
+            if !bridges.is_empty() {
+                bench.media(MediaReport::BridgeEnded { bridge: bridges[die.random_range(0..bridges.len())] });
             }
         }
         _ => {
