@@ -14,7 +14,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const BINARY = process.env.KEEL_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug/keel');
 
 /** What must be zero when no call, no pipeline and nobody is left. */
-const GAUGES = ['keel_sessions', 'keel_endpoints', 'keel_pipelines', 'keel_relays', 'keel_participants'];
+const GAUGES = ['keel_sessions', 'keel_endpoints', 'keel_pipelines', 'keel_relays', 'keel_participants', 'keel_streams'];
 /** The server gives its own calls ten seconds to end. */
 const STOP_MS = 15_000;
 

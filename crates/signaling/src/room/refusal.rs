@@ -124,6 +124,7 @@ const fn stream_code(refusal: &live::Refusal) -> &'static str {
         Refusal::NotLive { .. } => "streamNotLive",
         Refusal::AlreadyLive => "streamTaken",
         Refusal::Busy => "busy",
+        Refusal::NoCommonCodec(_) => "noCommonCodec",
         Refusal::TooManyStreams | Refusal::TooManyViewers | Refusal::MediaFull => "streamFull",
         Refusal::Ended | Refusal::Replaced => "streamEnded",
         Refusal::ShuttingDown => "shuttingDown",
