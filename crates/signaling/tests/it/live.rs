@@ -250,10 +250,15 @@ async fn a_page_of_the_one_to_many_call_is_told_what_is_wrong_and_its_socket_liv
         page.send(Message::text(text)).await;
         assert_eq!(page.hears().await, json!({"id": "error", "message": words}));
     }
-    for (id, offer) in [("presenter", "v=0"), ("presenter", RECVONLY), ("viewer", SENDONLY), ("viewer", RECVONLY)] {
+    for (id, offer) in
+        [("presenter", "v=0"), ("presenter", RECVONLY), ("viewer", SENDONLY), ("viewer", RECVONLY)]
+    {
         page.say(json!({"id": id, "sdpOffer": offer})).await;
         let answer = page.hears().await;
-        assert_eq!((&answer["id"], &answer["response"]), (&json!(format!("{id}Response")), &json!("rejected")));
+        assert_eq!(
+            (&answer["id"], &answer["response"]),
+            (&json!(format!("{id}Response")), &json!("rejected"))
+        );
     }
     page.say(json!({"id": "stop"})).await;
     page.say(json!({"id": "presenter", "sdpOffer": SENDONLY})).await;

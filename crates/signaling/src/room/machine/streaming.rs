@@ -1,6 +1,8 @@
 //! Livestreams and the room: one that a moderator shows among the participants, and a participant whose tracks
 //! present one.
 
+#[cfg(test)]
+use super::participant::Participant;
 use super::room::{Mute, Room, Track};
 use super::{Asker, Output};
 use crate::live::{self, StreamName};
@@ -11,8 +13,6 @@ use crate::room::id::{BridgeId, Numbers, ParticipantId, TrackId};
 use crate::room::message::Source;
 use crate::room::refusal::Refusal;
 use crate::user_name::UserName;
-#[cfg(test)]
-use super::participant::Participant;
 #[cfg(test)]
 use std::collections::BTreeMap;
 

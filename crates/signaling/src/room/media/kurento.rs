@@ -7,7 +7,7 @@ use crate::room::effect::{Feed, MediaReport, Role};
 use crate::room::id::{ParticipantId, TrackId};
 use crate::room::message::Source as TrackSource;
 use keel_media::id::ElementId;
-use keel_media::{EndpointOptions, MediaKind, WebRtcEndpoint};
+use keel_media::{EndpointOptions, MediaKind};
 
 impl RoomMedia {
     /// As Kurento's tutorial does it: the offer is answered, the answer told, and then candidates are gathered.

@@ -19,6 +19,8 @@ const ROOMS: [&str; 2] = ["tide", "ebb"];
 /// One of them takes nobody.
 const STREAMS: [&str; 3] = ["sea", "ann", "bad"];
 const STEPS: usize = 3_000;
+/// The request number of answers to offers.
+const ANSWER: u64 = 7;
 
 #[test]
 fn whatever_happens_everybody_gets_what_is_theirs_and_nothing_is_left() {
@@ -58,6 +60,8 @@ struct Page {
     participant: Option<String>,
     moderator_token: Option<Value>,
     offer: Option<Value>,
+    /// The offer to which it gave an answer that nobody can take: it may give another.
+    refused: Option<Value>,
     tracks: Vec<String>,
 }
 
@@ -131,6 +135,9 @@ fn listen(bench: &mut Bench, pages: &mut BTreeMap<ConnectionId, Page>, said: &mu
                     page.tracks =
                         tracks.map(|line| line["track"].as_str().expect("a text").to_owned()).collect();
                 }
+                "error" if message["request"] == ANSWER => {
+                    page.offer = page.refused.take().or(page.offer.take())
+                }
                 "left" | "removed" | "roomEnded" => *page = Page::default(),
                 _ => {}
             }
@@ -173,10 +180,11 @@ fn step(
         7..=9 => {
             if let Some(version) = page.offer.take() {
                 let answer = if die.random_range(0..8) == 0 { "bad" } else { "v=0" };
-                bench.say(who, json!({"id": "answer", "version": version, "sdpAnswer": answer}));
-                if answer == "bad" {
-                    page.offer = Some(version);
-                }
+                bench.say(
+                    who,
+                    json!({"id": "answer", "request": ANSWER, "version": version, "sdpAnswer": answer}),
+                );
+                page.refused = (answer == "bad").then_some(version);
             }
         }
         10 => {

@@ -45,7 +45,10 @@ fn a_stream_that_a_moderator_shows_is_one_of_the_participants_until_it_ends() {
     let entry = shown["participant"].clone();
     let told = bench.answer_offers(ben);
     let joined = told.iter().find(|news| news["id"] == "participantJoined").expect("he hears of it");
-    assert_eq!((&joined["participant"], &joined["name"], &joined["stream"]), (&entry, &json!("sea"), &json!("sea")));
+    assert_eq!(
+        (&joined["participant"], &joined["name"], &joined["stream"]),
+        (&entry, &json!("sea"), &json!("sea"))
+    );
     let published = told.iter().filter(|news| news["id"] == "trackPublished");
     let sources: Vec<_> = published.map(|news| (&news["participant"], &news["track"]["source"])).collect();
     assert_eq!(sources, [(&entry, &json!("screenAudio")), (&entry, &json!("screen"))]);
@@ -55,7 +58,10 @@ fn a_stream_that_a_moderator_shows_is_one_of_the_participants_until_it_ends() {
     // Who comes later sees it too, and nobody may take its name.
     let (_, joined) = bench.join("tide", "cat");
     let others = joined["participants"].as_array().expect("a list");
-    assert_eq!(others.last().map(|other| (&other["name"], &other["stream"])), Some((&json!("sea"), &json!("sea"))));
+    assert_eq!(
+        others.last().map(|other| (&other["name"], &other["stream"])),
+        Some((&json!("sea"), &json!("sea")))
+    );
     let dan = bench.connect();
     let sea = json!({"id": "join", "room": "tide", "name": "sea"});
     assert_eq!(refused(&mut bench, dan, sea), "nameTaken");
@@ -132,7 +138,11 @@ fn one_presents_ones_own_tracks_whatever_they_are() {
     let tracks = bench.publish(ann, &["microphone", "camera"]);
     assert_eq!(feed(&bench), Feed { audio: track(&tracks[0]), video: track(&tracks[1]) });
     let tracks = bench.publish(ann, &["microphone", "camera", "screen"]);
-    assert_eq!(feed(&bench), Feed { audio: track(&tracks[0]), video: track(&tracks[2]) }, "a screen is shown");
+    assert_eq!(
+        feed(&bench),
+        Feed { audio: track(&tracks[0]), video: track(&tracks[2]) },
+        "a screen is shown"
+    );
     bench.say(ann, json!({"id": "moderate", "action": "mute", "track": tracks[0]}));
     assert_eq!(feed(&bench).audio, None, "what a moderator mutes goes nowhere");
 
@@ -150,8 +160,7 @@ fn a_presentation_survives_a_lost_socket_and_ends_with_its_participant() {
     bench.ask(ben, broadcast("ebb"));
     bench.disconnect(ann, Departure::Lost);
     let again = bench.connect();
-    let resume =
-        json!({"id": "join", "room": "tide", "name": "ann", "resumeToken": joined["resumeToken"]});
+    let resume = json!({"id": "join", "room": "tide", "name": "ann", "resumeToken": joined["resumeToken"]});
     assert_eq!(bench.ask(again, resume)["broadcast"], "sea");
     assert_eq!(bridges(&bench).len(), 2);
 
