@@ -79,6 +79,12 @@ async fn bad_requests_are_answered_with_problems_and_change_nothing() {
         ("POST", "/api/tokens", vec![ADMIN, JSON], "{\"grants\": {}, \"validS\": 0}", 400, "body_invalid"),
         ("GET", "/api/rooms/%ff", vec![ADMIN], "", 400, "path_invalid"),
         ("GET", "/api/rooms?limit=0", vec![ADMIN], "", 400, "page_invalid"),
+        ("GET", "/api/streams?limit=501", vec![ADMIN], "", 400, "page_invalid"),
+        ("GET", "/api/streams?after=a%20b", vec![ADMIN], "", 400, "page_invalid"),
+        ("GET", "/api/streams/nothing", vec![ADMIN], "", 404, "stream_unknown"),
+        ("DELETE", "/api/streams/nothing", vec![ADMIN], "", 404, "stream_unknown"),
+        ("PUT", "/api/streams/a%20b", vec![ADMIN], "", 400, "stream_name_invalid"),
+        ("PUT", "/api/streams/tide", vec![], "", 401, "admin_token_missing"),
         ("PATCH", "/api/rooms", vec![ADMIN], "", 405, "method_not_allowed"),
         ("GET", "/api/nothing", vec![ADMIN], "", 404, "not_found"),
     ] {
@@ -90,7 +96,7 @@ async fn bad_requests_are_answered_with_problems_and_change_nothing() {
     }
     let patched = keel.ask("PATCH", "/api/rooms", &[ADMIN]).await;
     assert!(patched.header("allow").is_some_and(|allow| allow.contains("POST")), "{:?}", patched.headers);
-    assert_eq!(keel.metric("keel_rooms").await, 0);
+    assert_eq!((keel.metric("keel_rooms").await, keel.metric("keel_streams").await), (0, 0));
 }
 
 #[tokio::test]
@@ -130,10 +136,16 @@ async fn an_administrator_sees_the_calls_of_this_moment_and_ends_one() {
 
     let seen = keel.get("/api/calls/active?limit=1", &[ADMIN]).await.json();
     let call = &seen["calls"][0];
-    assert_eq!((&call["from"], &call["to"], &call["state"]), (&json!("ann"), &json!("ben"), &json!("ringing")));
+    assert_eq!(
+        (&call["from"], &call["to"], &call["state"]),
+        (&json!("ann"), &json!("ben"), &json!("ringing"))
+    );
     assert!(call["started"].as_u64().expect("a time") > 1_500_000_000_000, "{call}");
     let next = seen["next"].as_str().expect("perhaps there are more");
-    assert_eq!(keel.get(&format!("/api/calls/active?after={next}"), &[ADMIN]).await.json(), json!({"calls": []}));
+    assert_eq!(
+        keel.get(&format!("/api/calls/active?after={next}"), &[ADMIN]).await.json(),
+        json!({"calls": []})
+    );
 
     let path = format!("/api/calls/active/{}", call["call"]);
     assert_eq!(keel.ask("DELETE", &path, &[ADMIN]).await.status, 204);
