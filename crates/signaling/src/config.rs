@@ -1,6 +1,7 @@
 //! What the signaling server can be told.
 
 use crate::auth::{OriginPolicy, Token};
+use crate::ice_servers::TurnOffer;
 use crate::kms::KurentoConfig;
 use crate::limits::Limits;
 use serde::Serialize;
@@ -12,6 +13,8 @@ use std::fmt;
 pub struct Config {
     /// The STUN and TURN servers that browsers are told to use.
     pub ice_servers: Vec<IceServer>,
+    /// This process's own TURN server, if it runs.
+    pub turn: Option<TurnOffer>,
     /// Any of these opens `/call` and `/api/config`. Empty: no token is needed.
     pub access_tokens: Vec<Token>,
     /// Opens `/api/users` and `/api/calls`. `None`: they stay closed.
@@ -25,7 +28,7 @@ pub struct Config {
 }
 
 /// One entry of a browser's `RTCConfiguration.iceServers` (W3C WebRTC §4.2.2).
-#[derive(Clone, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct IceServer {
     /// `stun:`, `turn:` or `turns:` URLs of one server.
     pub urls: Vec<String>,

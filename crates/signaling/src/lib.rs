@@ -30,6 +30,7 @@ mod chat_text;
 mod config;
 mod error;
 mod http;
+mod ice_servers;
 mod kms;
 mod limits;
 mod metrics;
@@ -50,6 +51,7 @@ pub use room::fuzz::room_protocol as fuzz_room_protocol;
 
 pub use auth::{OriginPolicy, Token};
 pub use config::{Config, IceServer};
+pub use ice_servers::TurnOffer;
 pub use kms::{Filters, KurentoConfig, kurento_router};
 pub use limits::{Limits, Rate, RoomLimits};
 pub use state::AppState;
@@ -69,7 +71,7 @@ use axum::routing::{get, post};
 /// | `GET /call` | WebSocket, the call protocol | access token |
 /// | `GET /groupcall` | WebSocket, group calls, in Keel's and in Kurento's form | access token |
 /// | `GET /api/config` | the page: ICE servers | access token |
-/// | `GET /api/calls`, `GET /api/users`, `GET /api/pipelines` | the administrator | admin token |
+/// | `GET /api/calls`, `GET /api/users`, `GET /api/pipelines`, `GET /api/turn` | the administrator | admin token |
 /// | `POST /api/captures` | the administrator: a peer's packets, without their media | admin token |
 /// | `GET /healthz`, `GET /metrics` | the operator | |
 ///
@@ -83,6 +85,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/calls", get(http::admin::calls))
         .route("/api/users", get(http::admin::users))
         .route("/api/pipelines", get(http::pipelines::pipelines))
+        .route("/api/turn", get(http::turn::turn))
         .route("/api/captures", post(http::capture::capture))
         .route("/healthz", get(http::health))
         .route("/metrics", get(http::metrics))

@@ -1,9 +1,12 @@
 //! What operators watch, as Prometheus text.
 
+mod turn;
+
 use crate::call::{Admitted, CallRefusal, Outcome, RegisterRefusal};
 use crate::kms::KurentoGauges;
 use crate::room::Entered;
 use keel_media::MediaSnapshot;
+use keel_turn::TurnSnapshot;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -16,6 +19,7 @@ use prometheus_client::registry::Registry;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use turn::TurnMetrics;
 
 /// One label with a value known at compile time: no name or address ever becomes a label.
 type Label = [(&'static str, &'static str); 1];
@@ -24,6 +28,7 @@ type Label = [(&'static str, &'static str); 1];
 pub(crate) struct Metrics {
     registry: Registry,
     media: Arc<MediaMetrics>,
+    turn: Arc<TurnMetrics>,
     connections: Gauge,
     registered_users: Gauge,
     calls_active: Gauge,
@@ -53,6 +58,7 @@ impl Metrics {
         let metrics = Self {
             registry: Registry::with_prefix("keel"),
             media: Arc::default(),
+            turn: Arc::default(),
             connections: Gauge::default(),
             registered_users: Gauge::default(),
             calls_active: Gauge::default(),
@@ -126,6 +132,7 @@ impl Metrics {
             self.capture_dropped.clone(),
         );
         registry.register_collector(Box::new(Arc::clone(&self.media)));
+        registry.register_collector(Box::new(Arc::clone(&self.turn)));
         self
     }
 
@@ -192,6 +199,10 @@ impl Metrics {
         for (class, count) in &gauges.objects_by_class {
             self.kurento_objects.get_or_create(&[("class", class)]).set(gauge_value(*count as u64));
         }
+    }
+
+    pub(crate) fn set_turn(&self, snapshot: TurnSnapshot) {
+        self.turn.set(snapshot);
     }
 
     pub(crate) fn set_users_and_calls(&self, users: usize, calls: usize) {
@@ -323,6 +334,7 @@ mod tests {
             sessions: 6,
             objects_by_class: [("MediaPipeline", 9)].into(),
         });
+        metrics.set_turn(TurnSnapshot { allocations: 3, ..TurnSnapshot::default() });
         let media = MediaSnapshot {
             sessions: 7,
             packets_in: 11,
@@ -372,6 +384,9 @@ mod tests {
             "keel_kurento_requests_total{method=\"create\",code=\"ok\"} 1",
             "keel_kurento_events_total{result=\"delivered\"} 1",
             "keel_capture_dropped_total 6",
+            "keel_turn_allocations 3",
+            "keel_turn_bytes_total{direction=\"to_peers\"} 0",
+            "keel_turn_drops_total{reason=\"bandwidth\"} 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in:\n{text}");
         }

@@ -1,7 +1,7 @@
 //! What all requests share, and the end of it.
 
 use crate::call::{INBOX_MAX, Inbound, Switchboard};
-use crate::config::Config;
+use crate::config::{Config, IceServer};
 use crate::error::ApiError;
 use crate::kms::Kurento;
 use crate::limits::{ConnectionCounts, RateLimiter, TooManyConnections};
@@ -110,6 +110,13 @@ impl AppState {
         }
     }
 
+    /// The STUN and TURN servers that `user`'s peer is to use, this process's own among them with credentials that
+    /// are valid from now on ([`Config::ice_servers_for`]).
+    #[must_use]
+    pub fn ice_servers_for(&self, user: &str) -> Vec<IceServer> {
+        self.shared.config.ice_servers_for(user)
+    }
+
     pub(crate) fn config(&self) -> &Config {
         &self.shared.config
     }
@@ -161,6 +168,11 @@ impl AppState {
     pub(crate) async fn render_metrics(&self) -> String {
         let media = self.shared.media.snapshot().await;
         let connections = lock(&self.shared.counts).all();
+        let turn = match &self.shared.config.turn {
+            Some(turn) => turn.server.snapshot().await,
+            None => None,
+        };
+        self.shared.metrics.set_turn(turn.unwrap_or_default());
         self.shared.metrics.set_kurento(&self.kurento.gauges());
         self.shared.metrics.render(media, connections, self.shared.store.records_dropped())
     }

@@ -5,6 +5,7 @@ pub(crate) mod admin;
 pub(crate) mod capture;
 pub(crate) mod page;
 pub(crate) mod pipelines;
+pub(crate) mod turn;
 
 use crate::auth::require_access;
 use crate::config::IceServer;
@@ -18,6 +19,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
+use uuid::Uuid;
 
 /// The access token of a request's query. A query that cannot be read has none.
 #[derive(Default, Deserialize)]
@@ -42,8 +44,8 @@ impl<S: Sync> FromRequestParts<S> for AccessQuery {
 /// What the page needs to know before it connects.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PageConfig<'a> {
-    ice_servers: &'a [IceServer],
+struct PageConfig {
+    ice_servers: Vec<IceServer>,
     name_chars_max: usize,
     ring_seconds: u64,
 }
@@ -56,8 +58,10 @@ pub(crate) async fn config(
 ) -> Result<impl IntoResponse, ApiError> {
     require_access(state.config(), &headers, query.token())?;
     let config = state.config();
+    // Nobody has said who it is yet.
+    let visitor = format!("visitor {}", Uuid::new_v4());
     let answer = Json(PageConfig {
-        ice_servers: &config.ice_servers,
+        ice_servers: state.ice_servers_for(&visitor),
         name_chars_max: NAME_CHARS_MAX,
         ring_seconds: config.limits.ring_max.as_secs(),
     })
