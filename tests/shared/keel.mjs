@@ -97,7 +97,7 @@ export class Keel {
     const flags = [
       ...['--http-addresses', '127.0.0.1', '--http-port', String(httpPort)],
       ...['--kurento-addresses', '127.0.0.1', '--kurento-port', String(kurentoPort)],
-      ...['--media-port', '0', '--workers', String(workers), '--data-dir', this.#dataDir],
+      ...['--media-port', '0', '--turn-port', '0', '--workers', String(workers), '--data-dir', this.#dataDir],
       ...['--placement', placement],
       ...(tls ? ['--tls-self-signed', '--kurento-tls-port', '0'] : []),
       ...further,

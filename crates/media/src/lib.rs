@@ -22,7 +22,7 @@ pub use error::{
 };
 pub use forward::{LayerTarget, Priority};
 pub use pipeline::{
-    AppliedAnswer, AppliedLine, AppliedOffer, ConnectionState, ConnectionStats, DataChannelInfo,
+    AnnouncedAddress, AppliedAnswer, AppliedLine, AppliedOffer, ConnectionState, ConnectionStats, DataChannelInfo,
     DataChannelOptions, DataChannelState, Dscp, DtlsState, ElementKind, ElementSurvey, EndpointEvent,
     EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge, GraphElement, IceCandidate,
     IceRestart, IceState, LineOptions, LineStats, MediaConfig, MediaKind, MediaServer, MediaSnapshot,

@@ -6,6 +6,7 @@ use crate::config::{
 use crate::listen::{Place, interface_addresses, listen};
 use crate::report::Report;
 use crate::tls::CertificateFiles;
+use crate::turn::{self, Surroundings, Turn};
 use crate::{file_limit, shutdown::Signals};
 use anyhow::Context;
 use axum::Router;
@@ -14,7 +15,7 @@ use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use keel_media::{MediaConfig, MediaServer, Placement};
 use keel_signaling::{
-    AppState, Filters, IceServer, KurentoConfig, Limits, OriginPolicy, RoomLimits, Store, Token,
+    AppState, Filters, IceServer, KurentoConfig, Limits, OriginPolicy, RoomLimits, Store, Token, TurnOffer,
     kurento_router,
 };
 use std::fs;
@@ -36,6 +37,7 @@ pub(crate) struct App {
     kurento: Vec<SocketAddr>,
     kurento_tls: Vec<SocketAddr>,
     media: MediaServer,
+    turn: Option<Turn>,
     signaling: AppState,
     http: Handle<SocketAddr>,
     /// One task per listener.
@@ -52,7 +54,8 @@ impl App {
         let data_dir = make_data_dir(&config.settings.data_dir)?;
         let interfaces = interface_addresses()?;
         let announce = resolve(&config.settings.media.announce).await?;
-        let tls = match CertificateFiles::of(&config.tls, &data_dir) {
+        let certificate = CertificateFiles::of(&config.tls, &data_dir);
+        let tls = match &certificate {
             Some(files) => {
                 if config.settings.tls.self_signed {
                     let names = names(interfaces.iter().chain(&announce));
@@ -68,10 +71,19 @@ impl App {
         let (listening, plain, secured) =
             (addresses(&pages)?, addresses(&kurento.plain)?, addresses(&kurento.tls)?);
 
-        let media = MediaServer::start(media_config(&config, announce))
+        let media = MediaServer::start(media_config(&config, announce.clone()))
             .context("media did not start; the settings under [media] decide (--media-port, --announce)")?;
+        let surroundings = Surroundings {
+            data_dir: &data_dir,
+            interfaces: &interfaces,
+            announce: &announce,
+            certificate: certificate.as_ref(),
+            media: &media,
+        };
+        let turn = turn::start(&config, &surroundings).context("the TURN server did not start")?;
         let store = Store::open(&data_dir.join("keel.redb")).context("the store in data_dir did not open")?;
-        let signaling = AppState::new(signaling_config(&config), media.clone(), store);
+        let offer = turn.as_ref().map(|turn| turn.offer.clone());
+        let signaling = AppState::new(signaling_config(&config, offer), media.clone(), store);
 
         let http = Handle::new();
         let mut servers = JoinSet::new();
@@ -92,6 +104,7 @@ impl App {
             kurento: plain,
             kurento_tls: secured,
             media,
+            turn,
             signaling,
             http,
             servers,
@@ -106,6 +119,7 @@ impl App {
             kurento: &self.kurento,
             kurento_tls: &self.kurento_tls,
             interfaces: &self.interfaces,
+            turn: self.turn.as_ref(),
             workers: worker_count(self.config.settings.media.workers),
             data_dir: &self.data_dir,
         };
@@ -139,6 +153,9 @@ impl App {
         self.signaling.shutdown(deadline).await;
         while self.servers.join_next().await.is_some() {}
         self.media.stop().await;
+        if let Some(turn) = self.turn {
+            turn.offer.server.stop().await;
+        }
     }
 }
 
@@ -259,7 +276,7 @@ fn media_config(config: &Config, announce: Vec<IpAddr>) -> MediaConfig {
     }
 }
 
-fn signaling_config(config: &Config) -> keel_signaling::Config {
+fn signaling_config(config: &Config, turn: Option<TurnOffer>) -> keel_signaling::Config {
     let settings = &config.settings;
     let optional = |text: &String| (!text.is_empty()).then(|| text.clone());
     keel_signaling::Config {
@@ -272,6 +289,7 @@ fn signaling_config(config: &Config) -> keel_signaling::Config {
                 credential: optional(&server.credential),
             })
             .collect(),
+        turn,
         access_tokens: settings.access_tokens.iter().filter_map(Token::new).collect(),
         admin_token: Token::new(&settings.admin_token),
         origins: OriginPolicy {

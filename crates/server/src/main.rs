@@ -11,6 +11,7 @@ mod report;
 mod shutdown;
 mod telemetry;
 mod tls;
+mod turn;
 
 use config::{Action, Config, Flags};
 use std::process::ExitCode;

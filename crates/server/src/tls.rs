@@ -84,6 +84,20 @@ impl CertificateFiles {
     /// # Errors
     /// When a file cannot be read, holds no PEM, or the two do not belong together.
     pub(crate) fn server_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
+        // WebSockets start from HTTP/1.1 (RFC 6455 §1.3), so nothing else is offered.
+        self.config_for(&[b"http/1.1"])
+    }
+
+    /// That of TURN over TLS.
+    ///
+    /// # Errors
+    /// As for HTTP.
+    pub(crate) fn turn_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
+        // RFC 7443 §3: clients that name a protocol name one of these.
+        self.config_for(&[b"stun.turn", b"stun.nat-discovery"])
+    }
+
+    fn config_for(&self, protocols: &[&[u8]]) -> anyhow::Result<Arc<ServerConfig>> {
         let chain = self.chain()?;
         let key = PrivateKeyDer::from_pem_file(&self.key)
             .with_context(|| format!("tls.key: cannot read a private key from {}", self.key.display()))?;
@@ -92,8 +106,7 @@ impl CertificateFiles {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .context("tls.certificate and tls.key do not fit together")?;
-        // WebSockets start from HTTP/1.1 (RFC 6455 §1.3), so nothing else is offered.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok(Arc::new(config))
     }
 
@@ -113,7 +126,7 @@ impl CertificateFiles {
 }
 
 /// Writes a file that only this user can read, whole or not at all.
-fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(crate) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     let problem = || format!("cannot write {}", path.display());
     let part = path.with_extension("part");
     let mut file = fs::OpenOptions::new()

@@ -38,6 +38,7 @@ mod peer;
 mod rate;
 mod refusal;
 mod server;
+mod stage;
 mod stun;
 
 #[doc(hidden)]

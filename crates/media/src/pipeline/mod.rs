@@ -48,7 +48,7 @@ pub use peer_connection::{
     AppliedAnswer, AppliedLine, AppliedOffer, ConnectionStats, IceRestart, LineOptions, LineStats,
     PeerConnection, PeerConnectionOptions,
 };
-pub use server::MediaServer;
+pub use server::{AnnouncedAddress, MediaServer};
 pub use stats::{EndpointStats, MediaSnapshot, StreamStats, StreamTotals};
 pub use survey::{ElementSurvey, PipelineSurvey};
 

@@ -27,12 +27,22 @@ pub struct MediaServer {
     shared: Arc<Shared>,
 }
 
+/// An address that peers are told to send media to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct AnnouncedAddress {
+    /// As in candidates.
+    pub announced: SocketAddr,
+    /// The socket's own, which is another one behind NAT, and may be a wildcard.
+    pub local: SocketAddr,
+}
+
 #[derive(Debug)]
 struct Shared {
     workers: Arc<[WorkerHandle]>,
     placement: Placement,
     threads: Mutex<Vec<JoinHandle<()>>>,
     addresses: Vec<SocketAddr>,
+    announced: Vec<AnnouncedAddress>,
     pipelines_max: usize,
     next_pipeline: AtomicU64,
     next_element: Arc<AtomicU64>,
@@ -64,6 +74,7 @@ impl MediaServer {
         let mut addresses: Vec<SocketAddr> =
             prepared.iter().flat_map(|(worker, _)| worker.local_addresses()).collect();
         addresses.sort();
+        let announced = prepared.iter().flat_map(|(worker, _)| worker.announced_addresses()).collect();
         let granted = prepared.iter().filter_map(|(worker, _)| worker.buffers()).reduce(SocketBuffers::least);
         report(&config, &addresses, granted);
         let workers: Arc<[WorkerHandle]> = prepared.iter().map(|(_, handle)| handle.clone()).collect();
@@ -80,6 +91,7 @@ impl MediaServer {
                 placement: config.placement,
                 threads: Mutex::new(threads),
                 addresses,
+                announced,
                 pipelines_max: config.pipelines_max,
                 next_pipeline: AtomicU64::new(1),
                 next_element: Arc::new(AtomicU64::new(1)),
@@ -93,6 +105,12 @@ impl MediaServer {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.shared.addresses
+    }
+
+    /// The addresses that peers are told, with the sockets behind them.
+    #[must_use]
+    pub fn announced_addresses(&self) -> &[AnnouncedAddress] {
+        &self.shared.announced
     }
 
     /// Creates a pipeline on the least loaded worker.

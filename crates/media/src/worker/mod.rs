@@ -42,7 +42,7 @@ use crate::error::StartError;
 use crate::forward::{DropCounters, DropReason, Forwarder, SpeakerWatch};
 use crate::id::{ElementId, PipelineId, SessionId};
 use crate::pipeline::graph::Graph;
-use crate::pipeline::{Dscp, EndpointEvent, MediaConfig, PipelineEvent};
+use crate::pipeline::{AnnouncedAddress, Dscp, EndpointEvent, MediaConfig, PipelineEvent};
 use crate::rtp::Ssrc;
 use crate::rtp::rtcp::Feedback;
 use crate::session::{Certificate, Session, SessionEvent};
@@ -267,6 +267,14 @@ impl Worker {
     /// The addresses of its sockets.
     pub(crate) fn local_addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.sockets.iter().map(|socket| socket.local)
+    }
+
+    /// What peers are told, and the socket behind it.
+    pub(crate) fn announced_addresses(&self) -> impl Iterator<Item = AnnouncedAddress> + '_ {
+        self.sockets.iter().flat_map(|socket| {
+            let local = socket.local;
+            socket.announced.iter().map(move |announced| AnnouncedAddress { announced: *announced, local })
+        })
     }
 
     /// The smallest buffers that the system granted its sockets; `None` where it has none.

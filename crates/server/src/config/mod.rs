@@ -11,7 +11,7 @@ pub(crate) use validate::worker_count;
 
 pub(crate) use settings::{
     AccessSetting, FilterSetting, IceServerSetting, KurentoSettings, LogFormat, LogSettings,
-    PlacementSetting, Settings,
+    PlacementSetting, Settings, TurnSettings,
 };
 
 use std::fmt;
@@ -159,6 +159,7 @@ mod tests {
         let settings = Settings {
             access_tokens: vec!["visitor-secret-000".into()],
             admin_token: "admin-secret-00000".into(),
+            turn: TurnSettings { secret: "turn-server-secret".into(), ..TurnSettings::default() },
             ice_servers: vec![IceServerSetting {
                 urls: vec!["turn:t.example".into()],
                 username: "name".into(),
@@ -168,7 +169,7 @@ mod tests {
         };
         let text = toml::to_string(&settings.redacted()).expect("plain data");
         assert!(!text.contains("secret"), "{text}");
-        assert_eq!(text.matches("(hidden)").count(), 3, "{text}");
+        assert_eq!(text.matches("(hidden)").count(), 4, "{text}");
         assert!(text.contains("turn:t.example"), "what is no secret stays: {text}");
     }
 }

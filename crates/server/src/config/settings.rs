@@ -20,6 +20,7 @@ pub(crate) struct Settings {
     pub(crate) tls: TlsSettings,
     pub(crate) kurento: KurentoSettings,
     pub(crate) media: MediaSettings,
+    pub(crate) turn: TurnSettings,
     pub(crate) rooms: RoomSettings,
     pub(crate) limits: LimitSettings,
     pub(crate) log: LogSettings,
@@ -113,6 +114,28 @@ pub(crate) enum PlacementSetting {
     Spread,
 }
 
+/// `[turn]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TurnSettings {
+    pub(crate) enabled: bool,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) port: u16,
+    pub(crate) tls_port: u16,
+    pub(crate) host: String,
+    pub(crate) external: Vec<IpAddr>,
+    pub(crate) relay_port_first: u16,
+    pub(crate) relay_port_last: u16,
+    pub(crate) allow_peers: Vec<String>,
+    pub(crate) realm: String,
+    pub(crate) secret: String,
+    pub(crate) credential_lifetime_s: u64,
+    pub(crate) allocations: u32,
+    pub(crate) allocations_per_user: u32,
+    pub(crate) allocations_per_address: u32,
+    pub(crate) bandwidth_kbps: u32,
+}
+
 /// `[rooms]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -166,6 +189,7 @@ impl Default for Settings {
             tls: TlsSettings::default(),
             kurento: KurentoSettings::default(),
             media: MediaSettings::default(),
+            turn: TurnSettings::default(),
             rooms: RoomSettings::default(),
             limits: LimitSettings::default(),
             log: LogSettings::default(),
@@ -211,6 +235,29 @@ impl Default for MediaSettings {
     }
 }
 
+impl Default for TurnSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            addresses: Vec::new(),
+            port: 3478,
+            tls_port: 5349,
+            host: String::new(),
+            external: Vec::new(),
+            relay_port_first: 49_152,
+            relay_port_last: 65_535,
+            allow_peers: Vec::new(),
+            realm: "keel".into(),
+            secret: String::new(),
+            credential_lifetime_s: 86_400,
+            allocations: 2_000,
+            allocations_per_user: 40,
+            allocations_per_address: 400,
+            bandwidth_kbps: 24_000,
+        }
+    }
+}
+
 impl Default for RoomSettings {
     fn default() -> Self {
         Self { rooms_max: 1_000, size_max: 50, empty_s: 3_600, resume_s: 30 }
@@ -241,6 +288,7 @@ impl Settings {
         let mut shown = self.clone();
         shown.access_tokens = self.access_tokens.iter().map(hide).collect();
         shown.admin_token = hide(&self.admin_token);
+        shown.turn.secret = hide(&self.turn.secret);
         for server in &mut shown.ice_servers {
             server.credential = hide(&server.credential);
         }

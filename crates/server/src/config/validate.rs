@@ -1,6 +1,7 @@
 //! The rules that settings obey, each with a message that says what to do.
 
 use super::{Access, AccessSetting, Config, ConfigErrors, IceServerSetting, Settings, Tls};
+use keel_turn::{Network, SECRET_BYTES_MIN};
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
@@ -23,6 +24,7 @@ pub(super) fn config(settings: Settings) -> Result<Config, ConfigErrors> {
     kurento(&settings, &mut errors);
     addresses(&settings, &mut errors);
     media(&settings, &mut errors);
+    turn(&settings, &mut errors);
     tokens(&settings, &mut errors);
     settings.allowed_origins.iter().for_each(|origin| check_origin(origin, &mut errors));
     settings.ice_servers.iter().for_each(|server| check_ice_server(server, &mut errors));
@@ -134,6 +136,53 @@ fn media(settings: &Settings, errors: &mut ConfigErrors) {
             ),
         }
     }
+}
+
+fn turn(settings: &Settings, errors: &mut ConfigErrors) {
+    let turn = &settings.turn;
+    for (place, address) in turn.addresses.iter().enumerate() {
+        if turn.addresses.iter().take(place).any(|earlier| earlier == address) {
+            errors.push("turn.addresses", format!("{address} stands there twice; remove one"));
+        }
+    }
+    if !turn.host.is_empty() && turn.host.parse::<IpAddr>().is_err() && !is_dns_name(&turn.host) {
+        errors.push("turn.host", format!("{:?} is neither an IP address nor a DNS name", turn.host));
+    }
+    for address in turn.external.iter().filter(|address| address.is_unspecified() || address.is_multicast()) {
+        errors.push("turn.external", format!("{address} is no address of a machine"));
+    }
+    if turn.relay_port_first < 1024 || turn.relay_port_last.saturating_sub(turn.relay_port_first) < 15 {
+        errors.push(
+            "turn.relay_port_first",
+            format!(
+                "{} to {} is no range of sixteen ports or more above 1023; choose another first or last port",
+                turn.relay_port_first, turn.relay_port_last
+            ),
+        );
+    }
+    for network in &turn.allow_peers {
+        if let Err(error) = network.parse::<Network>() {
+            errors.push("turn.allow_peers", format!("{network:?} {error}"));
+        }
+    }
+    if turn.realm.is_empty() || turn.realm.len() > 64 || !turn.realm.bytes().all(|byte| byte.is_ascii_graphic()) {
+        errors.push("turn.realm", "is to be 1 to 64 letters, digits and signs");
+    }
+    if !turn.secret.is_empty() && turn.secret.len() < SECRET_BYTES_MIN {
+        errors.push(
+            "turn.secret",
+            format!("is shorter than {SECRET_BYTES_MIN} characters; `openssl rand -hex 16` makes one"),
+        );
+    }
+    range("turn.credential_lifetime_s", turn.credential_lifetime_s, 60..=31_536_000, errors);
+    for (name, value) in [
+        ("turn.allocations", turn.allocations),
+        ("turn.allocations_per_user", turn.allocations_per_user),
+        ("turn.allocations_per_address", turn.allocations_per_address),
+    ] {
+        range(name, u64::from(value), 1..=60_000, errors);
+    }
+    range("turn.bandwidth_kbps", u64::from(turn.bandwidth_kbps), 64..=10_000_000, errors);
 }
 
 fn rooms(settings: &Settings, errors: &mut ConfigErrors) {

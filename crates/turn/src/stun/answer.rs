@@ -39,7 +39,7 @@ impl Answer {
         answer
     }
 
-    fn new(method: Method, class: MessageClass, transaction: TransactionId) -> Self {
+    pub(super) fn new(method: Method, class: MessageClass, transaction: TransactionId) -> Self {
         let mut message = Message::new();
         message.typ = MessageType::new(method.wire(), class);
         message.transaction_id.0 = transaction;
@@ -101,11 +101,11 @@ impl Answer {
         self.message.raw
     }
 
-    fn add(&mut self, kind: AttrType, value: &[u8]) {
+    pub(super) fn add(&mut self, kind: AttrType, value: &[u8]) {
         self.message.add(kind, value);
     }
 
-    fn address(&mut self, kind: AttrType, address: SocketAddr) {
+    pub(super) fn address(&mut self, kind: AttrType, address: SocketAddr) {
         let (value, length) = mask(address, &self.transaction);
         self.add(kind, value.get(..length).unwrap_or_default());
     }

@@ -2,12 +2,14 @@
 //! fingerprint and encoding are rtc-stun's, the algorithms rtc-crypto's; bounds are checked here first.
 
 mod answer;
+mod ask;
 mod channel_data;
 mod crypto;
 mod request;
 mod send;
 
 pub(crate) use answer::{Answer, DATA_PREFIX_MAX, data_indication};
+pub(crate) use ask::{Ask, Reply};
 pub(crate) use channel_data::{CHANNEL_HEADER, ChannelData, frame_length};
 pub(crate) use crypto::{Crypto, Key, KeyKind};
 pub(crate) use request::{Malformed, PASSWORD_ALGORITHMS, Request};
