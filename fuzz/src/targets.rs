@@ -8,6 +8,7 @@ mod sctp;
 mod sdp;
 mod signaling;
 mod stun;
+mod turn;
 
 pub use dtls::dtls;
 pub use forwarder::forwarder;
@@ -17,6 +18,7 @@ pub use sctp::sctp;
 pub use sdp::{candidate, sdp};
 pub use signaling::{kurento, rooms, signaling};
 pub use stun::stun;
+pub use turn::turn;
 
 use crate::{Target, seeds};
 
@@ -38,4 +40,5 @@ pub const TARGETS: &[Target] = &[
     Target { name: "signaling", seeds: seeds::plays, run: signaling },
     Target { name: "srtp", seeds: media::sealed, run: srtp },
     Target { name: "stun", seeds: stun::seeds, run: stun },
+    Target { name: "turn", seeds: turn::seeds, run: turn },
 ];

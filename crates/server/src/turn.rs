@@ -7,7 +7,8 @@ use anyhow::{Context, bail};
 use keel_media::MediaServer;
 use keel_signaling::TurnOffer;
 use keel_turn::{
-    Credentials, Doors, Network, OwnSocket, PeerPolicy, Rate, RelayAddresses, TurnConfig, TurnLimits, TurnServer,
+    Credentials, Doors, Network, OwnSocket, PeerPolicy, Rate, RelayAddresses, TurnConfig, TurnLimits,
+    TurnServer,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fs;
@@ -111,7 +112,8 @@ fn doors_on(addresses: &[IpAddr], port: u16) -> anyhow::Result<(Vec<UdpSocket>, 
         for listener in &tcp {
             opened.push((listener.local_addr()?, udp(listener.local_addr()?)));
         }
-        let refused = opened.iter().find_map(|(address, socket)| socket.as_ref().err().map(|error| (*address, error)));
+        let refused =
+            opened.iter().find_map(|(address, socket)| socket.as_ref().err().map(|error| (*address, error)));
         match refused {
             None => return Ok((opened.into_iter().filter_map(|(_, socket)| socket.ok()).collect(), tcp)),
             Some((_, error)) if error.kind() == io::ErrorKind::AddrInUse && choices > 0 => {}
@@ -172,15 +174,18 @@ fn turn_config(
 ) -> anyhow::Result<TurnConfig> {
     let ports = settings.relay_port_first..=settings.relay_port_last;
     let sockets = surroundings.media.announced_addresses().iter();
-    let mut peers = PeerPolicy::media_only(
-        sockets.map(|address| OwnSocket { announced: address.announced, local: on_this_machine(address.local) }),
-    );
+    let mut peers =
+        PeerPolicy::media_only(sockets.map(|address| OwnSocket {
+            announced: address.announced,
+            local: on_this_machine(address.local),
+        }));
     let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
     let host: Vec<IpAddr> = surroundings.interfaces.iter().copied().chain(loopback).collect();
     let external =
         if settings.external.is_empty() { surroundings.announce.to_vec() } else { settings.external.clone() };
     if !settings.allow_peers.is_empty() {
-        let networks = settings.allow_peers.iter().map(|text| text.parse::<Network>()).collect::<Result<_, _>>()?;
+        let networks =
+            settings.allow_peers.iter().map(|text| text.parse::<Network>()).collect::<Result<_, _>>()?;
         let own = host.iter().chain(&external).chain(surroundings.announce).copied();
         peers = peers.open_to(networks, own, ports.clone());
     }
@@ -207,10 +212,16 @@ fn on_this_machine(local: SocketAddr) -> SocketAddr {
 }
 
 /// What peers are told: UDP, TCP for networks that let no UDP through, TLS for those that look into TCP.
-fn urls(config: &Config, listening: &[SocketAddr], tls_port: Option<u16>, interfaces: &[IpAddr]) -> Vec<String> {
+fn urls(
+    config: &Config,
+    listening: &[SocketAddr],
+    tls_port: Option<u16>,
+    interfaces: &[IpAddr],
+) -> Vec<String> {
     let Some(port) = listening.first().map(SocketAddr::port) else { return Vec::new() };
     let Some(host) = host(config, listening, interfaces) else { return Vec::new() };
-    let mut urls = vec![format!("turn:{host}:{port}?transport=udp"), format!("turn:{host}:{port}?transport=tcp")];
+    let mut urls =
+        vec![format!("turn:{host}:{port}?transport=udp"), format!("turn:{host}:{port}?transport=tcp")];
     // Browsers offer no way to trust a self-signed certificate here.
     if let (Some(port), Tls::Files { .. }) = (tls_port, &config.tls) {
         urls.push(format!("turns:{host}:{port}?transport=tcp"));
@@ -283,7 +294,10 @@ mod tests {
         let mode = fs::metadata(dir.path().join("turn-secret")).expect("a file").permissions().mode();
         assert_eq!(mode & 0o077, 0, "nobody else reads it");
         fs::write(dir.path().join("turn-secret"), "short").expect("written");
-        assert!(secret(&TurnSettings::default(), dir.path()).is_err(), "a broken file is not taken for a secret");
+        assert!(
+            secret(&TurnSettings::default(), dir.path()).is_err(),
+            "a broken file is not taken for a secret"
+        );
     }
 
     #[test]

@@ -62,7 +62,8 @@ impl Credentials {
     pub fn issue(&self, user: &str, now_unix_s: u64) -> Issued {
         let expires = now_unix_s.saturating_add(self.lifetime.as_secs());
         let tag = self.crypto.hmac_sha256(&self.secret, &[b"user:", user.as_bytes()]);
-        let pseudonym: String = tag.iter().take(PSEUDONYM_LETTERS / 2).map(|byte| format!("{byte:02x}")).collect();
+        let pseudonym: String =
+            tag.iter().take(PSEUDONYM_LETTERS / 2).map(|byte| format!("{byte:02x}")).collect();
         let username = format!("{expires}:{pseudonym}");
         let password = self.password(&username).to_string();
         Issued { username, password }
@@ -121,7 +122,8 @@ mod tests {
 
     #[test]
     fn a_name_without_an_end_is_none() {
-        for name in ["", "alice", ":alice", "+5:alice", "-1:alice", "99999999999999999999999:alice", "1.5:a"] {
+        for name in ["", "alice", ":alice", "+5:alice", "-1:alice", "99999999999999999999999:alice", "1.5:a"]
+        {
             assert_eq!(TimedUser::parse(name), None, "{name}");
         }
         assert_eq!(TimedUser::parse("7"), Some(TimedUser { expires_unix_s: 7, user: "" }));

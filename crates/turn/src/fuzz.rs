@@ -105,7 +105,8 @@ pub fn turn_protocol(mut input: &[u8]) {
 /// Plays to begin from: what clients do in order.
 #[must_use]
 pub fn plays() -> Vec<Vec<u8>> {
-    let call = [0, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 1, 6, 0, 0, 1, 8, 0, 0, 200, 7, 0, 0, 9, 3, 0, 0, 1, 3, 0, 0, 0];
+    let call =
+        [0, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 1, 6, 0, 0, 1, 8, 0, 0, 200, 7, 0, 0, 9, 3, 0, 0, 1, 3, 0, 0, 0];
     let dual = [2, 1, 2, 0, 4, 1, 5, 0, 5, 1, 5, 2, 6, 1, 0, 2, 9, 0, 0, 120, 3, 1, 0, 2, 11, 1, 0, 0];
     let hostile = [0, 2, 0, 0, 4, 2, 11, 0, 5, 2, 8, 3, 7, 2, 3, 9, 7, 2, 9, 9, 6, 2, 0, 4, 8, 2, 1, 9];
     let binding = Ask::new(Method::Binding, [9; 12]).unsigned();
@@ -142,7 +143,11 @@ fn request(
 fn relay(stage: &mut Stage, client: Client, message: &[u8]) {
     let before = stage.bytes_out;
     if let Some(data) = stage.deliver(client, message) {
-        assert!(MEDIA.iter().any(|OwnSocket { local, .. }| *local == data.to), "{} is no media socket", data.to);
+        assert!(
+            MEDIA.iter().any(|OwnSocket { local, .. }| *local == data.to),
+            "{} is no media socket",
+            data.to
+        );
         assert!(stage.relays.contains_key(&data.relay));
     }
     let allowed = message.len() + UNAUTHENTICATED.at_once as usize;

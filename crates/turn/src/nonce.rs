@@ -106,7 +106,10 @@ mod tests {
             let mut forged = nonce.clone().into_bytes();
             forged[place] = if forged[place] == b'A' { b'Q' } else { b'A' };
             let forged = String::from_utf8(forged).expect("letters");
-            assert!(!nonces.is_valid(&crypto, start + Duration::from_secs(9), &client(1), &forged), "{place}");
+            assert!(
+                !nonces.is_valid(&crypto, start + Duration::from_secs(9), &client(1), &forged),
+                "{place}"
+            );
         }
     }
 }

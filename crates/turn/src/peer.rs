@@ -92,7 +92,9 @@ const AZURE_METADATA: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 /// in which an IPv6 address stands for an IPv4 one.
 fn is_forbidden(ip: IpAddr) -> bool {
     match ip {
-        IpAddr::V4(ip) => ip == AZURE_METADATA || V4_FORBIDDEN.iter().any(|(net, bits)| in_v4(ip, *net, *bits)),
+        IpAddr::V4(ip) => {
+            ip == AZURE_METADATA || V4_FORBIDDEN.iter().any(|(net, bits)| in_v4(ip, *net, *bits))
+        }
         // RFC 4291 §2.4: of IPv6 only 2000::/3 is assigned for global unicast.
         IpAddr::V6(ip) => {
             !in_v6(ip, Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3)
@@ -312,7 +314,9 @@ mod tests {
         let media = address("192.168.1.5:10000");
         assert_eq!(policy.route(media), Some(media));
         assert!(policy.admits(media.ip()));
-        for other in ["192.168.1.5:10001", "192.168.1.5:22", "192.168.1.6:10000", "[::ffff:192.168.1.5]:10000"] {
+        for other in
+            ["192.168.1.5:10001", "192.168.1.5:22", "192.168.1.6:10000", "[::ffff:192.168.1.5]:10000"]
+        {
             assert_eq!(policy.route(address(other)), None, "{other}");
         }
     }

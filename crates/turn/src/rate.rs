@@ -70,7 +70,8 @@ impl AddressLimiter {
 
     /// Forgets who is idle, at most once a second: it looks at all. Whether there is room now.
     fn sweep(&mut self, now: Instant) -> bool {
-        let is_due = self.swept_at.is_none_or(|at| now.saturating_duration_since(at) >= Duration::from_secs(1));
+        let is_due =
+            self.swept_at.is_none_or(|at| now.saturating_duration_since(at) >= Duration::from_secs(1));
         if is_due {
             self.swept_at = Some(now);
             self.buckets.retain(|_, bucket| bucket.full_at > now);

@@ -6,13 +6,14 @@ use crate::config::{RelayAddresses, TurnConfig, TurnLimits};
 use crate::credential::{Credentials, Issued};
 use crate::peer::{OwnSocket, PeerPolicy};
 use crate::server::{Moment, Output, Server, ToPeer};
-use crate::stun::{Ask, Crypto, Family, Key, KeyKind, Reply};
+#[cfg(test)]
+use crate::stun::Ask;
+use crate::stun::{Crypto, Family, Key, KeyKind, Reply};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
-use zeroize::Zeroizing;
 
 /// Seconds since 1970 at which every stage begins.
 const BEGIN_UNIX_S: u64 = 1_700_000_000;
@@ -113,6 +114,39 @@ impl Stage {
         Some(reply)
     }
 
+    /// The key of these credentials in its usual form.
+    pub(crate) fn key(&self, user: &Issued, kind: KeyKind) -> Key {
+        Key { bytes: self.crypto.md5_key(&user.username, REALM, &user.password), kind }
+    }
+
+    pub(crate) fn settle(&mut self) {
+        while let Some(output) = self.server.poll_output() {
+            match output {
+                Output::Reply { client, message } => {
+                    self.bytes_out += message.len();
+                    self.replies.push((client, Reply::parse(&message).expect("answers are STUN")));
+                }
+                Output::OpenRelay { relay, family, port } => {
+                    assert!((50_000..=50_999).contains(&port), "port {port} is none of the range");
+                    let is_free =
+                        !self.taken.contains(&port) && !self.relays.values().any(|open| *open == port);
+                    let opened = Some(port).filter(|_| is_free || family == Family::V6);
+                    if opened.is_some() {
+                        assert!(self.relays.insert(relay, port).is_none(), "a relay is opened once");
+                    }
+                    self.server.handle_relay_opened(self.now.steady, relay, opened);
+                }
+                Output::CloseRelay { relay } => {
+                    assert!(self.relays.remove(&relay).is_some(), "a relay is closed once");
+                }
+            }
+        }
+    }
+}
+
+/// What well-behaved clients do.
+#[cfg(test)]
+impl Stage {
     /// A nonce for this client.
     pub(crate) fn nonce(&mut self, client: Client) -> String {
         let transaction = self.transaction();
@@ -121,14 +155,9 @@ impl Stage {
         reply.nonce
     }
 
-    /// The key of these credentials in its usual form.
-    pub(crate) fn key(&self, user: &Issued, kind: KeyKind) -> Key {
-        Key { bytes: self.crypto.md5_key(&user.username, REALM, &user.password), kind }
-    }
-
     /// The key that a client of RFC 8489 makes.
     pub(crate) fn strong_key(&self, user: &Issued) -> Key {
-        let bytes: Zeroizing<Vec<u8>> = self.crypto.sha256_key(&user.username, REALM, &user.password);
+        let bytes = self.crypto.sha256_key(&user.username, REALM, &user.password);
         Key { bytes, kind: KeyKind::Sha256 }
     }
 
@@ -152,28 +181,5 @@ impl Stage {
     pub(crate) fn relay(&self, port: u16) -> RelayId {
         let found = self.relays.iter().find(|(_, open)| **open == port);
         *found.expect("an open relay socket").0
-    }
-
-    pub(crate) fn settle(&mut self) {
-        while let Some(output) = self.server.poll_output() {
-            match output {
-                Output::Reply { client, message } => {
-                    self.bytes_out += message.len();
-                    self.replies.push((client, Reply::parse(&message).expect("answers are STUN")));
-                }
-                Output::OpenRelay { relay, family, port } => {
-                    assert!((50_000..=50_999).contains(&port), "port {port} is none of the range");
-                    let is_free = !self.taken.contains(&port) && !self.relays.values().any(|open| *open == port);
-                    let opened = Some(port).filter(|_| is_free || family == Family::V6);
-                    if opened.is_some() {
-                        assert!(self.relays.insert(relay, port).is_none(), "a relay is opened once");
-                    }
-                    self.server.handle_relay_opened(self.now.steady, relay, opened);
-                }
-                Output::CloseRelay { relay } => {
-                    assert!(self.relays.remove(&relay).is_some(), "a relay is closed once");
-                }
-            }
-        }
     }
 }

@@ -165,7 +165,10 @@ fn turn(settings: &Settings, errors: &mut ConfigErrors) {
             errors.push("turn.allow_peers", format!("{network:?} {error}"));
         }
     }
-    if turn.realm.is_empty() || turn.realm.len() > 64 || !turn.realm.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if turn.realm.is_empty()
+        || turn.realm.len() > 64
+        || !turn.realm.bytes().all(|byte| byte.is_ascii_graphic())
+    {
         errors.push("turn.realm", "is to be 1 to 64 letters, digits and signs");
     }
     if !turn.secret.is_empty() && turn.secret.len() < SECRET_BYTES_MIN {

@@ -113,7 +113,9 @@ pub(crate) enum Registered {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         ice_servers: Vec<IceServer>,
     },
-    Rejected { message: String },
+    Rejected {
+        message: String,
+    },
 }
 
 /// What a caller hears.

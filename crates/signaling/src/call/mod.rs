@@ -239,7 +239,9 @@ impl Switchboard {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Send { to, mut message } => {
-                if let ServerMessage::RegisterResponse(Registered::Accepted { ice_servers, .. }) = &mut message {
+                if let ServerMessage::RegisterResponse(Registered::Accepted { ice_servers, .. }) =
+                    &mut message
+                {
                     *ice_servers = self.config.ice_servers_for(&format!("caller {to:?}"));
                 }
                 self.send(to, &message);

@@ -33,7 +33,11 @@ impl Collector for TurnMetrics {
         }
         for (name, help, [up, down]) in [
             ("turn_packets", "Packets relayed", [counts.to_peers.packets, counts.to_clients.packets]),
-            ("turn_bytes", "Bytes relayed, without framing", [counts.to_peers.bytes, counts.to_clients.bytes]),
+            (
+                "turn_bytes",
+                "Bytes relayed, without framing",
+                [counts.to_peers.bytes, counts.to_clients.bytes],
+            ),
         ] {
             let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             for (direction, value) in [("to_peers", up), ("to_clients", down)] {

@@ -82,7 +82,11 @@ impl Exchange {
     }
 
     /// Messages of a client's stream, and what follows from them.
-    pub(super) fn take_messages<'a>(self: &Rc<Self>, client: Client, messages: impl Iterator<Item = &'a [u8]>) {
+    pub(super) fn take_messages<'a>(
+        self: &Rc<Self>,
+        client: Client,
+        messages: impl Iterator<Item = &'a [u8]>,
+    ) {
         let now = moment();
         for message in messages {
             self.take(now, client, message);
@@ -204,7 +208,8 @@ impl Exchange {
                 Some(Output::Reply { client, message }) => self.send(client, [&message, &[], &[]]),
                 Some(Output::OpenRelay { relay, family, port }) => {
                     let opened = self.open_relay(relay, family, port);
-                    let port = opened.inspect_err(|error| tracing::debug!(%error, port, "no relay socket")).ok();
+                    let port =
+                        opened.inspect_err(|error| tracing::debug!(%error, port, "no relay socket")).ok();
                     self.server.borrow_mut().handle_relay_opened(moment().steady, relay, port);
                 }
                 Some(Output::CloseRelay { relay }) => _ = self.relays.borrow_mut().remove(&relay),

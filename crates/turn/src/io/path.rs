@@ -59,7 +59,10 @@ impl UdpPath {
     }
 
     /// What waits, up to the bound of one call; nothing when nothing does.
-    pub(super) fn read<'a>(&self, inbox: &'a mut Inbox) -> io::Result<impl Iterator<Item = Received<'a>> + use<'a>> {
+    pub(super) fn read<'a>(
+        &self,
+        inbox: &'a mut Inbox,
+    ) -> io::Result<impl Iterator<Item = Received<'a>> + use<'a>> {
         let Inbox { buffers, metas } = inbox;
         let count = {
             let mut slices = buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
@@ -95,9 +98,8 @@ impl UdpPath {
             segment_size: (bytes.len() > segment).then_some(segment),
             src_ip: from,
         };
-        self.socket.try_io(Interest::WRITABLE, || {
-            self.state.try_send(UdpSockRef::from(&self.socket), &transmit)
-        })
+        self.socket
+            .try_io(Interest::WRITABLE, || self.state.try_send(UdpSockRef::from(&self.socket), &transmit))
     }
 
     /// How many datagrams may go at once.

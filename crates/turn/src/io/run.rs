@@ -30,7 +30,13 @@ struct Exit {
 
 impl Run {
     /// Adds a datagram made of these parts; what does not go with it leaves before.
-    pub(super) fn push(&mut self, path: &Rc<UdpPath>, to: SocketAddr, from: Option<IpAddr>, parts: [&[u8]; 3]) {
+    pub(super) fn push(
+        &mut self,
+        path: &Rc<UdpPath>,
+        to: SocketAddr,
+        from: Option<IpAddr>,
+        parts: [&[u8]; 3],
+    ) {
         let length = parts.iter().map(|part| part.len()).sum();
         if !self.fits(path, to, from, length) {
             self.flush();
@@ -86,7 +92,8 @@ mod tests {
     fn received(socket: &UdpSocket, count: usize) -> Vec<Vec<u8>> {
         socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
         let mut buffer = [0; 2048];
-        let mut next = || socket.recv(&mut buffer).map(|length| buffer[..length].to_vec()).expect("a datagram");
+        let mut next =
+            || socket.recv(&mut buffer).map(|length| buffer[..length].to_vec()).expect("a datagram");
         (0..count).map(|_| next()).collect()
     }
 

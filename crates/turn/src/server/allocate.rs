@@ -31,7 +31,8 @@ impl Server {
             return match &slot.state {
                 // RFC 8656 §7.2: the answer was lost.
                 State::Open(allocation)
-                    if allocation.transaction == request.transaction && allocation.username == caller.username =>
+                    if allocation.transaction == request.transaction
+                        && allocation.username == caller.username =>
                 {
                     Ok(Outcome::Again(allocation.answer.clone()))
                 }
@@ -96,7 +97,8 @@ impl Server {
             State::Opening(opening) => Some(opening),
             State::Open(_) => None,
         });
-        let waiting = opening.filter(|opening| opening.wanted.first().is_some_and(|(family, _)| *family == relay.family));
+        let waiting = opening
+            .filter(|opening| opening.wanted.first().is_some_and(|(family, _)| *family == relay.family));
         let Some(opening) = waiting else {
             if port.is_some() {
                 self.output.push_back(Output::CloseRelay { relay });
@@ -177,7 +179,8 @@ impl Server {
 
     /// RFC 8656 §7.2: what the client asks for, within what is given.
     pub(super) fn lifetime(&self, asked_s: Option<u32>) -> u32 {
-        let max = u32::try_from(self.config.limits.lifetime_max.as_secs()).unwrap_or(u32::MAX).max(LIFETIME_S);
+        let max =
+            u32::try_from(self.config.limits.lifetime_max.as_secs()).unwrap_or(u32::MAX).max(LIFETIME_S);
         asked_s.unwrap_or(LIFETIME_S).clamp(LIFETIME_S, max)
     }
 }

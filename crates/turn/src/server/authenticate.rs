@@ -26,7 +26,8 @@ impl Server {
         request: &Request<'_>,
     ) -> Result<Caller, ErrorCode> {
         let kind = request.proof().ok_or(ErrorCode::Unauthorized)?;
-        let (Some(username), Some(realm), Some(nonce)) = (request.username, request.realm, request.nonce) else {
+        let (Some(username), Some(realm), Some(nonce)) = (request.username, request.realm, request.nonce)
+        else {
             return Err(ErrorCode::BadRequest);
         };
         if !self.nonces.is_valid(&self.crypto, now.steady, &client, nonce) {

@@ -29,7 +29,9 @@ impl Server {
         let family = match request.family {
             // RFC 8656 §8.2: the allocation has no such address.
             Some(family) => Some(
-                family.filter(|family| allocation.has_family(*family)).ok_or(ErrorCode::PeerAddressFamilyMismatch)?,
+                family
+                    .filter(|family| allocation.has_family(*family))
+                    .ok_or(ErrorCode::PeerAddressFamilyMismatch)?,
             ),
             None => None,
         };
@@ -80,7 +82,8 @@ impl Server {
         let peer = request.peers.first().copied();
         let route = peer.and_then(|peer| self.config.peers.route(peer));
         let (_, allocation) = self.own(client, caller)?;
-        let number = request.channel.filter(|number| CHANNELS.contains(number)).ok_or(ErrorCode::BadRequest)?;
+        let number =
+            request.channel.filter(|number| CHANNELS.contains(number)).ok_or(ErrorCode::BadRequest)?;
         let peer = peer.ok_or(ErrorCode::BadRequest)?;
         matches_family(allocation, peer.ip())?;
         let route = route.ok_or(ErrorCode::Forbidden)?;

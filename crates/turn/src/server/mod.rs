@@ -114,7 +114,12 @@ impl Server {
 
     /// A message of a client: a datagram, or one message of a stream. What is to be relayed is returned; answers
     /// come from [`Self::poll_output`].
-    pub fn handle_client<'a>(&mut self, now: Moment, client: Client, message: &'a [u8]) -> Option<ToPeer<'a>> {
+    pub fn handle_client<'a>(
+        &mut self,
+        now: Moment,
+        client: Client,
+        message: &'a [u8],
+    ) -> Option<ToPeer<'a>> {
         match message.first() {
             // RFC 8656 §12: the first two bits tell the two apart, the rest is neither.
             Some(0x40..=0x7f) => return self.relay_channel_data(now.steady, client, message),

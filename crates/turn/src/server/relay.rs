@@ -97,7 +97,9 @@ impl Server {
         let peer = self.config.peers.name(from);
         let mut transaction = [0; 12];
         let judged = match self.slots.get_mut(relay.allocation.slot) {
-            Some(Slot { life, client, state: State::Open(allocation), .. }) if *life == relay.allocation.life => {
+            Some(Slot { life, client, state: State::Open(allocation), .. })
+                if *life == relay.allocation.life =>
+            {
                 let rate = self.config.limits.bandwidth;
                 if !allocation.is_permitted(now, peer.ip()) {
                     Err(DropReason::NoPermission)

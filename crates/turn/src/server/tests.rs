@@ -43,14 +43,21 @@ fn a_client_sends_and_receives_through_its_relayed_address() {
     let back = stage.server.handle_peer(stage.now.steady, relay, media(), 5).expect("it is delivered");
     let message = [back.prefix(), b"world", &[0; 3][..back.padding()]].concat();
     let reply = Reply::parse(&message).expect("a Data indication");
-    assert_eq!((back.client, reply.peer, reply.data.as_deref()), (client, Some(media()), Some(&b"world"[..])));
+    assert_eq!(
+        (back.client, reply.peer, reply.data.as_deref()),
+        (client, Some(media()), Some(&b"world"[..]))
+    );
 
     let ask = Ask::bind(stage.transaction(), 0x4001, media());
     assert_eq!(stage.ask_as(client, &user, &nonce, ask).code, 0);
     let message = [&[0x40, 1, 0, 5], &b"hello"[..]].concat();
     assert_eq!(stage.deliver(client, &message).map(|data| data.payload), Some(&b"hello"[..]));
     let back = stage.server.handle_peer(stage.now.steady, relay, media(), 5).expect("it is delivered");
-    assert_eq!((back.prefix(), back.padding()), (&[0x40, 1, 0, 5][..], 0), "ChannelData, not padded over UDP");
+    assert_eq!(
+        (back.prefix(), back.padding()),
+        (&[0x40, 1, 0, 5][..], 0),
+        "ChannelData, not padded over UDP"
+    );
 }
 
 #[test]
@@ -82,7 +89,10 @@ fn media_that_is_announced_elsewhere_is_reached_where_it_is() {
     let data = stage.deliver(client, &[0x40, 1, 0, 0]).expect("it is relayed");
     assert_eq!(data.to, behind_nat.local);
     let relay = stage.relay(relayed.port());
-    let back = stage.server.handle_peer(stage.now.steady, relay, behind_nat.local, 1).expect("its answer comes back");
+    let back = stage
+        .server
+        .handle_peer(stage.now.steady, relay, behind_nat.local, 1)
+        .expect("its answer comes back");
     assert_eq!(back.prefix(), [0x40, 1, 0, 1]);
 }
 

@@ -1,8 +1,8 @@
 //! Writing messages: answers, and what carries a peer's data.
 
 use super::{
-    ATTR_ADDRESS_ERROR_CODE, Crypto, Family, HEADER, Key, KeyKind, Method,
-    PASSWORD_ALGORITHMS, TransactionId, mask,
+    ATTR_ADDRESS_ERROR_CODE, Crypto, Family, HEADER, Key, KeyKind, Method, PASSWORD_ALGORITHMS,
+    TransactionId, mask,
 };
 use crate::refusal::ErrorCode;
 use rtc_stun::attributes::{

@@ -24,7 +24,9 @@ impl Ask {
 
     pub(crate) fn bind(transaction: TransactionId, number: u16, peer: SocketAddr) -> Self {
         let [high, low] = number.to_be_bytes();
-        Self::new(Method::ChannelBind, transaction).with(ATTR_CHANNEL_NUMBER.value(), &[high, low, 0, 0]).peer(peer)
+        Self::new(Method::ChannelBind, transaction)
+            .with(ATTR_CHANNEL_NUMBER.value(), &[high, low, 0, 0])
+            .peer(peer)
     }
 
     /// A Send indication.
@@ -55,8 +57,10 @@ impl Ask {
     }
 
     /// Chooses an algorithm (RFC 8489 §9.2.5) of the list.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the fuzz target has no use for it"))]
     pub(crate) fn algorithm(self, number: u8, list: &[u8]) -> Self {
-        self.with(ATTR_PASSWORD_ALGORITHMS.value(), list).with(ATTR_PASSWORD_ALGORITHM.value(), &[0, number, 0, 0])
+        self.with(ATTR_PASSWORD_ALGORITHMS.value(), list)
+            .with(ATTR_PASSWORD_ALGORITHM.value(), &[0, number, 0, 0])
     }
 
     pub(crate) fn unsigned(self) -> Vec<u8> {
@@ -118,6 +122,7 @@ impl Reply {
     }
 
     /// Whether it is the success of this method.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the fuzz target has no use for it"))]
     pub(crate) fn is_success(&self, method: Method) -> bool {
         let mut kind = MessageType::default();
         kind.read_value(self.kind);

@@ -77,7 +77,13 @@ impl Crypto {
         self.key(HashAlgorithm::Sha256, username, realm, password)
     }
 
-    fn key(&self, algorithm: HashAlgorithm, username: &str, realm: &str, password: &str) -> Zeroizing<Vec<u8>> {
+    fn key(
+        &self,
+        algorithm: HashAlgorithm,
+        username: &str,
+        realm: &str,
+        password: &str,
+    ) -> Zeroizing<Vec<u8>> {
         let text = Zeroizing::new([username, realm, password].join(":"));
         let hash = self.0.crypto().hash(algorithm, text.as_bytes());
         Zeroizing::new(hash.expect("the provider has both hashes of STUN"))

@@ -220,7 +220,13 @@ impl<'a> Request<'a> {
     }
 
     /// The key that the sender must have made of its password.
-    pub(crate) fn key(&self, crypto: &Crypto, username: &str, realm: &str, password: &str) -> Zeroizing<Vec<u8>> {
+    pub(crate) fn key(
+        &self,
+        crypto: &Crypto,
+        username: &str,
+        realm: &str,
+        password: &str,
+    ) -> Zeroizing<Vec<u8>> {
         match self.password_algorithm {
             Some(PasswordAlgorithm::Sha256) => crypto.sha256_key(username, realm, password),
             // RFC 8489 §9.2.4: without the attribute it is MD5.

@@ -100,7 +100,11 @@ fn other_ports_of_medias_address_are_refused() {
     assert!(scene.stage.deliver(scene.mallory, &Ask::send([5; 12], media(), b"x")).is_some());
     let relay = scene.stage.relay(scene.relayed.port());
     let now = scene.stage.now.steady;
-    assert_eq!(scene.stage.server.handle_peer(now, relay, other, 4), None, "nor does anything come from there");
+    assert_eq!(
+        scene.stage.server.handle_peer(now, relay, other, 4),
+        None,
+        "nor does anything come from there"
+    );
     assert_eq!(scene.dropped(DropReason::PeerForbidden), 2);
     scene.goes_on();
 }
@@ -172,7 +176,8 @@ fn channels_and_permissions_end_at_their_bounds() {
         let code = scene.code(Ask::new(Method::CreatePermission, id).peer(peer(number)));
         assert_eq!(code, if number < 10 { 0 } else { 508 }, "permission {number}");
     }
-    let many = (30..60).fold(Ask::new(Method::CreatePermission, [9; 12]), |ask, number| ask.peer(peer(number)));
+    let many =
+        (30..60).fold(Ask::new(Method::CreatePermission, [9; 12]), |ask, number| ask.peer(peer(number)));
     assert_eq!(scene.code(many), 508);
     scene.goes_on();
 }
@@ -184,7 +189,11 @@ fn channels_are_bound_once_and_in_their_range() {
     assert_eq!(scene.code(Ask::bind([2; 12], 0x4001, media())), 0);
     assert_eq!(scene.code(Ask::bind([3; 12], 0x4001, media())), 0, "refreshed");
     assert_eq!(scene.code(Ask::bind([4; 12], 0x4002, media())), 400, "another number for the peer");
-    assert_eq!(scene.code(Ask::bind([5; 12], 0x4001, MEDIA[1].announced)), 400, "another peer for the number");
+    assert_eq!(
+        scene.code(Ask::bind([5; 12], 0x4001, MEDIA[1].announced)),
+        400,
+        "another peer for the number"
+    );
     for number in [0x0000, 0x3fff, 0x5000, 0x7fff, 0xffff] {
         assert_eq!(scene.code(Ask::bind([6; 12], number, MEDIA[1].announced)), 400, "{number:x}");
     }
@@ -239,7 +248,8 @@ fn replayed_requests_end_with_their_nonce() {
     let mut scene = Scene::new(|config| config.limits.nonce_lifetime = Duration::from_secs(60));
     assert_eq!(scene.code(Ask::allocate([1; 12])), 0);
     scene.stage.pass(Duration::from_secs(61));
-    let reply = scene.stage.ask_as(scene.mallory, &scene.user, &scene.nonce, Ask::new(Method::Refresh, [2; 12]));
+    let reply =
+        scene.stage.ask_as(scene.mallory, &scene.user, &scene.nonce, Ask::new(Method::Refresh, [2; 12]));
     assert_eq!(reply.code, 438);
     assert!(!reply.nonce.is_empty() && reply.nonce != scene.nonce, "with a new one");
     scene.nonce = reply.nonce;
@@ -304,7 +314,9 @@ fn incomplete_contradictory_and_unknown_requests_get_their_errors() {
 fn truncated_and_oversized_attributes_are_bad_requests() {
     let mut scene = Scene::new(|_| {});
     assert_eq!(scene.code(Ask::allocate([1; 12])), 0);
-    for value in [&[][..], &[0, 1], &[0, 1, 1, 1, 1, 1, 1], &[0, 2, 1, 1, 1, 1, 1, 1], &[0, 9, 1, 1, 1, 1, 1, 1]] {
+    for value in
+        [&[][..], &[0, 1], &[0, 1, 1, 1, 1, 1, 1], &[0, 2, 1, 1, 1, 1, 1, 1], &[0, 9, 1, 1, 1, 1, 1, 1]]
+    {
         let id = scene.stage.transaction();
         assert_eq!(scene.code(Ask::new(Method::CreatePermission, id).with(0x0012, value)), 400, "{value:?}");
     }
@@ -324,7 +336,8 @@ fn what_is_no_message_is_dropped_and_counted() {
     let whole = Ask::new(Method::Binding, [1; 12]).with(0x8022, b"keel").unsigned();
     let mut broken: Vec<Vec<u8>> = (0..whole.len()).map(|length| whole[..length].to_vec()).collect();
     broken.push([&whole[..], b"rest"].concat());
-    broken.push(whole.iter().enumerate().map(|(place, byte)| if place == 23 { 0xff } else { *byte }).collect());
+    broken
+        .push(whole.iter().enumerate().map(|(place, byte)| if place == 23 { 0xff } else { *byte }).collect());
     broken.push(vec![0x40, 1, 0xff, 0xff, 1]);
     broken.push(vec![0x80; 40]);
     let huge = Ask::new(Method::Binding, [1; 12]).with(0x8022, &[0; 4_000]).unsigned();
