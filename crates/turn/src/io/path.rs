@@ -98,8 +98,8 @@ impl UdpPath {
             segment_size: (bytes.len() > segment).then_some(segment),
             src_ip: from,
         };
-        self.socket
-            .try_io(Interest::WRITABLE, || self.state.try_send(UdpSockRef::from(&self.socket), &transmit))
+        // Nobody waits for room, so tokio need not know whether there is some: of a fresh socket it does not yet.
+        self.state.try_send(UdpSockRef::from(&self.socket), &transmit)
     }
 
     /// How many datagrams may go at once.

@@ -362,7 +362,8 @@ fn a_flipped_bit_anywhere_undoes_a_request() {
     let key = scene.stage.key(&scene.user, KeyKind::Sha1);
     let ask = Ask::allocate([1; 12]).credentials(&scene.user.username, "stage", &scene.nonce);
     let whole = ask.signed(&scene.stage.crypto, &key);
-    for place in 0..whole.len() {
+    // But for the fingerprint, which proves nothing to anybody.
+    for place in 0..whole.len() - 8 {
         let mut forged = whole.clone();
         forged[place] ^= 1;
         scene.stage.deliver(scene.mallory, &forged);
