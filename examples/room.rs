@@ -3,7 +3,7 @@
 //! `cargo run --release` in one terminal, open the page that it names and join a room; then `cargo run
 //! --release --example room -- --room NAME` in another. The participant is made with the `webrtc` crate: it
 //! sends a few seconds of Chromium's test picture, recorded once and shown over and over, and synthetic sound that
-//! carries no voice. `--server`, `--name`, `--seconds` and `--help`.
+//! carries no voice. Ctrl-C leaves the room. `--server`, `--name`, `--seconds` and `--help`.
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -53,12 +53,16 @@ async fn main() -> Result<()> {
         })?;
     let others = seat.joined()["participants"].as_array().map_or(0, Vec::len);
     writeln!(out, "in the room {:?} with {others} others", arguments.room)?;
-    seat.publish(seed + 2, &[Source::Microphone, Source::Pattern]).await?;
+    seat.publish(seed + 2, &[Source::Microphone, Source::Pattern { frame_rate: 30 }]).await?;
     writeln!(out, "sends a test picture and sound for {} s", arguments.seconds)?;
 
     let mut before = (seat.sent().frames_sent, seat.received());
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     for _ in 0..arguments.seconds {
-        seat.attend(Duration::from_secs(1)).await?;
+        tokio::select! {
+            attended = seat.attend(Duration::from_secs(1)) => attended?,
+            _ = &mut interrupted => break,
+        }
         let now = (seat.sent().frames_sent, seat.received());
         let voices = now.1.audio.packets() - before.1.audio.packets();
         writeln!(out, "last second: sent {} pictures, received {voices} packets of sound", now.0 - before.0)?;

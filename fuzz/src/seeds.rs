@@ -137,7 +137,9 @@ pub fn rooms() -> Vec<Vec<u8>> {
             r#"2{"id":"receiveVideoFrom","sender":"old","sdpOffer":"v=0"}"#,
             r#"2{"id":"receiveVideoFrom","sender":"ann","sdpOffer":"v=0"}"#,
             r#"2{"id":"onIceCandidate","name":"ann","candidate":{"candidate":"candidate:1 1 udp 1 192.0.2.1 9 typ host"}}"#,
+            r#"1{"id":"openData","request":3}"#,
             r#"1{"id":"restartIce"}"#,
+            r#"2{"id":"openData"}"#,
             r#"2{"id":"leaveRoom"}"#,
         ],
         &[

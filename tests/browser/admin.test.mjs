@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { Guest } from './guest.mjs';
 import { tell } from './stage.mjs';
 import { until } from '../shared/waiting.mjs';
 
@@ -27,7 +28,7 @@ tell('The page of the administrator', { server }, (stage) => {
     await until('the refusal', () => texts(page, '#door-error'), ([text]) => /not the admin token/.test(text));
     assert.deepEqual(await texts(page, '.pipeline'), []);
     await present(page, TOKEN);
-    await until('an empty server', () => texts(page, '#summary'), ([text]) => text === '0 pipelines, 0 elements');
+    await until('an empty server', () => texts(page, '#summary'), ([text]) => text === '0 rooms, 0 pipelines, 0 elements');
     await page.click('#sign-out');
     await until('the door', () => page.$eval('#door', (door) => !door.hidden));
     await page.close();
@@ -49,6 +50,25 @@ tell('The page of the administrator', { server }, (stage) => {
 
     await ada.press('hang-up');
     await until('the end of the drawing', () => texts(page, '.pipeline'), (pipelines) => pipelines.length === 0);
+    await page.close();
+  });
+});
+
+tell('The rooms on the page of the administrator', { server, person: Guest, seating: { room: '<b>tide</b>' } }, (stage) => {
+  it('are listed with who is in them and what they publish', async () => {
+    const page = await adminPage(stage);
+    await present(page, TOKEN);
+    await until('no rooms', () => page.$eval('#no-rooms', ({ hidden }) => !hidden));
+    const [ada, ben] = [await stage.seat('Ada'), await stage.seat('Ben')];
+    const isComplete = ([words]) => /^moderator, microphone, camera$/.test(words);
+    await until('who is there', () => texts(page, '.room li .detail'), (seen) => seen.length === 2 && isComplete(seen));
+    assert.deepEqual(await texts(page, '.room h3'), ['<b>tide</b>'], 'a name is a text');
+    assert.deepEqual(await texts(page, '.room li .name'), [ada.name, ben.name]);
+    assert.match((await texts(page, '.room > .detail'))[0], /^2 of 50 · pipeline \d+$/);
+    await ben.press('toggle-microphone');
+    await until('the muted one', () => texts(page, '.room li .detail'), ([, words]) => words === 'microphone (muted), camera');
+    await ada.press('leave');
+    await until('one without a moderator', () => texts(page, '.room > .detail'), ([words]) => /^1 of 50 · no moderator/.test(words));
     await page.close();
   });
 });

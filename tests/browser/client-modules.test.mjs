@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Backoff } from '../../web/client/backoff.js';
+import { untag } from '../../web/client/data-link.js';
 import { activate, sendEncodings } from '../../web/client/encodings.js';
 import { KeelError } from '../../web/client/error.js';
 import { tuneOpus } from '../../web/client/opus.js';
@@ -24,6 +25,22 @@ describe('Backoff', () => {
     backoff.next();
     backoff.reset();
     assert.equal(backoff.next(), 500);
+  });
+});
+
+describe('What comes over the data channel', () => {
+  const bytes = (text) => new TextEncoder().encode(text).buffer;
+
+  it('names its sender before the first line feed', () => {
+    assert.deepEqual(untag('p7\nhello\nagain'), { participant: 'p7', data: 'hello\nagain' });
+    assert.deepEqual(untag('p7\n'), { participant: 'p7', data: '' });
+    const { participant, data } = untag(bytes('p7\nx\0\n'));
+    assert.equal(participant, 'p7');
+    assert.deepEqual([...new Uint8Array(data)], [120, 0, 10]);
+  });
+
+  it('is nothing without one', () => {
+    for (const frame of ['', 'hello', '\nhello', bytes(''), bytes('\nx'), bytes('x'.repeat(40))]) assert.equal(untag(frame), null);
   });
 });
 

@@ -69,6 +69,76 @@ tell('A program on the client', { person: Guest, seating: { video: 'off' } }, (s
     assert.equal(publishing, 1, 'the line was used again');
   });
 
+  it('exchanges text and bytes with who wants them, over data channels', async () => {
+    const programs = [];
+    for (const name of ['Ada', 'Ben', 'Cay']) {
+      const program = await stage.arrive(name);
+      await joins(program, stage, { room: 'data' });
+      await program.page.evaluate(() => {
+        window.got = [];
+        window.room.addEventListener('data', ({ detail: { participant, data } }) => {
+          window.got.push([participant.name, typeof data === 'string' ? data : [...new Uint8Array(data)]]);
+        });
+      });
+      programs.push(program);
+    }
+    const [ada, ben, cay] = programs;
+    for (const program of [ada, ben]) await program.page.evaluate(() => window.room.openData());
+    await ada.page.evaluate(() => {
+      window.room.sendData('hello <b>you</b>');
+      window.room.sendData(new Uint8Array([0, 10, 255]));
+      window.room.sendData('x'.repeat(16_384));
+    });
+    const got = (program) => program.page.evaluate(() => window.got);
+    const heard = await until('three messages', () => got(ben), ({ length }) => length === 3);
+    assert.deepEqual(heard.slice(0, 2), [[ada.name, 'hello <b>you</b>'], [ada.name, [0, 10, 255]]]);
+    assert.equal(heard[2][1].length, 16_384);
+    await ben.page.evaluate(() => window.room.sendData('and you'));
+    assert.deepEqual(await until('an answer', () => got(ada), ({ length }) => length === 1), [[ben.name, 'and you']]);
+
+    const codes = await ada.page.evaluate(() => ['x'.repeat(16_385), '\u00e9'.repeat(8193), new ArrayBuffer(16_385)].map((data) => {
+      try {
+        return window.room.sendData(data);
+      } catch ({ code }) {
+        return code;
+      }
+    }));
+    assert.deepEqual(codes, ['tooLong', 'tooLong', 'tooLong']);
+    // The third one asked for nothing: no connection, no message.
+    assert.deepEqual(await got(cay), []);
+    assert.deepEqual(await cay.connectionStates(), ['new', 'new']);
+    assert.equal(await cay.page.evaluate(() => {
+      try {
+        return window.room.sendData('to whom');
+      } catch ({ code }) {
+        return code;
+      }
+    }), 'disconnected');
+
+    // Who reloads the connection by coming back anew has it opened again, and one who joins now gets what comes now.
+    await cay.page.evaluate(() => window.room.openData());
+    await ben.page.evaluate(() => window.room.sendData('welcome'));
+    assert.deepEqual(await until('a word to the third', () => got(cay), ({ length }) => length === 1), [[ben.name, 'welcome']]);
+  });
+
+  it('floods nobody: what is over its rate is dropped and counted', async () => {
+    const [ada, ben] = [await stage.arrive('Ada'), await stage.arrive('Ben')];
+    for (const program of [ada, ben]) {
+      await joins(program, stage, { room: 'flood' });
+      await program.page.evaluate(async () => {
+        window.count = 0;
+        window.room.addEventListener('data', () => { window.count += 1; });
+        await window.room.openData();
+      });
+    }
+    await ada.page.evaluate(() => {
+      for (let number = 0; number < 2_000; number += 1) window.room.sendData('flood');
+    });
+    await until('what was dropped', () => stage.keel.metric('keel_drops_total{reason="data_too_fast"}'), (dropped) => dropped > 1_000);
+    const counted = await ben.page.evaluate(() => window.count);
+    assert.ok(counted >= 1 && counted < 1_000, `${counted}`);
+  });
+
   it('finds another way when the network changes', async () => {
     const ada = await stage.seat('Ada', { seating: {} });
     const ben = await stage.seat('Ben', { seating: {} });

@@ -1,9 +1,6 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { BINARY } from './keel.mjs';
+import { LineProcess } from './line-process.mjs';
 
 const PROXY = process.env.BAD_NETWORK_BIN ?? join(dirname(BINARY), 'bad-network');
 
@@ -18,7 +15,7 @@ export class BadNetwork {
 
   /** @param {object} settings see `crates/testkit/src/bin/bad-network.rs` */
   constructor(settings) {
-    if (!existsSync(PROXY)) throw new Error(`${PROXY} is missing: build it with cargo build -p keel-testkit, or set BAD_NETWORK_BIN`);
+    LineProcess.check(PROXY, 'cargo build -p keel-testkit, or set BAD_NETWORK_BIN');
     this.#settings = settings;
   }
 
@@ -72,35 +69,24 @@ export class BadNetwork {
 /** One running proxy. */
 class Proxy {
   #process;
-  #lines;
 
   /** Where it listens on loopback. */
   port = 0;
 
   static async start(target, settings) {
     const proxy = new Proxy();
-    proxy.#process = spawn(PROXY, [target, JSON.stringify(settings)], { stdio: ['pipe', 'pipe', 'inherit'] });
-    proxy.#lines = createInterface({ input: proxy.#process.stdout })[Symbol.asyncIterator]();
-    proxy.port = Number((await proxy.#line()).split(':').at(-1));
+    proxy.#process = new LineProcess(PROXY, [target, JSON.stringify(settings)]);
+    proxy.port = Number((await proxy.#process.line()).split(':').at(-1));
     return proxy;
   }
 
   /** Changes its settings, and returns its counters. */
-  async tell(settings) {
-    this.#process.stdin.write(`${JSON.stringify(settings)}\n`);
-    return JSON.parse(await this.#line());
+  tell(settings) {
+    return this.#process.ask(settings);
   }
 
-  async end() {
-    const ended = once(this.#process, 'exit');
-    this.#process.stdin.end();
-    await ended;
-  }
-
-  async #line() {
-    const { value, done } = await this.#lines.next();
-    if (done) throw new Error(`the proxy ended with ${this.#process.exitCode}`);
-    return value;
+  end() {
+    return this.#process.end();
   }
 }
 

@@ -13,8 +13,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The server's binary. */
 export const BINARY = process.env.KEEL_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug/keel');
 
-/** What must be zero when no call and no pipeline is left. */
-const GAUGES = ['keel_sessions', 'keel_endpoints', 'keel_pipelines', 'keel_relays'];
+/** What must be zero when no call, no pipeline and nobody is left. */
+const GAUGES = ['keel_sessions', 'keel_endpoints', 'keel_pipelines', 'keel_relays', 'keel_participants'];
 /** The server gives its own calls ten seconds to end. */
 const STOP_MS = 15_000;
 
@@ -79,7 +79,7 @@ export class Keel {
     await rm(this.#dataDir, { recursive: true });
   }
 
-  /** Waits until the server holds no session, endpoint and pipeline any more, and relays nothing. */
+  /** Waits until the server holds no session, endpoint, pipeline and participant any more, and relays nothing. */
   async holdsNothing() {
     const zeros = Object.fromEntries(GAUGES.map((name) => [name, 0]));
     const isZero = (seen) => JSON.stringify(seen) === JSON.stringify(zeros);
@@ -90,6 +90,11 @@ export class Keel {
   async gauges() {
     const text = await get(new URL('metrics', this.url));
     return Object.fromEntries(GAUGES.map((name) => [name, readGauge(text, name)]));
+  }
+
+  /** @returns {Promise<number>} a counter or gauge by its name and labels; zero before there is one */
+  async metric(name) {
+    return readGauge(await get(new URL('metrics', this.url)), name) ?? 0;
   }
 
   async #run(httpPort, kurentoPort) {

@@ -3,10 +3,12 @@
 import { byId, setText } from '../dom.js';
 import { drawPipeline } from './graph-view.js';
 import { Rates } from './rates.js';
+import { drawClient, relayWords } from './relay-view.js';
+import { drawRoom } from './rooms-view.js';
 
 const EVERY_MS = 2000;
 
-/** Pipelines that are drawn; a page with more would tell nobody anything. */
+/** Rooms, and pipelines, that are drawn; a page with more would tell nobody anything. */
 const SHOWN_MAX = 50;
 
 /** Where this tab keeps the token. */
@@ -32,22 +34,23 @@ else askForToken('');
 
 async function refresh() {
   clearTimeout(timer);
-  const answer = await ask(sessionStorage.getItem(TOKEN_KEY));
+  const token = sessionStorage.getItem(TOKEN_KEY);
+  const [answer, rooms, turn] = await Promise.all(['pipelines', 'rooms', 'turn'].map((list) => ask(list, token)));
   if (!sessionStorage.getItem(TOKEN_KEY)) return; // signed out meanwhile
   if (answer.refused) {
     sessionStorage.removeItem(TOKEN_KEY);
     askForToken(answer.refused);
     return;
   }
-  if (answer.page) show(answer.page);
+  if (answer.page && rooms.page && turn.page) show(answer.page, rooms.page, turn.page);
   else setText(byId('summary'), 'The server does not answer. Trying again.');
   timer = setTimeout(refresh, EVERY_MS);
 }
 
 /** @returns {Promise<{page?: object, refused?: string}>} neither: the server could not be reached */
-async function ask(token) {
+async function ask(list, token) {
   try {
-    const response = await fetch(`api/pipelines?limit=${SHOWN_MAX}`, {
+    const response = await fetch(`api/${list}?limit=${SHOWN_MAX}`, {
       cache: 'no-store',
       headers: { Authorization: `Bearer ${token}` },
     });
@@ -69,10 +72,16 @@ function askForToken(problem) {
   byId('door-token').focus();
 }
 
-function show({ pipelines, next }) {
+function show({ pipelines, next }, { rooms, next: nextRooms }, turn) {
   byId('door').hidden = true;
   byId('floor').hidden = false;
   byId('sign-out').hidden = false;
+  byId('rooms').replaceChildren(...rooms.map(drawRoom));
+  byId('no-rooms').hidden = rooms.length > 0;
+  byId('more-rooms').hidden = nextRooms === undefined;
+  setText(byId('relay-words'), relayWords(turn));
+  byId('relay').hidden = turn.clients.length === 0;
+  byId('relay-clients').replaceChildren(...turn.clients.map(drawClient));
   rates.begin(performance.now());
   const scrolled = scrolledDrawings();
   byId('pipelines').replaceChildren(...pipelines.map((pipeline) => drawPipeline(pipeline, rates)));
@@ -82,8 +91,13 @@ function show({ pipelines, next }) {
   byId('empty').hidden = pipelines.length > 0;
   byId('more').hidden = next === undefined;
   const elements = pipelines.reduce((total, pipeline) => total + pipeline.elements.length, 0);
-  const more = next === undefined ? '' : ' and more';
-  setText(byId('summary'), `${count(pipelines.length, 'pipeline')}${more}, ${count(elements, 'element')}`);
+  const more = (next) => (next === undefined ? '' : ' and more');
+  const words = [
+    `${count(rooms.length, 'room')}${more(nextRooms)}`,
+    `${count(pipelines.length, 'pipeline')}${more(next)}`,
+    count(elements, 'element'),
+  ];
+  setText(byId('summary'), words.join(', '));
 }
 
 function count(number, word) {

@@ -140,6 +140,8 @@ export interface RoomEventMap {
   typing: { participant: Participant | null; typing: boolean };
   /** Also our own. */
   reaction: { participant: Participant | null; reaction: string };
+  /** A message over the data channel; `participant` is `null` for one that has just left. */
+  data: { participant: Participant | null; data: string | ArrayBuffer };
   locked: { locked: boolean };
   /** The ids of the videos that the server left out for us, for `showLast` or because the path is too slow. */
   viewpaused: { tracks: string[] };
@@ -208,6 +210,14 @@ export class Room extends EventTarget {
   typing(typing: boolean): void;
   /** One emoji. */
   react(reaction: string): Promise<void>;
+
+  /** Opens a data channel to all others that have theirs open; settles when messages can flow. @throws {KeelError} */
+  openData(): Promise<void>;
+  /**
+   * Sends at most 16 KiB to them. In order, and repeated until it is there, but lost for who does not keep up, and for
+   * all when too much is sent (256 KiB a second). @throws {KeelError} `tooLong`, `tooFast`, `disconnected`
+   */
+  sendData(data: string | ArrayBuffer | ArrayBufferView): void;
 
   /** For moderators. @throws {KeelError} `notModerator`, ... */
   mute(track: RemoteTrack): Promise<void>;

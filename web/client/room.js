@@ -26,6 +26,7 @@ export class Room extends EventTarget {
   /** The last `view` that the server got. */
   #shown = '';
   #iceServers = [];
+  #wantsData = false;
   #network = new Network(() => this.#networkChanged());
 
   /**
@@ -47,6 +48,9 @@ export class Room extends EventTarget {
     this.#wire('subscribe', this.#subscriber, () => this.#session.ask({ id: 'restartIce' }));
     this.#subscriber.addEventListener('media', () => this.#carryMedia());
     this.#subscriber.addEventListener('problem', ({ detail }) => this.#tell('problem', { error: detail }));
+    this.#subscriber.data.addEventListener('data', ({ detail: { participant, data } }) => {
+      this.#tell('data', { participant: this.participant(participant), data });
+    });
     this.#viewport.addEventListener('change', () => this.#view());
   }
 
@@ -192,6 +196,20 @@ export class Room extends EventTarget {
     this.#tell('reaction', { participant: this.self, reaction });
   }
 
+  /** Opens a data channel to all others that have theirs open. Settles when messages can flow. */
+  async openData() {
+    if (!this.#wantsData) {
+      await this.#session.ask({ id: 'openData' });
+      this.#wantsData = true;
+    }
+    await this.#subscriber.data.opened();
+  }
+
+  /** Sends a message over the data channel: at most 16 KiB of text or bytes. */
+  sendData(data) {
+    this.#subscriber.data.send(data);
+  }
+
   /** For moderators: mutes what somebody publishes. */
   async mute(track) {
     await this.#session.ask({ id: 'moderate', action: 'mute', track: track.id });
@@ -263,6 +281,7 @@ export class Room extends EventTarget {
     this.#catchUp(messages, isReturning);
     this.#view();
     this.#attempt(this.#publisher.resume({ restartIce: isResumed && !isWell(this.#publisher.state) }));
+    if (this.#wantsData && !isResumed) this.#attempt(this.#session.ask({ id: 'openData' }));
     if (isResumed && !isWell(this.#subscriber.state)) this.#attempt(this.#session.ask({ id: 'restartIce' }));
   }
 
@@ -371,6 +390,7 @@ export class Room extends EventTarget {
     this.#session.end();
     this.#publisher.end();
     this.#subscriber.end();
+    this.#subscriber.data.end();
     this.#viewport.end();
     for (const element of this.#elements.keys()) element.srcObject = null;
     this.#elements.clear();

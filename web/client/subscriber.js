@@ -1,8 +1,11 @@
+import { DataLink } from './data-link.js';
 import { Peer } from './peer.js';
 
 /**
  * The connection that carries what the others send. The server makes each of its offers, one at a time, and says which
  * track each line carries.
+ *
+ * Beside media it carries the data channel, when the server offers one because we asked for it.
  *
  * Events: `candidate` and `weak` as of `Peer`; `media` (which tracks arrive, or as what, may differ);
  * `problem` (`detail`: why an offer could not be answered).
@@ -14,6 +17,9 @@ export class Subscriber extends EventTarget {
   /** The newest offer that waits while another is being answered; one before it would be out of date. */
   #next = null;
   #answering = false;
+
+  /** Messages between the participants. */
+  data = new DataLink();
 
   /** @param {(message: object) => Promise<object>} send answers the server */
   constructor(send) {
@@ -69,6 +75,7 @@ export class Subscriber extends EventTarget {
 
   /** Closes the connection. */
   end() {
+    this.data.detach();
     this.#peer?.close();
     this.#peer = null;
     this.#next = null;
@@ -81,6 +88,7 @@ export class Subscriber extends EventTarget {
     const { connection } = peer;
     try {
       await connection.setRemoteDescription({ type: 'offer', sdp: sdpOffer });
+      if (sdpOffer.includes('\nm=application')) this.data.attach(connection);
       await connection.setLocalDescription();
       if (peer !== this.#peer) return;
       const reply = this.#send({ id: 'answer', version, sdpAnswer: connection.localDescription.sdp });

@@ -19,7 +19,9 @@ export function mountFloorView(visit) {
   /** What the user chose; a screen that is shared decides only while this is `null`. */
   let chosen = null;
   let pinned = null;
-  let order = [];
+  /** Who stood where last, so that nobody moves without need: in each mode for itself. */
+  let inGrid = [];
+  let inStrip = [];
   let lastSpeaker = null;
   let paused = new Set();
 
@@ -43,7 +45,8 @@ export function mountFloorView(visit) {
     room?.addEventListener('reaction', ({ detail }) => {
       shownByKey.get(`${detail.participant?.id}/camera`)?.tile.react(detail.reaction);
     });
-    order = [];
+    inGrid = [];
+    inStrip = [];
     paused = new Set();
     lastSpeaker = null;
     pinned = null;
@@ -90,14 +93,16 @@ export function mountFloorView(visit) {
     const area = { width: floor.clientWidth, height: floor.clientHeight };
     const urgent = new Set(tiles.filter(({ participant, source }) => source === 'screen' || speaking.has(participant.id)).map(({ key }) => key));
     const keys = tiles.map(({ key }) => key);
+    let order;
     let places;
     if (large === null) {
-      order = choose(keys, order, urgent, fitting(area));
+      inGrid = choose(keys, inGrid, urgent, fitting(area));
+      order = inGrid;
       places = grid(order.length, area);
     } else {
       const room = spotlight(tiles.length, area).length;
-      const others = keys.filter((key) => key !== large);
-      order = [large, ...choose(others, order.filter((key) => key !== large), urgent, room - 1)];
+      inStrip = choose(keys.filter((key) => key !== large), inStrip, urgent, room - 1);
+      order = [large, ...inStrip];
       places = spotlight(order.length, area);
     }
     for (const { key } of tiles) {

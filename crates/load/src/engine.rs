@@ -224,8 +224,8 @@ impl Engine {
         for member in &self.members {
             sent_by[member.number] = sent(member);
         }
-        let heard = self.members.iter().filter_map(|member| member.hears);
-        heard.filter_map(|number| sent_by.get(number)).sum()
+        let heard = self.members.iter().flat_map(|member| &member.hears);
+        heard.filter_map(|number| sent_by.get(*number)).sum()
     }
 }
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 #[command(version, verbatim_doc_comment)]
 struct Arguments {
     /// Where the server listens: ws://HOST:PORT/kurento for Kurento's protocol, ws://HOST:PORT/call for
-    /// Keel's calls
+    /// Keel's calls, ws://HOST:PORT/groupcall for its rooms
     server: String,
     /// One publisher and so many subscribers in each group
     #[arg(long, value_name = "COUNT", group = "scenario")]

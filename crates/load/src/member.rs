@@ -3,7 +3,7 @@
 use crate::feedback::FeedbackLog;
 use crate::measure::Histogram;
 use crate::packet::{self, Packet, Part};
-use crate::peer::{BarePeer, Keys, TRANSPORT_NUMBER_ID, audio_ssrc, video_ssrc};
+use crate::peer::{BarePeer, Keys, audio_ssrc, video_ssrc};
 use crate::signaling::Joined;
 use crate::traffic::Traffic;
 use keel_media::rtp::rtcp::Report;
@@ -23,10 +23,10 @@ pub(crate) struct Member {
     /// Which peer of all.
     pub(crate) number: usize,
     /// Whose media it receives.
-    pub(crate) hears: Option<usize>,
+    pub(crate) hears: Vec<usize>,
     pub(crate) streams: Vec<OutgoingStream>,
-    /// What it tells of its path; `None` for one that tells nothing.
-    feedback: Option<FeedbackLog>,
+    /// What it tells of its path, and the extension that it learns it from; `None` for one that tells nothing.
+    feedback: Option<(FeedbackLog, ExtensionId)>,
     /// When its offer was sent, since 1970.
     offered: Duration,
     /// From its offer to its first packet of media.
@@ -71,7 +71,7 @@ pub(crate) struct Samples {
 
 impl Member {
     pub(crate) fn new(joined: Joined) -> Self {
-        let Joined { peer, keys, number, media, hears, offered } = joined;
+        let Joined { peer, keys, number, media, hears, transport_number_id, offered } = joined;
         let of_peer = u32::try_from(number).unwrap_or_default();
         let stream = |kind, ssrc| OutgoingStream {
             kind,
@@ -89,7 +89,7 @@ impl Member {
             keys,
             number,
             hears,
-            feedback: media.feedback.then(FeedbackLog::default),
+            feedback: transport_number_id.and_then(ExtensionId::new).map(|id| (FeedbackLog::default(), id)),
             streams: video.into_iter().chain(audio).collect(),
             offered: since_epoch(offered),
             first_media_after: None,
@@ -153,8 +153,8 @@ impl Member {
                 if self.first_media_after.is_none() {
                     self.first_media_after = received_at.map(|at| at.saturating_sub(self.offered));
                 }
-                if let (Some(log), Some(at)) = (&mut self.feedback, received_at)
-                    && let Some(number) = transport_number(datagram)
+                if let (Some((log, id)), Some(at)) = (&mut self.feedback, received_at)
+                    && let Some(number) = transport_number(datagram, *id)
                 {
                     log.note(number, at);
                 }
@@ -182,7 +182,7 @@ impl Member {
 
     /// Sends the feedback that is due.
     pub(crate) fn send_feedback(&mut self) {
-        let Some(log) = &mut self.feedback else { return };
+        let Some((log, _)) = &mut self.feedback else { return };
         let ssrc = Ssrc::new(video_ssrc(u32::try_from(self.number).unwrap_or_default()));
         let due = log.take_due(since_epoch(SystemTime::now()), ssrc);
         if due.is_empty() {
@@ -227,9 +227,9 @@ impl Member {
 }
 
 /// The transport-wide number of a packet, which stands in its header's extensions.
-fn transport_number(datagram: &[u8]) -> Option<u16> {
+fn transport_number(datagram: &[u8], id: ExtensionId) -> Option<u16> {
     let header = RtpHeader::parse(datagram).ok()?;
-    let value = header.extension(datagram, ExtensionId::new(TRANSPORT_NUMBER_ID)?)?;
+    let value = header.extension(datagram, id)?;
     value.first_chunk().copied().map(u16::from_be_bytes)
 }
 

@@ -35,7 +35,7 @@ pub struct Plan {
 pub struct Server {
     /// Which protocol.
     pub protocol: Protocol,
-    /// `ws://HOST:PORT/call` or `ws://HOST:PORT/kurento`.
+    /// `ws://HOST:PORT/call`, `ws://HOST:PORT/groupcall` or `ws://HOST:PORT/kurento`.
     pub url: String,
 }
 
@@ -44,6 +44,8 @@ pub struct Server {
 pub enum Protocol {
     /// Keel's one-to-one calls.
     Call,
+    /// Keel's rooms.
+    Group,
     /// Kurento's pipelines and endpoints.
     Kurento,
 }
@@ -55,25 +57,26 @@ pub enum Scenario {
     Broadcast(usize),
     /// Two who send to one another.
     Call,
-    /// So many participants, each of whom sends to all others. A participant has a connection to send on
-    /// and one for each other to receive on, since a Kurento endpoint has at most one stream of each kind.
+    /// So many participants, each of whom sends to all others. By Kurento's protocol a participant has a
+    /// connection to send on and one for each other to receive on, since an endpoint has at most one stream of
+    /// each kind; in Keel's rooms it has one connection for each direction.
     Room(usize),
 }
 
 /// One connection of a group.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Seat {
     /// What it sends and receives.
     pub media: Media,
-    /// Whose media it receives: the place of a seat in the group.
-    pub hears: Option<usize>,
+    /// Whose media it receives: the places of seats in the group.
+    pub hears: Vec<usize>,
 }
 
 impl Server {
     /// Reads an address: its path says which protocol.
     ///
     /// # Errors
-    /// When it is none of the two.
+    /// When it is none of the three.
     pub fn parse(url: &str) -> anyhow::Result<Self> {
         let rest = url.strip_prefix("ws://").with_context(|| {
             format!("{url:?} does not begin with ws://; TLS is not spoken here, use the server's plain port")
@@ -81,7 +84,10 @@ impl Server {
         let protocol = match rest.split_once('/') {
             Some((_, path)) if path.starts_with("kurento") => Protocol::Kurento,
             Some((_, path)) if path.starts_with("call") => Protocol::Call,
-            _ => bail!("{url:?}: the path is /call for Keel's calls or /kurento for Kurento's protocol"),
+            Some((_, path)) if path.starts_with("groupcall") => Protocol::Group,
+            _ => bail!(
+                "{url:?}: the path is /call for Keel's calls, /groupcall for its rooms or /kurento for Kurento's protocol"
+            ),
         };
         Ok(Self { protocol, url: url.to_owned() })
     }
@@ -110,10 +116,17 @@ impl Plan {
     /// # Errors
     /// When the protocol cannot carry the scenario, or there would be too many peers.
     pub fn check(&self) -> anyhow::Result<()> {
-        ensure!(
-            self.server.protocol == Protocol::Kurento || self.scenario == Scenario::Call,
-            "Keel's call protocol has calls of two only: use --calls, or the /kurento address"
-        );
+        match self.server.protocol {
+            Protocol::Call => ensure!(
+                self.scenario == Scenario::Call,
+                "Keel's call protocol has calls of two only: use --calls, or the /kurento address"
+            ),
+            Protocol::Group => ensure!(
+                matches!(self.scenario, Scenario::Room(2..)),
+                "Keel's group calls have rooms only, of two and more: use --room, or the /kurento address"
+            ),
+            Protocol::Kurento => {}
+        }
         ensure!(self.groups > 0, "there is nobody in no groups");
         ensure!(
             self.traffic.has_video() || self.traffic.has_audio(),
@@ -127,12 +140,31 @@ impl Plan {
     /// The connections of one group.
     #[must_use]
     pub fn seats(&self) -> Vec<Seat> {
-        self.scenario.seats(self.traffic.has_video(), self.traffic.has_audio(), self.feedback)
+        let (video, audio) = (self.traffic.has_video(), self.traffic.has_audio());
+        self.scenario.seats(self.server.protocol, video, audio, self.feedback)
     }
 
-    /// Sockets for all of it: each peer's, and those of the signaling, which calls have one each of.
+    /// The people of one group, who may have several connections each.
+    pub(crate) fn participants(&self) -> usize {
+        match self.scenario {
+            Scenario::Broadcast(subscribers) => subscribers + 1,
+            Scenario::Call => 2,
+            Scenario::Room(size) => size,
+        }
+    }
+
+    /// Kinds of media that each publisher sends.
+    pub(crate) fn kinds(&self) -> usize {
+        usize::from(self.traffic.has_video()) + usize::from(self.traffic.has_audio())
+    }
+
+    /// Sockets for all of it: each peer's, and those of the signaling, of which each person in calls and rooms has
+    /// one.
     pub(crate) fn sockets(&self) -> usize {
-        let signaling = if self.server.protocol == Protocol::Call { self.peers() } else { 1 };
+        let signaling = match self.server.protocol {
+            Protocol::Kurento => 1,
+            Protocol::Call | Protocol::Group => self.groups.saturating_mul(self.participants()),
+        };
         self.peers() + signaling
     }
 
@@ -147,23 +179,29 @@ impl Plan {
 const PEERS_MAX: usize = 5_000;
 
 impl Scenario {
-    fn seats(self, video: bool, audio: bool, feedback: bool) -> Vec<Seat> {
+    fn seats(self, protocol: Protocol, video: bool, audio: bool, feedback: bool) -> Vec<Seat> {
         let kind = |wanted: bool, direction| if wanted { direction } else { Direction::Absent };
         let media =
             |direction| Media { video: kind(video, direction), audio: kind(audio, direction), feedback };
-        let sender = Seat { media: media(Direction::Send), hears: None };
-        let receiver = |hears| Seat { media: media(Direction::Receive), hears: Some(hears) };
+        let sender = Seat { media: media(Direction::Send), hears: Vec::new() };
+        let receiver = |hears| Seat { media: media(Direction::Receive), hears };
         match self {
             Self::Broadcast(subscribers) => {
-                std::iter::once(sender).chain((0..subscribers).map(|_| receiver(0))).collect()
+                std::iter::once(sender).chain((0..subscribers).map(|_| receiver(vec![0]))).collect()
             }
             Self::Call => {
-                [1, 0].map(|other| Seat { media: media(Direction::Both), hears: Some(other) }).to_vec()
+                [1, 0].map(|other| Seat { media: media(Direction::Both), hears: vec![other] }).to_vec()
             }
             Self::Room(size) => {
                 let others = |own: usize| (0..size).filter(move |other| *other != own);
-                let receivers = (0..size).flat_map(|own| others(own).map(receiver));
-                (0..size).map(|_| sender).chain(receivers).collect()
+                let mut seats = vec![sender; size];
+                for own in 0..size {
+                    match protocol {
+                        Protocol::Group => seats.push(receiver(others(own).collect())),
+                        _ => seats.extend(others(own).map(|other| receiver(vec![other]))),
+                    }
+                }
+                seats
             }
         }
     }
@@ -185,19 +223,21 @@ mod tests {
 
     #[test]
     fn everybody_hears_whom_the_scenario_says() {
-        let seats = Scenario::Broadcast(3).seats(true, false, false);
-        let heard: Vec<_> = seats.iter().map(|seat| seat.hears).collect();
-        assert_eq!(heard, [None, Some(0), Some(0), Some(0)]);
+        let heard = |seats: &[Seat]| seats.iter().map(|seat| seat.hears.clone()).collect::<Vec<_>>();
+        let seats = Scenario::Broadcast(3).seats(Protocol::Kurento, true, false, false);
+        assert_eq!(heard(&seats), [vec![], vec![0], vec![0], vec![0]]);
         assert_eq!(seats[0].media, Media::video(Direction::Send));
 
-        let call = Scenario::Call.seats(true, true, false);
-        assert_eq!(call.iter().map(|seat| seat.hears).collect::<Vec<_>>(), [Some(1), Some(0)]);
+        let call = Scenario::Call.seats(Protocol::Call, true, true, false);
+        assert_eq!(heard(&call), [[1], [0]]);
         assert!(call.iter().all(|seat| seat.media.audio == Direction::Both));
 
-        let room = Scenario::Room(4).seats(false, true, true);
-        assert_eq!(room.len(), 4 + 4 * 3);
-        for sender in 0..4 {
-            assert_eq!(room.iter().filter(|seat| seat.hears == Some(sender)).count(), 3);
+        for (protocol, connections) in [(Protocol::Kurento, 4 + 4 * 3), (Protocol::Group, 4 + 4)] {
+            let room = Scenario::Room(4).seats(protocol, false, true, true);
+            assert_eq!(room.len(), connections);
+            for sender in 0..4 {
+                assert_eq!(room.iter().filter(|seat| seat.hears.contains(&sender)).count(), 3);
+            }
         }
     }
 
@@ -207,6 +247,7 @@ mod tests {
         assert_eq!((server.protocol, server.authority()), (Protocol::Kurento, "localhost:8888"));
         assert_eq!(Server::parse("ws://[::1]:8080/call").expect("an address").protocol, Protocol::Call);
         let error = |url| Server::parse(url).expect_err("no address").to_string();
+        assert_eq!(Server::parse("ws://h:1/groupcall").expect("an address").protocol, Protocol::Group);
         assert!(error("wss://localhost/call").contains("plain port"));
         assert!(error("ws://localhost:8080/").contains("/kurento"));
     }

@@ -1,7 +1,7 @@
 //! The load tool against the real server: packets are counted, times are not judged.
 
 use keel_load::{Plan, Report, Scenario, Server, Shape, Traffic, run};
-use keel_testkit::server::{KeelServer, ServerOptions};
+use keel_testkit::server::{KeelServer, ServerOptions, group_call_url};
 use std::time::Duration;
 
 fn plan(server: &str, scenario: Scenario, traffic: Traffic) -> Plan {
@@ -60,6 +60,21 @@ fn in_a_room_everybody_hears_all_others_and_tells_of_the_path() {
     let plan = Plan { feedback: true, ..plan };
     let report = run(&plan, &mut |_| {}).expect("everybody joins");
     assert_all_arrived(&report, 3 + 3 * 2, 2.0);
+}
+
+#[test]
+fn in_keels_room_everybody_hears_all_others_on_one_connection() {
+    for workers in [1, 2] {
+        let flags = vec!["--placement=spread".to_owned()];
+        let options = ServerOptions { workers, flags, ..ServerOptions::default() };
+        let server = KeelServer::start(&options).expect("keel starts");
+        let plan = plan(&group_call_url(server.url()), Scenario::Room(4), traffic(Shape::Bursts));
+        for feedback in [false, true] {
+            let report = run(&Plan { feedback, ..plan.clone() }, &mut |_| {}).expect("everybody joins");
+            assert_all_arrived(&report, 2 * 4, 3.0);
+            assert_eq!(report.first_packet.samples, 4, "each participant received: {report}");
+        }
+    }
 }
 
 #[test]

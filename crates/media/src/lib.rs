@@ -23,11 +23,11 @@ pub use error::{
 pub use forward::{LayerTarget, Priority};
 pub use pipeline::{
     AnnouncedAddress, AppliedAnswer, AppliedLine, AppliedOffer, ConnectionState, ConnectionStats,
-    DataChannelInfo, DataChannelOptions, DataChannelState, Dscp, DtlsState, ElementKind, ElementSurvey,
-    EndpointEvent, EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge, GraphElement,
-    IceCandidate, IceRestart, IceState, LineOptions, LineStats, MediaConfig, MediaKind, MediaServer,
-    MediaSnapshot, MediaType, OfferDirection, OfferOptions, PassThrough, PeerConnection,
-    PeerConnectionOptions, Pipeline, PipelineEvent, PipelineEvents, PipelineGraph, PipelineSurvey, Placement,
-    StreamStats, StreamTotals, WebRtcEndpoint,
+    DataChannelInfo, DataChannelOptions, DataChannelState, DataSharing, Dscp, DtlsState, ElementKind,
+    ElementSurvey, EndpointEvent, EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge,
+    GraphElement, IceCandidate, IceRestart, IceState, LineOptions, LineSound, LineStats, MediaConfig,
+    MediaKind, MediaServer, MediaSnapshot, MediaType, OfferDirection, OfferOptions, PassThrough,
+    PeerConnection, PeerConnectionOptions, Pipeline, PipelineEvent, PipelineEvents, PipelineGraph,
+    PipelineSurvey, Placement, StreamStats, StreamTotals, WebRtcEndpoint,
 };
 pub use session::sdp::{LINES_MAX, LinesOffer};

@@ -71,7 +71,7 @@ use axum::routing::{get, post};
 /// | `GET /call` | WebSocket, the call protocol | access token |
 /// | `GET /groupcall` | WebSocket, group calls, in Keel's and in Kurento's form | access token |
 /// | `GET /api/config` | the page: ICE servers | access token |
-/// | `GET /api/calls`, `GET /api/users`, `GET /api/pipelines`, `GET /api/turn` | the administrator | admin token |
+/// | `GET /api/calls`, `GET /api/users`, `GET /api/rooms`, `GET /api/pipelines`, `GET /api/turn` | the administrator | admin token |
 /// | `POST /api/captures` | the administrator: a peer's packets, without their media | admin token |
 /// | `GET /healthz`, `GET /metrics` | the operator | |
 ///
@@ -84,6 +84,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/config", get(http::config))
         .route("/api/calls", get(http::admin::calls))
         .route("/api/users", get(http::admin::users))
+        .route("/api/rooms", get(http::rooms::rooms))
         .route("/api/pipelines", get(http::pipelines::pipelines))
         .route("/api/turn", get(http::turn::turn))
         .route("/api/captures", post(http::capture::capture))

@@ -35,6 +35,7 @@ pub(crate) struct Metrics {
     records_dropped: Gauge,
     rooms: Gauge,
     participants: Gauge,
+    data_participants: Gauge,
     room_joins: Family<Label, Counter>,
     chat_messages: Counter,
     calls: Family<Label, Counter>,
@@ -65,6 +66,7 @@ impl Metrics {
             records_dropped: Gauge::default(),
             rooms: Gauge::default(),
             participants: Gauge::default(),
+            data_participants: Gauge::default(),
             room_joins: Family::default(),
             chat_messages: Counter::default(),
             calls: Family::default(),
@@ -89,6 +91,8 @@ impl Metrics {
         registry.register("calls_active", "Calls from their ring to their end", self.calls_active.clone());
         registry.register("rooms", "Rooms, also those that nobody is in", self.rooms.clone());
         registry.register("participants", "Participants of rooms", self.participants.clone());
+        let data = self.data_participants.clone();
+        registry.register("data_participants", "Participants of rooms that asked for data channels", data);
         registry.register("room_joins", "Requests to join a room by their result", self.room_joins.clone());
         registry.register("chat_messages", "Chat messages in rooms and calls", self.chat_messages.clone());
         registry.register(
@@ -175,7 +179,8 @@ impl Metrics {
         self.chat_messages.inc();
     }
 
-    pub(crate) fn set_rooms(&self, rooms: usize, participants: usize) {
+    pub(crate) fn set_rooms(&self, rooms: usize, participants: usize, data_participants: usize) {
+        self.data_participants.set(gauge_value(data_participants as u64));
         self.rooms.set(gauge_value(rooms as u64));
         self.participants.set(gauge_value(participants as u64));
     }
@@ -322,7 +327,7 @@ mod tests {
         metrics.count_signaling_error("not_json");
         metrics.observe_call_setup(Duration::from_millis(300));
         metrics.set_users_and_calls(4, 2);
-        metrics.set_rooms(3, 8);
+        metrics.set_rooms(3, 8, 2);
         metrics.count_room_join(Ok(Entered::Resumed));
         metrics.count_room_join(Err("roomFull"));
         metrics.count_chat_message();
@@ -361,6 +366,7 @@ mod tests {
             "keel_history_dropped 1",
             "keel_rooms 3",
             "keel_participants 8",
+            "keel_data_participants 2",
             "keel_room_joins_total{result=\"resumed\"} 1",
             "keel_room_joins_total{result=\"roomFull\"} 1",
             "keel_chat_messages_total 1",

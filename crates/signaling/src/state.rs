@@ -6,7 +6,7 @@ use crate::error::ApiError;
 use crate::kms::Kurento;
 use crate::limits::{ConnectionCounts, RateLimiter, TooManyConnections};
 use crate::metrics::Metrics;
-use crate::room::{self, House};
+use crate::room::{self, Desk, House};
 use crate::socket::connection::Connection;
 use crate::socket::{ConnectionId, Protocol, SocketEvent};
 use crate::store::Store;
@@ -163,6 +163,11 @@ impl AppState {
 
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.shared.metrics
+    }
+
+    /// The way to ask the rooms from outside of them.
+    pub(crate) fn rooms(&self) -> Desk {
+        Desk::new(self.shared.rooms.clone())
     }
 
     pub(crate) async fn render_metrics(&self) -> String {

@@ -2,8 +2,8 @@
 //! server.
 //!
 //! Nothing here is shipped. [`net`] is a seeded link in virtual time and [`proxy`] the same link in real
-//! time; [`source`] makes frames that carry their number and [`sink`] counts the complete ones; [`peer`]
-//! is a WebRTC peer on the `webrtc` crate; [`signaling`] speaks the call protocol and [`seat`] does with
+//! time; [`source`] makes frames that carry their number and [`sink`] counts the complete ones, [`picture`]
+//! those of real cameras; [`peer`] is a WebRTC peer on the `webrtc` crate; [`signaling`] speaks the call protocol and [`seat`] does with
 //! both what a page does; [`server`] runs the real binary; [`kurento`] is an application
 //! of Kurento. [`recording`] is what a real Chromium sent, and [`decoder`] tells whether it still decodes after
 //! Keel has forwarded it.
@@ -14,6 +14,7 @@ pub mod forged;
 pub mod kurento;
 pub mod net;
 pub mod peer;
+pub mod picture;
 pub mod proxy;
 pub mod recording;
 pub mod room;

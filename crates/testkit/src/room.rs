@@ -19,6 +19,8 @@ pub struct RoomSeat {
     receiving: Peer,
     joined: Value,
     heard: VecDeque<Value>,
+    /// What each line of audio is, in their order.
+    sounds: Vec<&'static str>,
     requests: u64,
 }
 
@@ -27,10 +29,15 @@ pub struct RoomSeat {
 pub enum Source {
     /// Synthetic Opus.
     Microphone,
+    /// The same as the sound of a shared screen.
+    ScreenSound,
     /// Synthetic VP8, of frames that are complete and numbered and show nothing.
     Camera(VideoConfig),
     /// A camera with a picture that browsers can decode.
-    Pattern,
+    Pattern {
+        /// Pictures a second; 30 is as it was recorded.
+        frame_rate: u32,
+    },
 }
 
 impl RoomSeat {
@@ -49,7 +56,15 @@ impl RoomSeat {
             |seed| PeerOptions { seed, audio: Part::None, video: Part::None, ..PeerOptions::default() };
         let publishing = Peer::new(empty(seed)).await?;
         let receiving = Peer::new(empty(seed + 1)).await?;
-        Ok(Self { client, publishing, receiving, joined, heard: VecDeque::new(), requests: 0 })
+        Ok(Self {
+            client,
+            publishing,
+            receiving,
+            joined,
+            heard: VecDeque::new(),
+            sounds: Vec::new(),
+            requests: 0,
+        })
     }
 
     /// What the server said to the one that joined.
@@ -82,14 +97,21 @@ impl RoomSeat {
     pub async fn publish(&mut self, seed: u64, sources: &[Source]) -> Result<()> {
         for (place, source) in (0..).zip(sources) {
             match source {
-                Source::Microphone => self.publishing.add_audio(seed + place).await?,
-                Source::Pattern => self.publishing.add_pattern(seed + place).await?,
+                Source::Microphone | Source::ScreenSound => self.publishing.add_audio(seed + place).await?,
+                Source::Pattern { frame_rate } => {
+                    self.publishing.add_pattern(seed + place, *frame_rate).await?
+                }
                 Source::Camera(frames) => self.publishing.add_video(seed + place, *frames).await?,
             };
         }
+        self.sounds.extend(sources.iter().filter_map(|source| match source {
+            Source::Microphone => Some("microphone"),
+            Source::ScreenSound => Some("screenAudio"),
+            _ => None,
+        }));
         let offer = self.publishing.offer().await?;
         let tracks: Vec<Value> =
-            lines(&offer).map(|(mid, source)| json!({"mid": mid, "source": source})).collect();
+            lines(&offer, &self.sounds).map(|(mid, source)| json!({"mid": mid, "source": source})).collect();
         let answer = self.ask(json!({"id": "publish", "sdpOffer": offer, "tracks": tracks})).await?;
         let sdp = answer["sdpAnswer"].as_str().with_context(|| format!("no answer: {answer}"))?;
         self.publishing.take_answer(sdp).await?;
@@ -152,6 +174,11 @@ impl RoomSeat {
         Ok(())
     }
 
+    /// How loud all that it sends is from now on, in -dBov: 0 the loudest, 127 silence (RFC 6464 §3).
+    pub fn speak(&self, level: u8) {
+        self.publishing.speak(level);
+    }
+
     /// Leaves the room and ends both connections.
     ///
     /// # Errors
@@ -205,10 +232,11 @@ impl RoomSeat {
 }
 
 /// The lines of audio and video that an offer sends on, with what this participant has for each.
-fn lines(offer: &str) -> impl Iterator<Item = (&str, &'static str)> {
-    offer.split("\r\nm=").skip(1).filter_map(|section| {
+fn lines<'a>(offer: &'a str, sounds: &'a [&'static str]) -> impl Iterator<Item = (&'a str, &'static str)> {
+    let mut sounds = sounds.iter();
+    offer.split("\r\nm=").skip(1).filter_map(move |section| {
         let source = match section.split(' ').next()? {
-            "audio" => "microphone",
+            "audio" => sounds.next().copied().unwrap_or("microphone"),
             "video" => "camera",
             _ => return None,
         };
@@ -226,6 +254,6 @@ mod tests {
     fn the_lines_of_an_offer_that_send_are_found() {
         let offer = "v=0\r\ns=-\r\nm=audio 9 X 111\r\na=mid:0\r\na=sendrecv\r\nm=video 9 X 96\r\na=sendonly\r\na=mid:v\r\n\
                      m=video 9 X 96\r\na=mid:2\r\na=inactive\r\nm=application 9 X y\r\na=mid:3\r\n";
-        assert_eq!(lines(offer).collect::<Vec<_>>(), [("0", "microphone"), ("v", "camera")]);
+        assert_eq!(lines(offer, &["microphone"]).collect::<Vec<_>>(), [("0", "microphone"), ("v", "camera")]);
     }
 }

@@ -137,6 +137,12 @@ impl AudioLog {
         self.arrived.len
     }
 
+    /// Packets that arrived from whomever: those of a browser carry no numbers of ours.
+    #[must_use]
+    pub fn heard(&self) -> u64 {
+        u64::from(self.arrived.len) + self.corrupted
+    }
+
     /// Packets between the first and the last that did not arrive.
     #[must_use]
     pub fn missing(&self) -> u32 {

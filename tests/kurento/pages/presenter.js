@@ -6,7 +6,7 @@ const LARGE = { width: 960, height: 540, frameRate: 10 };
 const RECTANGLES = 12;
 
 const ENCODINGS = [
-  { scaleResolutionDownBy: 4, maxBitrate: 100_000 },
+  { scaleResolutionDownBy: 4, maxBitrate: 150_000 },
   { scaleResolutionDownBy: 2, maxBitrate: 450_000 },
   { maxBitrate: 1_200_000 },
 ];
@@ -60,6 +60,8 @@ onPress('present', async () => {
     streams: [media],
     sendEncodings: encodings,
   });
+  // A browser that is short of bits or time would send smaller pictures, in fewer layers than the story is about.
+  await transceiver.sender.setParameters({ ...transceiver.sender.getParameters(), degradationPreference: 'maintain-resolution' });
   const { codecs } = RTCRtpSender.getCapabilities('video');
   transceiver.setCodecPreferences(codecs.filter(({ mimeType }) => mimeType === codec || mimeType === 'video/rtx'));
   const offer = await peer.createOffer();

@@ -2,12 +2,14 @@
 //!
 //! Complete peers cost more per packet than the server they measure. A bare one gets through the real
 //! handshake, keeps its consent alive, and then its owner seals packets itself or only counts what arrives.
-//! `offer.rs` describes it, `handshake.rs` connects it. Of this crate, only this folder names webrtc-rs.
+//! `offer.rs` describes it, `answer.rs` to a server that offers, and `handshake.rs` connects it. Of this crate, only this folder names webrtc-rs.
 
+mod answer;
 mod handshake;
 mod ice;
 mod offer;
 
+pub use answer::{Answer, Answerer};
 pub use handshake::Keys;
 pub use offer::{
     AUDIO_PAYLOAD_TYPE, Direction, Media, TRANSPORT_NUMBER_ID, VIDEO_PAYLOAD_TYPE, audio_ssrc, candidate,
@@ -32,11 +34,12 @@ pub struct Identity {
     provider: Arc<dyn RTCCryptoProvider>,
 }
 
-/// A peer that has offered and waits for the answer.
+/// A peer that offers, or answers, and waits for the server.
 pub struct OfferingPeer {
     socket: UdpSocket,
     ice: Ice,
     offer: String,
+    answerer: Answerer,
 }
 
 /// A connected peer.
@@ -81,7 +84,13 @@ impl OfferingPeer {
         options.set_send_buffer_size(SOCKET_BUFFER_BYTES)?;
         let ice = Ice::new(number, identity.provider.clone());
         let offer = offer::write(&ice, number, media, &identity.fingerprint);
-        Ok(Self { socket, ice, offer })
+        let answerer = Answerer {
+            ufrag: ice.ufrag.clone(),
+            password: ice.password.clone(),
+            fingerprint: identity.fingerprint.clone(),
+            feedback: media.feedback,
+        };
+        Ok(Self { socket, ice, offer, answerer })
     }
 
     /// Its session description.
@@ -90,10 +99,17 @@ impl OfferingPeer {
         &self.offer
     }
 
-    /// Completes ICE and DTLS with the server that listens at `server`, waiting for it.
+    /// What answers for it where the server offers.
+    #[must_use]
+    pub fn answerer(&self) -> Answerer {
+        self.answerer.clone()
+    }
+
+    /// Completes ICE and DTLS with the server that listens at `server`, waiting for it. `answer` is the server's
+    /// description, also where that is an offer.
     ///
     /// # Errors
-    /// When the answer lacks what it takes, or the server does not answer in time.
+    /// When it lacks what it takes, or the server does not answer in time.
     pub fn connect(
         self,
         identity: &Identity,

@@ -128,6 +128,14 @@ pub(super) fn write(ice: &Ice, number: u32, media: Media, fingerprint: &str) -> 
     sdp
 }
 
+/// The number of the extension with the transport-wide number in a description.
+pub(super) fn transport_number_id(sdp: &str) -> Option<u8> {
+    sdp.lines().find_map(|line| {
+        let (id, uri) = line.strip_prefix("a=extmap:")?.split_once(' ')?;
+        if uri.ends_with("transport-wide-cc-extensions-01") { id.parse().ok() } else { None }
+    })
+}
+
 /// The value of the first attribute of that name.
 pub(super) fn attribute<'a>(sdp: &'a str, name: &str) -> anyhow::Result<&'a str> {
     let value = sdp.lines().find_map(|line| line.strip_prefix("a=")?.strip_prefix(name)?.strip_prefix(':'));

@@ -34,12 +34,12 @@ impl Application {
         let mut endpoints: Vec<String> = Vec::new();
         for (place, seat) in door.seats.iter().enumerate() {
             let endpoint = self.create("WebRtcEndpoint", json!({"mediaPipeline": pipeline}))?;
-            if let Some(heard) = seat.hears.and_then(|hears| endpoints.get(hears)).cloned() {
-                self.invoke(&heard, "connect", json!({"sink": endpoint}))?;
+            for heard in seat.hears.iter().filter_map(|heard| endpoints.get(*heard)) {
+                self.invoke(heard, "connect", json!({"sink": endpoint}))?;
             }
             // Those that came before and hear this one.
             for (earlier, other) in door.seats.iter().zip(&endpoints) {
-                if earlier.hears == Some(place) {
+                if earlier.hears.contains(&place) {
                     self.invoke(&endpoint, "connect", json!({"sink": other}))?;
                 }
             }

@@ -1,9 +1,10 @@
 //! How peers get into the server: each protocol's requests, in order, then the handshakes.
 
 mod call;
+mod group;
 mod kurento;
 
-use crate::peer::{BarePeer, Identity, Keys, Media, OfferingPeer};
+use crate::peer::{BarePeer, Identity, Keys, Media, OfferingPeer, TRANSPORT_NUMBER_ID};
 use crate::plan::{Plan, Protocol, Seat};
 use anyhow::Context as _;
 use std::io::ErrorKind;
@@ -25,8 +26,10 @@ pub(crate) struct Joined {
     /// Which peer of all: groups one after another, seats in order.
     pub(crate) number: usize,
     pub(crate) media: Media,
-    /// The number of the peer whose media it receives.
-    pub(crate) hears: Option<usize>,
+    /// The numbers of the peers whose media it receives.
+    pub(crate) hears: Vec<usize>,
+    /// The extension with the transport-wide number, of one that answers with feedback.
+    pub(crate) transport_number_id: Option<u8>,
     /// When its offer was sent.
     pub(crate) offered: SystemTime,
 }
@@ -53,6 +56,11 @@ pub(crate) fn join(plan: &Plan, joined: &SyncSender<Joined>) -> anyhow::Result<C
                 connections.0.extend(call::join(&door, group)?);
             }
         }
+        Protocol::Group => {
+            for group in 0..plan.groups {
+                connections.0.extend(group::join(&door, group)?);
+            }
+        }
     }
     Ok(connections)
 }
@@ -68,11 +76,11 @@ struct Door<'a> {
 impl Door<'_> {
     /// The peer of a seat, with its offer.
     fn offer(&self, group: usize, place: usize) -> anyhow::Result<OfferingPeer> {
-        let seat = self.seats[place];
+        let media = self.seats[place].media;
         let number = self.number(group, place);
         let server = self.plan.server.address()?;
         let local = if server.ip().is_loopback() { server.ip() } else { unspecified(server) };
-        OfferingPeer::new(self.identity, local, u32::try_from(number)?, seat.media)
+        OfferingPeer::new(self.identity, local, u32::try_from(number)?, media)
     }
 
     /// Connects the peer by the server's answer and hands it on.
@@ -85,12 +93,28 @@ impl Door<'_> {
         server: SocketAddr,
         offered: SystemTime,
     ) -> anyhow::Result<()> {
+        let id = self.seats[place].media.feedback.then_some(TRANSPORT_NUMBER_ID);
+        self.connect_numbered(group, place, peer, answer, server, offered, id)
+    }
+
+    /// [`Self::connect`] of a peer whose extension for the transport-wide number the server chose.
+    #[expect(clippy::too_many_arguments, reason = "who, and all that the server said")]
+    fn connect_numbered(
+        &self,
+        group: usize,
+        place: usize,
+        peer: OfferingPeer,
+        answer: &str,
+        server: SocketAddr,
+        offered: SystemTime,
+        transport_number_id: Option<u8>,
+    ) -> anyhow::Result<()> {
         let number = self.number(group, place);
         let (peer, keys) =
             peer.connect(self.identity, answer, server).with_context(|| format!("peer {number}"))?;
-        let Seat { media, hears } = self.seats[place];
-        let hears = hears.map(|hears| self.number(group, hears));
-        let joined = Joined { peer, keys, number, media, hears, offered };
+        let Seat { media, hears } = &self.seats[place];
+        let hears = hears.iter().map(|heard| self.number(group, *heard)).collect();
+        let joined = Joined { peer, keys, number, media: *media, hears, transport_number_id, offered };
         self.joined.send(joined).context("the run has ended")
     }
 

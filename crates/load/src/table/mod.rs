@@ -13,7 +13,7 @@ mod server;
 pub use aim::{Aim, Verdict};
 
 use crate::limit::{Limit, LimitReport, Method, Pace, pin};
-use crate::plan::{Plan, Scenario};
+use crate::plan::{Plan, Protocol, Scenario};
 use crate::report::Report;
 use crate::run::{Search, with_load};
 use crate::traffic::{Shape, Traffic};
@@ -76,8 +76,8 @@ pub fn measure(settings: &Settings, progress: &mut dyn FnMut(&str)) -> anyhow::R
     pin(settings.load_core)?;
     let stage = Stage { settings };
     let mut rows = Vec::new();
-    for (scenario, groups, shape) in scenarios(settings.quick) {
-        rows.push(stage.row(scenario, groups, shape, progress)?);
+    for wanted in rows_wanted(settings.quick) {
+        rows.push(stage.row(&wanted, progress)?);
     }
     let aims = aim::measure(&stage, &rows, progress)?;
     let page = page::write(settings, &rows, &aims);
@@ -90,8 +90,20 @@ pub fn measure(settings: &Settings, progress: &mut dyn FnMut(&str)) -> anyhow::R
     Ok(page)
 }
 
-fn scenarios(quick: bool) -> Vec<(Scenario, usize, Shape)> {
+/// A row that is to be measured.
+struct Wanted {
+    scenario: Scenario,
+    groups: usize,
+    shape: Shape,
+    protocol: Protocol,
+    /// Of the server; all on its one core.
+    workers: usize,
+}
+
+fn rows_wanted(quick: bool) -> Vec<Wanted> {
     let mut all = Vec::new();
+    let by_kurento =
+        |scenario, groups, shape| Wanted { scenario, groups, shape, protocol: Protocol::Kurento, workers: 1 };
     for (scenario, groups) in [
         (Scenario::Broadcast(1), 1),
         (Scenario::Broadcast(20), 1),
@@ -100,16 +112,39 @@ fn scenarios(quick: bool) -> Vec<(Scenario, usize, Shape)> {
         (Scenario::Call, 10),
         (Scenario::Room(10), 1),
     ] {
-        all.push((scenario, groups, Shape::Bursts));
+        all.push(by_kurento(scenario, groups, Shape::Bursts));
         if scenario == Scenario::Broadcast(100) {
-            all.push((scenario, groups, Shape::Chromium));
+            all.push(by_kurento(scenario, groups, Shape::Chromium));
         }
-        all.push((scenario, groups, Shape::Singles));
+        all.push(by_kurento(scenario, groups, Shape::Singles));
+    }
+    for workers in [1, 2] {
+        for shape in [Shape::Bursts, Shape::Singles] {
+            let room = by_kurento(Scenario::Room(10), 1, shape);
+            all.push(Wanted { protocol: Protocol::Group, workers, ..room });
+        }
     }
     if quick {
-        all.retain(|(scenario, ..)| *scenario == Scenario::Broadcast(20));
+        all.retain(|wanted| wanted.scenario == Scenario::Broadcast(20));
     }
     all
+}
+
+impl Wanted {
+    fn name(&self) -> String {
+        let Self { scenario, groups, protocol, workers, .. } = self;
+        let mut name = match groups {
+            1 => scenario.to_string(),
+            groups => format!("{groups} x {scenario}"),
+        };
+        if *protocol == Protocol::Group {
+            name.push_str(" by /groupcall");
+        }
+        if *workers > 1 {
+            name.push_str(&format!(", {workers} workers"));
+        }
+        name
+    }
 }
 
 /// Runs things on the two cores.
@@ -118,26 +153,23 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    fn row(
-        &self,
-        scenario: Scenario,
-        groups: usize,
-        shape: Shape,
-        progress: &mut dyn FnMut(&str),
-    ) -> anyhow::Result<Row> {
+    fn row(&self, wanted: &Wanted, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Row> {
+        let Wanted { scenario, groups, shape, protocol, workers } = *wanted;
         let mut plan = self.plan(scenario, groups, shape, 1.0)?;
+        plan.server.protocol = protocol;
         let seats = plan.seats();
-        let receivers = groups * seats.iter().filter(|seat| seat.hears.is_some()).count();
+        let receivers = groups * seats.iter().filter(|seat| !seat.hears.is_empty()).count();
         let publishers = groups * seats.iter().filter(|seat| seat.media.video.sends()).count();
+        let subscriptions = groups * seats.iter().map(|seat| seat.hears.len()).sum::<usize>();
         let burst = if shape == Shape::Singles { 1 } else { BURST };
-        let name = if groups == 1 { scenario.to_string() } else { format!("{groups} x {scenario}") };
+        let name = wanted.name();
         progress(&format!("{name}, {}: reference", shape_name(shape)));
         let before = self.reference(Method::SendTo, Pace::FlatOut, receivers, burst)?;
         // Somewhat below what is hoped for: from there the search needs few steps.
-        let copies = receivers as f64 / publishers as f64;
+        let copies = subscriptions as f64 / publishers as f64;
         let rate = before.packets_per_second * 0.5 / copies / publishers as f64;
         plan.traffic = plan.traffic.at(rate);
-        let keel = self.keel(1)?;
+        let keel = self.keel(workers)?;
         let found =
             self.with_server(&keel, plan, progress, |load, progress| load.search(LOSS_MAX, progress))?;
         drop(keel);
@@ -160,7 +192,7 @@ impl Stage<'_> {
         progress: &mut dyn FnMut(&str),
         measure: impl FnOnce(&mut crate::run::Load<'_>, &mut dyn FnMut(&str)) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let plan = Plan { server: keel.server.clone(), server_pid: Some(keel.pid()), ..plan };
+        let plan = Plan { server: keel.server(plan.server.protocol), server_pid: Some(keel.pid()), ..plan };
         with_load(&plan, progress, measure)
     }
 

@@ -1,6 +1,6 @@
 //! A fresh `keel` for each row, pinned to a core.
 
-use crate::plan::Server;
+use crate::plan::{Protocol, Server};
 use anyhow::{Context as _, bail};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,9 @@ pub(super) struct Keel {
     /// Held open: a server that finds nobody there when it prints would end.
     _output: BufReader<ChildStdout>,
     /// Where it speaks Kurento's protocol.
-    pub(super) server: Server,
+    kurento: Server,
+    /// Where its rooms are.
+    rooms: Server,
     data: PathBuf,
 }
 
@@ -37,12 +39,26 @@ impl Keel {
             .context("cannot start `taskset` (of util-linux), which pins the server to its core")?;
         let output = child.stdout.take().context("the standard output is piped")?;
         let mut output = BufReader::new(output);
-        let url = output.by_ref().lines().map_while(Result::ok).find_map(|line| {
-            line.split_whitespace().find(|word| word.starts_with("ws://")).map(str::to_owned)
+        let mut words = output.by_ref().lines().map_while(Result::ok).flat_map(|line| {
+            line.split_whitespace().map(|word| word.replace("localhost", "127.0.0.1")).collect::<Vec<_>>()
         });
-        let Some(url) = url else { bail!("{} did not start: see what it said above", binary.display()) };
-        let server = Server::parse(&url.replace("localhost", "127.0.0.1"))?;
-        Ok(Self { child, _output: output, server, data })
+        // The page's address comes first.
+        let page = words.by_ref().find(|word| word.starts_with("http://"));
+        let kurento = words.find(|word| word.starts_with("ws://"));
+        let (Some(page), Some(kurento)) = (page, kurento) else {
+            bail!("{} did not start: see what it said above", binary.display());
+        };
+        let rooms = Server::parse(&format!("{}groupcall", page.replacen("http", "ws", 1)))?;
+        let kurento = Server::parse(&kurento)?;
+        Ok(Self { child, _output: output, kurento, rooms, data })
+    }
+
+    /// Where it speaks a protocol; calls are measured by Kurento's.
+    pub(super) fn server(&self, protocol: Protocol) -> Server {
+        match protocol {
+            Protocol::Group => self.rooms.clone(),
+            Protocol::Kurento | Protocol::Call => self.kurento.clone(),
+        }
     }
 
     /// Its process.

@@ -122,15 +122,16 @@ impl Forwarder {
         }
     }
 
-    /// What the layers of a track brought in the last second; all zero for an unknown one.
+    /// What the layers of a track brought in the last four seconds; zero for encodings that nothing comes on
+    /// any more, and all zero for an unknown track.
     #[must_use]
     pub fn layers(&self, track: TrackId) -> Layers {
         let mut rates = [[Bitrate::default(); TEMPORAL_MAX]; SPATIAL_MAX];
         let sources =
             self.tracks.get(track.number()).map(|track| track.sources.as_slice()).unwrap_or_default();
-        let meters = sources.iter().filter_map(|id| Some(&self.sources.get(id.number())?.meter));
+        let meters = sources.iter().filter_map(|id| Some(&self.sources.get(id.number())?.meter)).enumerate();
         let simulcast = sources.len() > 1;
-        for (encoding, meter) in meters.enumerate() {
+        for (encoding, meter) in meters.filter(|(_, meter)| meter.is_active()) {
             for (spatial, row) in rates.iter_mut().enumerate() {
                 for (temporal, rate) in row.iter_mut().enumerate() {
                     match simulcast {

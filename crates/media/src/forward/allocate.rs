@@ -23,6 +23,9 @@ const PROVED_AFTER: Duration = Duration::from_secs(5);
 /// paused for the shortest may be tried.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 
+/// A failure says nothing of a path that has become so much wider since, in percent of the budget at the raise.
+const WIDER_PERCENT: u64 = 150;
+
 /// What a path shows beside the estimate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct PathSigns {
@@ -57,6 +60,8 @@ pub(super) struct History {
     raised: Option<Instant>,
     back_off: Option<Duration>,
     not_before: Option<Instant>,
+    /// The budget at the last raise.
+    raised_on: Bitrate,
 }
 
 /// Decides on all streams of a peer: for each demand the place of its choice, `None` to pause it. `budget` is
@@ -71,6 +76,7 @@ pub(super) fn allocate(
     let ideal = share(budget, demands, |_| true);
     for ((demand, history), ideal) in demands.iter().zip(histories.iter_mut()).zip(&ideal) {
         history.note(demand.present, *ideal, signs.is_full, now);
+        history.note_budget(budget);
     }
     let may_rise = |place: usize| histories.get(place).is_some_and(|history| history.may_rise(now));
     let mut chosen = share(budget, demands, may_rise);
@@ -83,7 +89,7 @@ pub(super) fn allocate(
         if chosen.is_none() && demand.present.is_some() && !history.is_short(now) {
             *chosen = Some(0);
         }
-        history.note_choice(demand.present, *chosen, now);
+        history.note_choice(demand.present, *chosen, budget, now);
     }
     chosen
 }
@@ -171,7 +177,14 @@ impl History {
         }
     }
 
-    fn note_choice(&mut self, present: Option<usize>, chosen: Option<usize>, now: Instant) {
+    /// Forgets the wait after a failure where the path is another one by now.
+    fn note_budget(&mut self, budget: Bitrate) {
+        if self.not_before.is_some() && budget >= self.raised_on.percent(WIDER_PERCENT) {
+            (self.back_off, self.not_before) = (None, None);
+        }
+    }
+
+    fn note_choice(&mut self, present: Option<usize>, chosen: Option<usize>, budget: Bitrate, now: Instant) {
         match chosen.is_none() {
             true => {
                 self.paused.get_or_insert(now);
@@ -179,7 +192,7 @@ impl History {
             false => self.paused = None,
         }
         if chosen > present {
-            (self.raised, self.room_since) = (Some(now), None);
+            (self.raised, self.room_since, self.raised_on) = (Some(now), None, budget);
         } else if chosen < present {
             // A fall in several steps is one failure: the later ones take nothing back.
             if self.raised.take().is_some_and(|raised| now < raised + PROVED_AFTER) {
@@ -349,6 +362,17 @@ mod tests {
             assert_eq!(run.until_change(120, 1), Some((0, Some(0))), "and falls on");
         }
         assert_eq!(waits, [10, 18, 38], "2, then 4 s after the failure");
+    }
+
+    #[test]
+    fn a_failure_on_a_narrow_path_does_not_hold_back_on_a_wide_one() {
+        let mut run = Run::new(&[150, 500], Some(0));
+        for _ in 0..5 {
+            run.until_change(600, 400).expect("it is raised");
+            assert_eq!(run.until_change(300, 1), Some((0, Some(0))), "and fails");
+        }
+        assert_eq!(run.until_change(800, 30), None, "it might be the same path");
+        assert_eq!(run.until_change(900, 30), Some((0, Some(1))), "there has been room for long");
     }
 
     #[test]

@@ -68,6 +68,10 @@ pub enum DropReason {
     SctpRefused,
     /// A data channel beyond the bound of its session: it is closed at once.
     DataTooManyChannels,
+    /// A data channel message longer than its sender may share.
+    DataTooLong,
+    /// A data channel message of a sender that shares more than it may: an application that floods a room.
+    DataTooFast,
     /// A data channel message for a peer that does not take them fast enough, or takes none so long.
     DataQueueFull,
     /// A data channel message for a peer without data channels, or on a channel that is not open.
@@ -78,7 +82,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of its counters.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::UnknownProtocol,
         Self::TooLong,
         Self::UnknownAddress,
@@ -109,6 +113,8 @@ impl DropReason {
         Self::PathFull,
         Self::SctpRefused,
         Self::DataTooManyChannels,
+        Self::DataTooLong,
+        Self::DataTooFast,
         Self::DataQueueFull,
         Self::DataUndeliverable,
         Self::RelayOverrun,
@@ -148,6 +154,8 @@ impl DropReason {
             Self::PathFull => "path_full",
             Self::SctpRefused => "sctp_refused",
             Self::DataTooManyChannels => "data_too_many_channels",
+            Self::DataTooLong => "data_too_long",
+            Self::DataTooFast => "data_too_fast",
             Self::DataQueueFull => "data_queue_full",
             Self::DataUndeliverable => "data_undeliverable",
             Self::RelayOverrun => "relay_overrun",

@@ -77,7 +77,7 @@ impl Layers {
 
     /// What a subscriber with this target is sent, all layers that it needs together. Of a stream whose lower
     /// spatial layers do not serve the upper ones it is less. `None` for a layer that has brought nothing
-    /// within the last second.
+    /// within the last seconds.
     #[must_use]
     pub fn cost(&self, target: LayerTarget) -> Option<Bitrate> {
         let (spatial, temporal) = (usize::from(target.spatial), usize::from(target.temporal));

@@ -3,6 +3,7 @@
 use super::Forwarder;
 use super::receive_cap::Allowance;
 use super::sink::Sink;
+use super::source::Source;
 use super::timeout::Owner;
 use super::track::Track;
 use crate::id::{SessionId, SinkId, TrackId};
@@ -83,8 +84,11 @@ impl Forwarder {
 
     /// The most that a track's only subscriber is to be sent, be it on this forwarder or another.
     pub(super) fn only_ceiling(&self, track: &Track) -> Option<Bitrate> {
-        // Of several encodings it is given one that fits; the publisher sends all of them.
-        if track.sources.len() > 1 {
+        // Of several encodings or spatial layers it is given what fits. The publisher goes on with all of them: an
+        // encoder that is held down takes away the upper ones, and makes them again only slowly.
+        let is_scalable = |source: &Source| source.meter.top().spatial > 0;
+        let only = track.sources.first().and_then(|source| self.sources.get(source.number()));
+        if track.sources.len() > 1 || only.is_some_and(is_scalable) {
             return None;
         }
         let elsewhere = || track.relays.iter().filter(|relay| relay.demand.sinks > 0);

@@ -156,13 +156,15 @@ impl Forwarder {
                 steady |= source.meter.is_steady();
             }
         }
-        // All silent together, a still picture, is no reason to leave any.
+        // All silent together, a still picture, is no reason to leave any. And who leaves the least one goes up, to
+        // what its path may not carry: an encoder that only makes up for a large keyframe is waited for.
+        let mut is_least = true;
         for source in track.sources.iter().filter(|_| steady) {
-            if let Some(source) = self.sources.get_mut(source.number())
-                && source.meter.is_silent()
-            {
+            let Some(source) = self.sources.get_mut(source.number()) else { continue };
+            if if is_least { source.meter.is_gone() } else { source.meter.is_silent() } {
                 changed |= source.meter.set_active(false);
             }
+            is_least &= !source.meter.is_active();
         }
         let exchanged = self.rank_encodings(id);
         if exchanged {

@@ -27,6 +27,26 @@ impl Default for DataChannelOptions {
     }
 }
 
+/// How the messages of a peer's data channels are shared with all others of its pipeline that share theirs
+/// ([`super::PeerConnection::share_data`]). What is dropped is counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataSharing {
+    /// What stands before each message of this peer, so that the others know whose it is.
+    pub tag: String,
+    /// Bytes of one message, without the tag; longer ones are dropped.
+    pub message_bytes_max: usize,
+    /// Bytes a second, at least 1; a message counts as [`DataSharing::MESSAGE_BYTES_MIN`] at least. What is over is
+    /// dropped.
+    pub bytes_per_second: u32,
+    /// Bytes that may come at once.
+    pub bytes_at_once: u32,
+}
+
+impl DataSharing {
+    /// What the shortest message counts: each has its cost for every receiver.
+    pub const MESSAGE_BYTES_MIN: usize = 1024;
+}
+
 /// The state of a data channel (W3C `RTCDataChannelState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataChannelState {

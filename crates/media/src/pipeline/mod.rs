@@ -37,7 +37,7 @@ pub(crate) mod survey;
 pub use config::{
     EndpointOptions, EndpointSettings, IceCandidate, MediaConfig, OfferDirection, OfferOptions, Placement,
 };
-pub use data::{DataChannelInfo, DataChannelOptions, DataChannelState};
+pub use data::{DataChannelInfo, DataChannelOptions, DataChannelState, DataSharing};
 pub use dscp::Dscp;
 pub use event::{ConnectionState, DtlsState, EndpointEvent, IceState, PipelineEvent, PipelineEvents};
 pub use flow::{ElementKind, Flow, GraphEdge, GraphElement, PipelineGraph};
@@ -45,7 +45,7 @@ pub use kind::{MediaKind, MediaType};
 pub use pass_through::PassThrough;
 pub(crate) use peer_connection::DeliveryChange;
 pub use peer_connection::{
-    AppliedAnswer, AppliedLine, AppliedOffer, ConnectionStats, IceRestart, LineOptions, LineStats,
+    AppliedAnswer, AppliedLine, AppliedOffer, ConnectionStats, IceRestart, LineOptions, LineSound, LineStats,
     PeerConnection, PeerConnectionOptions,
 };
 pub use server::{AnnouncedAddress, MediaServer};

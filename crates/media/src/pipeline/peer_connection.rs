@@ -1,6 +1,8 @@
 //! One peer with any number of tracks, negotiated again and again.
 
-use super::{Dscp, EndpointOptions, EndpointSettings, EndpointStats, IceCandidate, MediaKind, StreamStats};
+use super::{
+    DataSharing, Dscp, EndpointOptions, EndpointSettings, EndpointStats, IceCandidate, MediaKind, StreamStats,
+};
 use crate::error::{CandidateError, KeyframeError, LineError, NegotiationError};
 use crate::forward::{LayerTarget, Priority};
 use crate::id::{ElementId, PipelineId};
@@ -120,12 +122,23 @@ pub struct LineStats {
     pub starved: bool,
 }
 
-/// A change of how a line's media is sent.
+/// What is heard on a line that the peer sends audio on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LineSound {
+    /// Somebody's voice: watched where the pipeline's speakers are ([`super::Pipeline::watch_speakers`]).
+    #[default]
+    Voice,
+    /// Something else, a film's sound say: never a speaker.
+    Other,
+}
+
+/// A change of how a line's media is sent or taken.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum DeliveryChange {
     Target(LayerTarget),
     Priority(Priority),
     Paused(bool),
+    Sound(LineSound),
 }
 
 impl PeerConnection {
@@ -191,6 +204,21 @@ impl PeerConnection {
         self.home.call(|reply| Command::RemoveLine { connection: self.id, line, reply }).await;
     }
 
+    /// Offers the peer data channels, from the next offer on, and shares its messages: each goes to every other
+    /// connection of the pipeline that shares its own, on whatever worker, and none by the pipeline's connections.
+    /// A peer that does not take what it is sent loses it, as ever (`messages_dropped`).
+    ///
+    /// # Errors
+    /// [`LineError::PeerOffers`] where the peer makes the offers, [`LineError::Full`] with [`LINES_MAX`]
+    /// m-lines in use.
+    pub async fn share_data(&self, sharing: DataSharing) -> Result<(), LineError> {
+        let pipeline = self.pipeline;
+        self.worker
+            .call(|reply| Command::ShareData { connection: self.id, pipeline, sharing, reply })
+            .await
+            .ok_or(LineError::Stopped)?
+    }
+
     /// Makes an offer of all lines there are. `sdp` goes to the peer, `lines` says which line has which m-line.
     ///
     /// # Errors
@@ -236,6 +264,11 @@ impl PeerConnection {
     /// Ends a pause: video begins with a keyframe.
     pub async fn resume(&self, line: ElementId) {
         self.deliver(line, DeliveryChange::Paused(false)).await;
+    }
+
+    /// Says what the peer sends on a line of audio; a voice at first.
+    pub async fn set_sound(&self, line: ElementId, sound: LineSound) {
+        self.deliver(line, DeliveryChange::Sound(sound)).await;
     }
 
     /// Asks the peer for a keyframe of the video on a line.

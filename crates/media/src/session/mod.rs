@@ -43,6 +43,8 @@ pub(crate) struct Session {
     srtp: Option<Srtp>,
     liveness: Liveness,
     data: Data,
+    /// Our part in the DTLS that is up.
+    role: Option<DtlsRole>,
     events: VecDeque<SessionEvent>,
 }
 
@@ -100,13 +102,18 @@ impl Session {
             srtp: None,
             liveness: Liveness::default(),
             data: Data::None,
+            role: None,
             events: VecDeque::new(),
         }
     }
 
-    /// The peer may have data channels, once DTLS is up. To be called before [`Self::set_remote`].
-    pub(crate) fn allow_data(&mut self, message_bytes_max: usize) {
-        self.data = Data::Wanted { message_bytes_max };
+    /// The peer may have data channels, at once or when DTLS is up. To be called once.
+    pub(crate) fn allow_data(&mut self, now: Instant, message_bytes_max: usize) {
+        self.data = match self.role {
+            Some(role) => Data::Running(Box::new(DataTransport::new(now, role, message_bytes_max))),
+            None => Data::Wanted { message_bytes_max },
+        };
+        self.advance(now);
     }
 
     /// Opens a data channel.
@@ -375,6 +382,7 @@ impl Session {
                 }
                 DtlsEvent::Keys(keys) => {
                     self.install(&keys);
+                    self.role = Some(keys.role);
                     if let Data::Wanted { message_bytes_max } = self.data {
                         let data = DataTransport::new(now, keys.role, message_bytes_max);
                         self.data = Data::Running(Box::new(data));
@@ -390,6 +398,7 @@ impl Session {
     /// Without DTLS there is nobody left to talk to: no media leaves or is taken any more.
     fn end_transport(&mut self, now: Instant) {
         self.srtp = None;
+        self.role = None;
         self.events.extend(self.liveness.close().map(SessionEvent::Media));
         if let Data::Running(data) = &mut self.data {
             data.close(now);

@@ -9,9 +9,9 @@ use crate::error::{
 use crate::id::{ElementId, PipelineId};
 use crate::pipeline::survey::{EndpointSurvey, PipelineOutline};
 use crate::pipeline::{
-    AppliedAnswer, AppliedOffer, ConnectionStats, DataChannelOptions, DeliveryChange, EndpointOptions,
-    EndpointSettings, EndpointStats, Flow, IceCandidate, IceRestart, LineOptions, MediaSnapshot, MediaType,
-    OfferOptions, PipelineEvent,
+    AppliedAnswer, AppliedOffer, ConnectionStats, DataChannelOptions, DataSharing, DeliveryChange,
+    EndpointOptions, EndpointSettings, EndpointStats, Flow, IceCandidate, IceRestart, LineOptions,
+    MediaSnapshot, MediaType, OfferOptions, PipelineEvent,
 };
 use crate::session::sdp::LinesOffer;
 use rustix::event::{EventfdFlags, eventfd};
@@ -59,6 +59,12 @@ pub(crate) enum Command {
         connection: ElementId,
         line: ElementId,
         options: LineOptions,
+        reply: Reply<Result<(), LineError>>,
+    },
+    ShareData {
+        connection: ElementId,
+        pipeline: PipelineId,
+        sharing: DataSharing,
         reply: Reply<Result<(), LineError>>,
     },
     RemoveLine {

@@ -164,6 +164,15 @@ impl State {
         Ok(())
     }
 
+    /// Gives a connection's next offer an m-line for data channels.
+    pub(super) fn offer_data(&mut self, connection: ElementId) -> Result<(), LineError> {
+        let endpoint = self.endpoints.get_mut(&connection).ok_or(LineError::Released)?;
+        let mut offerer = endpoint.offerer(&mut self.rng).map_err(|_| LineError::PeerOffers)?;
+        offerer.add_data()?;
+        endpoint.negotiation = Negotiation::Repeated(Box::new(Renegotiation::KeelOffers(offerer)));
+        Ok(())
+    }
+
     /// Ends a line that lives here. Nothing happens the second time.
     pub(super) fn close_line(&mut self, line: ElementId) {
         let Some(Line { connection, .. }) = self.lines.get(&line).copied() else { return };
@@ -393,7 +402,7 @@ impl State {
         endpoint.data = data.or(endpoint.data);
         let Some(seat) = self.sessions.get_mut(session) else { return };
         if let Some(data) = data.filter(|_| !had_data) {
-            seat.session.allow_data(data.message_bytes_max);
+            seat.session.allow_data(now, data.message_bytes_max);
         }
         if is_first {
             seat.session.set_remote(now, remote, role, &mut self.rng);

@@ -40,6 +40,9 @@ impl State {
                     self.add_line(connection, line, options, reply);
                 }
             }
+            Command::ShareData { connection, pipeline, sharing, reply } => {
+                answer(reply, self.share_data(connection, pipeline, sharing));
+            }
             Command::RemoveLine { connection, line, reply } => {
                 self.remove_line(now, connection, line, &Completion::released(reply));
             }
@@ -196,6 +199,13 @@ impl State {
             Message::Data { source, channel, message, permit: _permit } => {
                 let mut reached = Vec::new();
                 self.deliver_data(now, source, &channel, &message, &mut reached);
+                for session in reached {
+                    self.settle(now, session);
+                }
+            }
+            Message::SharedData { pipeline, channel, message, permit: _permit } => {
+                let mut reached = Vec::new();
+                self.deliver_shared(now, pipeline, None, &channel, &message, &mut reached);
                 for session in reached {
                     self.settle(now, session);
                 }

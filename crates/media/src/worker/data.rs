@@ -68,6 +68,9 @@ impl State {
         message: &DataMessage,
         reached: &mut Vec<SessionId>,
     ) {
+        if self.forward_shared(now, source, channel, message, reached) {
+            return;
+        }
         self.deliver_data(now, source, channel, message, reached);
         self.relay_data(source, channel, message);
     }

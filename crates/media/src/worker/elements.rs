@@ -109,6 +109,7 @@ impl State {
             remote_sdp: None,
             media: Vec::new(),
             data: None,
+            gate: None,
             gathered: false,
             connected: false,
             options,
@@ -163,6 +164,7 @@ impl State {
         }
         self.close_session(now, session);
         self.emit(id, EndpointEvent::Ice(IceState::Closed));
+        self.forget_sharer(id);
         self.endpoints.remove(&id);
         self.relays.forget_source(id);
         self.latency_watched.remove(&id);

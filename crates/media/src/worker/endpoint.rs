@@ -2,6 +2,7 @@
 
 use super::dynacast::EncodingWatch;
 use super::latency::LatencyMeter;
+use super::sharing::DataGate;
 use crate::id::{ElementId, SessionId, SinkId, SourceId, TrackId};
 use crate::pipeline::{EndpointOptions, EndpointSettings, MediaKind, PipelineEvent};
 use crate::rtp::{Mid, Rid, RtpParameters};
@@ -30,6 +31,8 @@ pub(super) struct Endpoint {
     pub(super) media: Vec<Media>,
     /// The m-line of data channels.
     pub(super) data: Option<NegotiatedData>,
+    /// What its messages pass where they are shared.
+    pub(super) gate: Option<DataGate>,
     pub(super) gathered: bool,
     pub(super) connected: bool,
     pub(super) options: EndpointOptions,

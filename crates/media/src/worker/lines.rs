@@ -8,7 +8,7 @@ use super::endpoint::{Endpoint, Media};
 use super::negotiation;
 use crate::forward::{LayerTarget, Priority, SinkConfig, TrackConfig};
 use crate::id::{ElementId, SinkId, TrackId};
-use crate::pipeline::{DeliveryChange, MediaKind, MediaType};
+use crate::pipeline::{DeliveryChange, LineSound, MediaKind, MediaType};
 use crate::session::sdp::NegotiatedMedia;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,6 +18,7 @@ use std::time::Instant;
 pub(super) struct Line {
     pub(super) connection: ElementId,
     pub(super) delivery: Delivery,
+    pub(super) sound: LineSound,
 }
 
 /// How the owner of a line wants its media sent, kept for the streams that it has and will have.
@@ -30,7 +31,7 @@ pub(super) struct Delivery {
 
 impl Line {
     pub(super) fn new(connection: ElementId) -> Self {
-        Self { connection, delivery: Delivery::default() }
+        Self { connection, delivery: Delivery::default(), sound: LineSound::default() }
     }
 }
 
@@ -63,6 +64,11 @@ impl State {
             DeliveryChange::Target(target) => line.delivery.target = target,
             DeliveryChange::Priority(priority) => line.delivery.priority = priority,
             DeliveryChange::Paused(paused) => line.delivery.paused = paused,
+            DeliveryChange::Sound(sound) => {
+                line.sound = sound;
+                // What was not taken yet is nobody's voice either.
+                return self.stop_levels(&[element]);
+            }
         }
         let delivery = line.delivery;
         let sinks = MediaKind::ALL.map(|kind| self.sink_of(element, kind));
@@ -72,6 +78,7 @@ impl State {
             DeliveryChange::Priority(priority) => self.forwarder.set_priority(sink, priority),
             DeliveryChange::Paused(true) => self.forwarder.pause(sink),
             DeliveryChange::Paused(false) => self.forwarder.resume(sink, now),
+            DeliveryChange::Sound(_) => {}
         }
         tracing::trace!(%element, ?delivery, "delivery changed");
     }

@@ -26,6 +26,7 @@ mod receive;
 mod relay;
 mod routing;
 mod settings;
+mod sharing;
 mod socket;
 mod speakers;
 mod stats;
@@ -111,6 +112,8 @@ pub(super) struct State {
     relays: Relays,
     /// The endpoints whose latency is measured.
     latency_watched: BTreeSet<ElementId>,
+    /// The connections here that share their data, by pipeline.
+    sharers: BTreeMap<PipelineId, Vec<ElementId>>,
     /// The pipelines whose speakers are watched.
     speakers: BTreeMap<PipelineId, SpeakerWatch>,
     /// One per shared socket, in the order of the sockets.
@@ -238,6 +241,7 @@ impl Worker {
             feeds: Feeds::default(),
             relays: Relays::new(index),
             latency_watched: BTreeSet::new(),
+            sharers: BTreeMap::new(),
             speakers: BTreeMap::new(),
             outgoing: sockets.iter().map(Outgoing::new).collect(),
             own: OwnSockets::new(

@@ -123,7 +123,7 @@ impl State {
         }
         let Some(seat) = self.sessions.get_mut(session) else { return };
         if let Some(data) = negotiated.data {
-            seat.session.allow_data(data.message_bytes_max);
+            seat.session.allow_data(now, data.message_bytes_max);
         }
         seat.session.set_remote(now, remote, negotiated.dtls_role, &mut self.rng);
         self.settle(now, session);

@@ -5,7 +5,7 @@ use super::State;
 use super::relay::Message;
 use crate::forward::{Loudness, SpeakerChange, SpeakerWatch};
 use crate::id::{ElementId, PipelineId, TrackId};
-use crate::pipeline::{EndpointEvent, MediaType};
+use crate::pipeline::{EndpointEvent, LineSound, MediaType};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -61,7 +61,8 @@ impl State {
     pub(super) fn take_levels(&mut self, endpoints: &[ElementId]) -> Vec<(ElementId, Loudness)> {
         let mut levels = Vec::new();
         for id in endpoints {
-            if let Some(track) = self.audio_of(*id) {
+            let is_voice = self.lines.get(id).is_none_or(|line| line.sound == LineSound::Voice);
+            if let Some(track) = self.audio_of(*id).filter(|_| is_voice) {
                 levels.extend(self.forwarder.take_level(track).map(|loudness| (*id, loudness)));
             }
         }

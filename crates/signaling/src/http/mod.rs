@@ -5,6 +5,7 @@ pub(crate) mod admin;
 pub(crate) mod capture;
 pub(crate) mod page;
 pub(crate) mod pipelines;
+pub(crate) mod rooms;
 pub(crate) mod turn;
 
 use crate::auth::require_access;

@@ -12,11 +12,7 @@ use serde::Serialize;
 #[derive(Clone, Serialize)]
 #[serde(tag = "id", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub(crate) enum ServerMessage {
-    RoomCreated {
-        room: String,
-        moderator_token: RoomToken,
-        size_max: u32,
-    },
+    RoomCreated(CreatedRoom),
     Joined(Box<Joined>),
     Left,
     Published {
@@ -133,6 +129,15 @@ pub(crate) enum ServerMessage {
     },
 }
 
+/// A room that was made in advance.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CreatedRoom {
+    pub(crate) room: String,
+    pub(crate) moderator_token: RoomToken,
+    pub(crate) size_max: u32,
+}
+
 /// All that somebody who comes in needs to know.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -170,7 +175,7 @@ pub(crate) struct ParticipantInfo {
 }
 
 /// A track as its viewers see it.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct TrackInfo {
     pub(crate) track: TrackId,
     pub(crate) kind: Kind,

@@ -127,6 +127,8 @@ pub(crate) struct Change {
     pub(crate) added: Vec<(TrackId, Setting)>,
     pub(crate) removed: Vec<TrackId>,
     pub(crate) restarts_ice: bool,
+    /// Data channels are to be offered.
+    pub(crate) opens_data: bool,
 }
 
 /// How a track is sent to one viewer.
@@ -158,6 +160,10 @@ pub(crate) struct Feed {
 /// What a room's media says.
 #[derive(Debug)]
 pub(crate) enum MediaReport {
+    /// The number of the pipeline, for who asks what the room's media does.
+    Started {
+        pipeline: u64,
+    },
     /// The answer, and which of the tracks the offer really has.
     Published {
         participant: ParticipantId,

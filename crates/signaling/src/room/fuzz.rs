@@ -125,7 +125,7 @@ mod tests {
             b"0{\"id\":\"join\",\"room\":\"r\",\"name\":\"ann\"}\n1{\"id\":\"join\",\"room\":\"r\",\"name\":\"ben\"}\n\
               2{\"id\":\"joinRoom\",\"room\":\"r\",\"name\":\"old\"}\n\
               0{\"id\":\"publish\",\"sdpOffer\":\"a\",\"tracks\":[{\"mid\":\"0\",\"source\":\"camera\"}]}\n\
-              1{\"id\":\"answer\",\"version\":1,\"sdpAnswer\":\"b\"}\n\
+              1{\"id\":\"openData\"}\n1{\"id\":\"answer\",\"version\":1,\"sdpAnswer\":\"b\"}\n\
               2{\"id\":\"receiveVideoFrom\",\"sender\":\"old\",\"sdpOffer\":\"c\"}\n\
               2{\"id\":\"receiveVideoFrom\",\"sender\":\"ann\",\"sdpOffer\":\"c\"}\n\
               2\xff\xfe{}\n\n0{\"id\":\"leave\"}",

@@ -40,6 +40,7 @@ pub(crate) enum ClientMessage {
         sdp_answer: String,
     },
     RestartIce,
+    OpenData,
     OnIceCandidate {
         candidate: Candidate,
         connection: Option<Leg>,
@@ -144,13 +145,14 @@ pub(crate) enum Action {
     End,
 }
 
-const CLIENT_IDS: [&str; 17] = [
+const CLIENT_IDS: [&str; 18] = [
     "createRoom",
     "join",
     "leave",
     "publish",
     "answer",
     "restartIce",
+    "openData",
     "onIceCandidate",
     "view",
     "mute",
@@ -222,13 +224,14 @@ mod tests {
     }
 
     /// One good text for each message, in the order of [`CLIENT_IDS`].
-    const GOOD: [&str; 17] = [
+    const GOOD: [&str; 18] = [
         r#"{"id":"createRoom","request":1}"#,
         r#"{"id":"join","room":"a","name":"b","token":"x","resumeToken":"y","fresh":true}"#,
         r#"{"id":"leave"}"#,
         r#"{"id":"publish","sdpOffer":"v=0","tracks":[{"mid":"0","source":"screenAudio"}]}"#,
         r#"{"id":"answer","version":3,"sdpAnswer":"v=0"}"#,
         r#"{"id":"restartIce"}"#,
+        r#"{"id":"openData"}"#,
         r#"{"id":"onIceCandidate","connection":"publish","candidate":{"candidate":"x","sdpMid":"0","usernameFragment":"u"}}"#,
         r#"{"id":"view","tracks":[{"track":"t1","width":320,"height":180,"priority":2}],"lastN":4}"#,
         r#"{"id":"mute","track":"t1","muted":true}"#,

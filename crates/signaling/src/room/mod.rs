@@ -7,6 +7,7 @@
 //! pipeline).
 
 mod answer;
+mod desk;
 mod effect;
 pub(crate) mod fuzz;
 mod id;
@@ -16,6 +17,7 @@ mod message;
 mod refusal;
 mod secret;
 
+pub(crate) use desk::{Desk, RoomView};
 pub(crate) use effect::Entered;
 pub(crate) use id::RoomName;
 
@@ -28,6 +30,7 @@ use crate::state::Shared;
 use crate::store::{ChatPage, ChatThread, HISTORY_PAGE_MAX, Store, UnixMillis};
 use answer::ServerMessage;
 use axum::extract::ws::Utf8Bytes;
+use desk::Order;
 use effect::{Effect, MediaCommand, MediaReport};
 use id::{MediaId, RoomId};
 use keel_media::MediaServer;
@@ -47,7 +50,12 @@ use tracing::{Instrument, debug, info, info_span, warn};
 /// What reaches the house.
 pub(crate) enum Inbound {
     Socket(SocketEvent<Request>),
-    Media { media: MediaId, report: MediaReport },
+    Media {
+        media: MediaId,
+        report: MediaReport,
+    },
+    /// Of whoever runs the server.
+    Order(Order),
     Shutdown,
 }
 
@@ -168,7 +176,8 @@ impl House {
             while let Some(effect) = self.machine.poll_effect() {
                 self.perform(effect);
             }
-            self.metrics.set_rooms(self.machine.rooms(), self.machine.participants());
+            let machine = &self.machine;
+            self.metrics.set_rooms(machine.rooms(), machine.participants(), machine.data_participants());
         }
     }
 
@@ -182,6 +191,7 @@ impl House {
                 self.disconnect(connection, departure)
             }
             Inbound::Media { media, report } => self.machine.handle_media(moment(), media, report),
+            Inbound::Order(order) => order.carry_out(&mut self.machine, moment()),
             Inbound::Shutdown => self.machine.handle_shutdown(moment()),
         }
     }

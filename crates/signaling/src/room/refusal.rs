@@ -14,6 +14,8 @@ pub(crate) enum Refusal {
     RoomFull,
     #[error("the room is locked")]
     RoomLocked,
+    #[error("there is no such room")]
+    UnknownRoom,
     #[error("a room of this name exists")]
     RoomExists,
     #[error("the server has as many rooms as it takes, try again later")]
@@ -68,6 +70,7 @@ impl Refusal {
             Self::NameTaken => "nameTaken",
             Self::RoomFull => "roomFull",
             Self::RoomLocked => "roomLocked",
+            Self::UnknownRoom => "unknownRoom",
             Self::RoomExists => "roomExists",
             Self::TooManyRooms => "tooManyRooms",
             Self::BadSize(_) => "badSize",

@@ -85,6 +85,8 @@ async fn bad_input_on_every_message_is_answered_by_code_and_the_socket_lives() {
         ann.say(message.clone()).await;
         assert_eq!(ann.hears().await["code"], code, "{message}");
     }
+    ann.say(json!({"id": "openData", "request": "one"})).await;
+    assert_eq!(ann.hears().await["code"], "badMessage");
     // A candidate that is none is no error of the session: the peer can connect without it.
     ann.say(json!({"id": "onIceCandidate", "connection": "publish", "candidate": {"candidate": "x"}, "request": 5})).await;
     assert_eq!(ann.hears().await, json!({"id": "done", "request": 5}));
@@ -93,11 +95,56 @@ async fn bad_input_on_every_message_is_answered_by_code_and_the_socket_lives() {
     assert_eq!(old.hears().await["id"], "existingParticipants");
     old.say(json!({"id": "receiveVideoFrom", "sender": "old", "sdpOffer": "v=0"})).await;
     assert_eq!(old.hears().await["code"], "badSdp");
+    old.say(json!({"id": "openData", "request": 2})).await;
+    assert_eq!(old.hears().await["code"], "otherForm");
     ann.say(json!({"id": "leave"})).await;
     drop((ann, old));
     until_metric(&keel, "keel_participants", 0).await;
     until_metric(&keel, "keel_pipelines", 0).await;
     assert_eq!(keel.metric("keel_signaling_errors_total{kind=\"staleAnswer\"}").await, 1);
+}
+
+#[tokio::test]
+async fn who_asks_for_data_channels_is_offered_them_also_before_anybody_publishes() {
+    let keel = Keel::start(Config::default()).await;
+    let (mut ann, _) = join(&keel, "ann").await;
+    ann.say(json!({"id": "openData", "request": 1})).await;
+    assert_eq!(ann.hears().await, json!({"id": "done", "request": 1}));
+    let offer = ann.hears().await;
+    assert_eq!((&offer["id"], &offer["tracks"]), (&json!("offer"), &json!([])));
+    let sdp = offer["sdpOffer"].as_str().expect("a description");
+    assert_eq!((sdp.matches("\r\nm=").count(), sdp.matches("m=application").count()), (1, 1), "{sdp}");
+    ann.say(json!({"id": "answer", "version": offer["version"], "sdpAnswer": "v=0"})).await;
+    loop {
+        let heard = ann.hears().await;
+        if heard["id"] != "iceCandidate" {
+            assert_eq!(heard["code"], "badSdp");
+            break;
+        }
+    }
+    assert_eq!(keel.metric("keel_data_participants").await, 1);
+    drop(ann);
+}
+
+#[tokio::test]
+async fn the_administrator_sees_who_is_in_which_room() {
+    let keel = Keel::start(Config { admin_token: Token::new("root"), ..Config::default() }).await;
+    let admin = [("authorization", "Bearer root")];
+    assert_eq!(keel.get("/api/rooms", &admin).await.json(), json!({"rooms": []}));
+    let (mut ann, joined) = join(&keel, "ann").await;
+    ann.say(json!({"id": "createRoom", "room": "ebb", "sizeMax": 4})).await;
+    assert_eq!(ann.hears().await["id"], "roomCreated");
+    let page = keel.get("/api/rooms?limit=1", &admin).await.json();
+    let ebb = json!({"room": "ebb", "sizeMax": 4, "locked": false, "moderated": false, "pipeline": null, "participants": []});
+    assert_eq!(page, json!({"rooms": [ebb], "next": "ebb"}));
+    let rest = keel.get("/api/rooms?after=ebb", &admin).await.json();
+    let tide = &rest["rooms"][0];
+    assert_eq!((&tide["room"], &tide["moderated"], rest.get("next")), (&json!("tide"), &json!(true), None));
+    let ann_seen = json!([{
+        "participant": joined["participant"], "name": "ann", "moderator": true, "away": false, "kurento": false,
+        "quality": "good", "tracks": [],
+    }]);
+    assert_eq!(tide["participants"], ann_seen);
 }
 
 #[tokio::test]
@@ -206,7 +253,7 @@ async fn who_floods_is_refused_and_who_does_not_read_is_cut_off() {
     };
     let keel = Keel::start(Config { limits, ..Config::default() }).await;
     let (mut ann, _) = join(&keel, "ann").await;
-    let (_deaf, _) = join(&keel, "deaf").await;
+    let (mut deaf, _) = join(&keel, "deaf").await;
     assert_eq!(ann.hears().await["name"], "deaf");
     let text = "x".repeat(2000);
     loop {
@@ -218,6 +265,7 @@ async fn who_floods_is_refused_and_who_does_not_read_is_cut_off() {
             other => panic!("{other:?}"),
         }
     }
+    assert_eq!(deaf.is_closed_with().await, 1008, "the one who did not read learns why, if it ever reads");
 
     let rooms = RoomLimits { chat: Rate { per_second: 1, at_once: 2 }, ..RoomLimits::default() };
     let keel =

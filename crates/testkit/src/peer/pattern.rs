@@ -11,9 +11,6 @@ pub(super) struct Pattern {
     frames: Vec<Vec<Bytes>>,
 }
 
-/// Pictures a second of the recording.
-pub(super) const FRAME_RATE: u32 = 30;
-
 /// RFC 7741 §4.2: the beginning of a VP8 partition.
 const BEGINS_PARTITION: u8 = 0x10;
 

@@ -1,7 +1,7 @@
 //! The sending half of a peer: synthetic media, paced in real time.
 
 use super::Repair;
-use super::pattern::{FRAME_RATE, Pattern};
+use super::pattern::Pattern;
 use super::report::{SILENCE, Shared};
 use crate::source::{AUDIO_PACKET_MS, AudioSource, VideoConfig, VideoSource};
 use bytes::Bytes;
@@ -44,7 +44,6 @@ impl VideoTrack {
 
     /// Shows a picture that browsers can decode.
     pub(super) fn showing(mut self, pattern: Pattern) -> Self {
-        self.config.frame_rate = FRAME_RATE;
         self.pattern = Some(Arc::new(pattern));
         self
     }

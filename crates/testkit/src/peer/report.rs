@@ -1,6 +1,7 @@
 //! What a peer has seen, as values a test can compare.
 
 use super::data::{ChannelLog, follow};
+use crate::picture::PictureLog;
 use crate::sink::{AudioLog, FrameLog};
 use anyhow::Result;
 use keel_media::IceCandidate;
@@ -102,6 +103,8 @@ pub struct PeerReport {
 pub struct StreamLog {
     /// As video.
     pub video: FrameLog,
+    /// As real video, whoever made it.
+    pub pictures: PictureLog,
     /// As audio.
     pub audio: AudioLog,
 }
@@ -301,6 +304,7 @@ async fn read_track(track: Arc<dyn TrackRemote>, kind: RtpCodecKind, shared: std
         let Some(shared) = shared.upgrade() else { return };
         let TrackRemoteEvent::OnRtpPacket(packet) = event else { continue };
         let (timestamp, ssrc) = (packet.header.timestamp, packet.header.ssrc);
+        let (number, marker) = (packet.header.sequence_number, packet.header.marker);
         let mut blind_frames = 0;
         shared.report.send_modify(|report| match kind {
             RtpCodecKind::Video => {
@@ -308,7 +312,12 @@ async fn read_track(track: Arc<dyn TrackRemote>, kind: RtpCodecKind, shared: std
                 report.video.handle_payload(timestamp, &packet.payload);
                 if let Some(stream) = report.stream_mut(ssrc) {
                     stream.video.handle_payload(timestamp, &packet.payload);
-                    blind_frames = stream.video.blind_frames();
+                    stream.pictures.handle_packet(number, marker, &packet.payload);
+                    blind_frames = if stream.video.packets > 0 {
+                        stream.video.blind_frames()
+                    } else {
+                        stream.pictures.blind()
+                    };
                 }
             }
             _ => {

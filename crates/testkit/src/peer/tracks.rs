@@ -53,12 +53,13 @@ impl Peer {
         Ok(name)
     }
 
-    /// Adds a track with a picture that browsers can decode. It is part of the next offer.
+    /// Adds a track with a picture that browsers can decode, so many times a second: 30 is as it was recorded. It
+    /// is part of the next offer.
     ///
     /// # Errors
     /// When the recording is missing, or as the `webrtc` crate's.
-    pub async fn add_pattern(&mut self, seed: u64) -> Result<AddedTrack> {
-        let frames = VideoConfig::default();
+    pub async fn add_pattern(&mut self, seed: u64, frame_rate: u32) -> Result<AddedTrack> {
+        let frames = VideoConfig { frame_rate, ..VideoConfig::default() };
         let track = VideoTrack::new(seed, frames, self.repair, self.codecs.video()).showing(Pattern::load()?);
         let sender = self.connection.add_track(track.local() as Arc<dyn TrackLocal>).await?;
         let name = AddedTrack(track.ssrc());

@@ -155,7 +155,7 @@ impl Participant {
             let missing = |log: &StreamLog| log.video.missing() + log.audio.missing();
             let (before, after) = (begun.stream(*ssrc), report.stream(*ssrc));
             assert_eq!(missing(&after), missing(&before), "stream {ssrc} on {line} of {}", self.number);
-            let StreamLog { video, audio } = after;
+            let StreamLog { video, audio, .. } = after;
             assert_eq!(video.corrupted + audio.corrupted, 0, "{ssrc}");
             assert!(video.complete() == 0 || video.decodable() >= 12, "{ssrc}: {}", video.decodable());
         }

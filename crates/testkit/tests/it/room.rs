@@ -93,6 +93,32 @@ async fn a_page_of_kurentos_group_call_meets_ours() -> Result<()> {
 }
 
 #[tokio::test]
+async fn who_speaks_has_the_floor_and_not_the_loudest_film() -> Result<()> {
+    let server = KeelServer::start(&ServerOptions::default())?;
+    let url = group_url(&server);
+    let mut eve = RoomSeat::join(&url, &Trust::Nobody, "tide", "eve", 1300).await?;
+    eve.publish(1302, &[Source::ScreenSound]).await?;
+    eve.speak(5);
+    let mut ann = RoomSeat::join(&url, &Trust::Nobody, "tide", "ann", 1400).await?;
+    ann.publish(1402, &[Source::Microphone]).await?;
+    ann.until("the film", |seat| seat.received().audio.packets() >= 100).await?;
+    ann.speak(40);
+    let own = ann.joined()["participant"].clone();
+    let speakers = |seat: &RoomSeat| -> Vec<Value> {
+        seat.heard().filter(|message| message["id"] == "speakers").cloned().collect()
+    };
+    ann.until("the floor", |seat| speakers(seat).iter().any(|said| said["dominant"] == own)).await?;
+    let loud = speakers(&ann);
+    ensure!(
+        loud.iter()
+            .all(|said| said["loudest"].as_array().is_some_and(|all| all.iter().all(|who| *who == own)))
+    );
+    ann.leave().await?;
+    eve.leave().await?;
+    server.emptied().await
+}
+
+#[tokio::test]
 async fn somebody_who_vanishes_keeps_the_place_for_a_while() -> Result<()> {
     let server = KeelServer::start(&ServerOptions::default())?;
     let mut ann = arrive(&server, "ann", 1000).await?;

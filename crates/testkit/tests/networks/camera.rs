@@ -38,7 +38,6 @@ pub(crate) struct Mark {
 
 /// VP8 with RTX and everything that Keel uses; `number` is its payload type, RTX has the next.
 pub(crate) fn parameters(number: u8) -> Arc<RtpParameters> {
-    let pt = |number| PayloadType::new(number).expect("a dynamic payload type");
     let vp8 = Format {
         payload_type: pt(number),
         codec: Codec::Vp8,
@@ -51,11 +50,20 @@ pub(crate) fn parameters(number: u8) -> Arc<RtpParameters> {
         transport_cc: true,
         remb: false,
     };
+    with_transport_numbers(vp8)
+}
+
+fn pt(number: u8) -> PayloadType {
+    PayloadType::new(number).expect("a dynamic payload type")
+}
+
+/// One format alone.
+pub(crate) fn with_transport_numbers(format: Format) -> Arc<RtpParameters> {
     let mut extensions = ExtensionMap::default();
     let id = ExtensionId::new(TRANSPORT_NUMBER_ID).expect("a valid id");
     extensions.insert(id, Extension::TransportSequenceNumber);
     let mid = Mid::new("v").expect("a valid mid");
-    Arc::new(RtpParameters { mid, formats: vec![vp8], direction: Direction::SendRecv, extensions })
+    Arc::new(RtpParameters { mid, formats: vec![format], direction: Direction::SendRecv, extensions })
 }
 
 pub(crate) const TRANSPORT_NUMBER_ID: u8 = 5;

@@ -1,8 +1,12 @@
 //! Bandwidth estimation, and what watchers notice, on networks that misbehave, in virtual time: the same seed gives the same figures.
 
 mod camera;
+mod conference;
 mod controller;
+mod hall;
 mod layers;
+mod microphone;
+mod receiver;
 mod room;
 mod scenario;
 mod sender;
@@ -24,9 +28,11 @@ fn the_docs_tables_are_what_the_networks_give() {
     let (prose, tables) =
         text.split_once(BEGIN).expect("docs/networks.md has the mark where its tables begin");
     let (sender, watcher, layers) = (table::table(SEED), stories::table(SEED), layers::table(SEED));
+    let hall = hall::table(SEED);
     let wanted = format!(
         "\n## A sender that always has more to send\n{sender}\n## A watcher behind the whole core\n{watcher}\n\
-         ## Watchers of three encodings behind the whole core\n{layers}"
+         ## Watchers of three encodings behind the whole core\n{layers}\n\
+         ## A room of twenty\n{hall}"
     );
     if std::env::var_os("KEEL_WRITE_DOCS").is_some() {
         std::fs::write(&file, format!("{prose}{BEGIN}{wanted}")).expect("docs/networks.md can be written");

@@ -1,6 +1,7 @@
 //! The whole forwarding core between a camera and its watchers, each behind a link of its own.
 
 use crate::camera::{Camera, FRAME, parameters};
+use crate::receiver::Receiver;
 use crate::watcher::Watcher;
 use keel_media::MediaKind;
 use keel_media::forward::{Forwarder, Output, SinkConfig, TrackConfig};
@@ -30,6 +31,7 @@ pub(crate) struct Room {
 /// A watcher with its link.
 pub(crate) struct Seat {
     session: SessionId,
+    receiver: Receiver,
     pub(crate) watcher: Watcher,
     link: Link,
     delay: Duration,
@@ -83,6 +85,7 @@ impl Room {
         assert!(self.forwarder.connect(self.track, sink, self.now), "both exist");
         self.seats.push(Seat {
             session,
+            receiver: Receiver::new(self.now),
             watcher: Watcher::new(ssrc, self.now),
             link: Link::new(seed, link.clone()),
             delay: link.delay,
@@ -175,10 +178,13 @@ impl Seat {
             }
             let sent = self.sent.front().map_or(now, |(_, at)| *at);
             self.note_wait((now - sent).saturating_sub(self.delay), now);
-            self.watcher.receive(packet, now);
+            let header = RtpHeader::parse(packet).expect("Keel sends valid packets");
+            self.receiver.note(&header, packet, now);
+            self.watcher.receive(&header, packet, now);
         }
         let delay = self.delay;
-        self.feedback.extend(self.watcher.poll(now).into_iter().map(|said| (now + delay, said)));
+        let said = self.watcher.poll(now).into_iter().chain(self.receiver.poll(now));
+        self.feedback.extend(said.map(|said| (now + delay, said)));
     }
 
     fn note_wait(&mut self, wait: Duration, now: Instant) {

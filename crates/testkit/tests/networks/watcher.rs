@@ -1,7 +1,6 @@
-//! A subscriber: asks for what it misses, says what arrived when, and decodes what it can.
+//! A subscriber's picture: asks for what it misses, and decodes what it can.
 
-use crate::camera::{FRAME, Mark, TRANSPORT_NUMBER_ID};
-use crate::viewer::{INTERVAL, Viewer};
+use crate::camera::{FRAME, Mark};
 use keel_media::rtp::rtcp::Feedback;
 use keel_media::rtp::*;
 use std::collections::BTreeMap;
@@ -30,10 +29,7 @@ pub(crate) struct Seen {
 pub(crate) struct Watcher {
     ssrc: Ssrc,
     begun: Instant,
-    viewer: Viewer,
-    feedback_due: Instant,
     highest: Option<ExtSeq>,
-    transport: ExtSeq,
     missing: BTreeMap<ExtSeq, Missing>,
     /// The stream's first timestamp.
     origin: Option<RtpTime>,
@@ -62,10 +58,7 @@ impl Watcher {
         Self {
             ssrc,
             begun: now,
-            viewer: Viewer::new(now),
-            feedback_due: now + INTERVAL,
             highest: None,
-            transport: ExtSeq::new(1 << 16),
             missing: BTreeMap::new(),
             origin: None,
             open: BTreeMap::new(),
@@ -75,14 +68,8 @@ impl Watcher {
         }
     }
 
-    pub(crate) fn receive(&mut self, packet: &[u8], now: Instant) {
-        let header = RtpHeader::parse(packet).expect("Keel sends valid packets");
-        let id = ExtensionId::new(TRANSPORT_NUMBER_ID).expect("a valid id");
-        let number = header.extension(packet, id).and_then(|value| value.first_chunk::<2>());
-        let number = SeqNo::new(u16::from_be_bytes(*number.expect("every packet has a number")));
-        let number = number.extend(self.transport);
-        self.transport = self.transport.max(number);
-        self.viewer.note(number.value(), now);
+    /// Takes a packet of its stream or of its retransmissions.
+    pub(crate) fn receive(&mut self, header: &RtpHeader, packet: &[u8], now: Instant) {
         let payload = header.payload(packet).unwrap_or_default();
         if header.ssrc == self.ssrc {
             self.note_number(header.seq, now);
@@ -113,10 +100,6 @@ impl Watcher {
         });
         if !lost.is_empty() {
             said.push(Feedback::Nack { media_ssrc: self.ssrc, lost });
-        }
-        if now >= self.feedback_due {
-            self.feedback_due = now + INTERVAL;
-            said.extend(self.viewer.feedback().map(Feedback::TransportFeedback));
         }
         let shown = self.seen.shown.last().map_or(self.begun, |(at, _)| *at);
         if !self.open.is_empty() && now >= shown.max(self.asked) + STUCK {

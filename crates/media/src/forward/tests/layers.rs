@@ -9,6 +9,7 @@ use crate::forward::seed::Seed;
 use crate::id::{SessionId, SinkId, TrackId};
 use crate::rtp::rtcp::{Feedback, Report};
 use crate::rtp::{NtpTime, RtpTime, SeqNo, Ssrc};
+use std::ops::Range;
 use std::time::Duration;
 
 const FRAME: Duration = Duration::from_micros(33_333);
@@ -20,8 +21,8 @@ struct Call {
     track: TrackId,
     bob: SinkId,
     camera: Camera,
-    /// How many encodings send.
-    sending: usize,
+    /// The encodings that send.
+    sending: Range<usize>,
     /// The encodings that were asked for keyframes, in order.
     asked: Vec<Ssrc>,
 }
@@ -35,7 +36,7 @@ impl Call {
         let mut stage = Stage::new(seed);
         let track = stage.publish_encodings(ALICE, 3);
         let bob = stage.subscribe(track, BOB, 0x2000);
-        Self { stage, track, bob, camera: Camera::new(3), sending: 3, asked: Vec::new() }
+        Self { stage, track, bob, camera: Camera::new(3), sending: 0..3, asked: Vec::new() }
     }
 
     /// So many frames of each encoding that sends.
@@ -43,7 +44,7 @@ impl Call {
         for _ in 0..frames {
             for place in 0..self.camera.encodings.len() {
                 // One that does not send goes on in time.
-                if place >= self.sending {
+                if !self.sending.contains(&place) {
                     self.camera.encodings[place].publisher.begin_frame();
                     continue;
                 }
@@ -183,10 +184,24 @@ fn temporal_layers_go_down_at_once_and_up_where_they_can_be_joined() {
 }
 
 #[test]
+fn the_least_encoding_is_waited_for_while_its_encoder_makes_up_for_a_keyframe() {
+    let mut call = Call::new(1);
+    call.aim(0, 9);
+    call.run(60);
+    call.asked.clear();
+    call.sending = 1..3;
+    call.run(90);
+    let encoding = |call: &Call| call.current().map(|(encoding, _)| encoding);
+    assert_eq!((encoding(&call), call.asked.as_slice()), (Some(0), [].as_slice()), "it is only late");
+    call.run(60);
+    assert_eq!(encoding(&call), Some(1), "it does not come any more");
+}
+
+#[test]
 fn an_encoding_that_falls_silent_is_left_for_the_next_lower_one_and_taken_again() {
     let mut call = Call::new(1);
     call.run(60);
-    call.sending = 1;
+    call.sending = 0..1;
     call.run(60);
     assert_eq!(call.current(), Some((0, 2)));
     let layers = call.stage.forwarder.layers(call.track);
@@ -194,7 +209,7 @@ fn an_encoding_that_falls_silent_is_left_for_the_next_lower_one_and_taken_again(
     // 30 frames a second of one packet of 200 bytes.
     let rate = layers.cost(target(0, 2)).expect("it comes").as_bps();
     assert!((43_000..=53_000).contains(&rate), "{rate} bit/s");
-    call.sending = 3;
+    call.sending = 0..3;
     call.asked.clear();
     call.camera.encodings[1].keyframes = 0;
     for encoding in &mut call.camera.encodings[1..] {

@@ -84,6 +84,8 @@ pub(crate) enum Message {
     End { relay: RelayId },
     /// To a subscriber: a message of the source's data channels.
     Data { source: ElementId, channel: DataChannelOptions, message: DataMessage, permit: Permit },
+    /// A message for all that share their data in a pipeline.
+    SharedData { pipeline: PipelineId, channel: DataChannelOptions, message: DataMessage, permit: Permit },
 }
 
 /// What a worker needs to know to open an endpoint.

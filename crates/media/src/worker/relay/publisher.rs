@@ -3,7 +3,7 @@
 use super::ring::RingSender;
 use super::{Message, Neighbour, Relays};
 use crate::forward::{DropReason, RelayNews, RelayTo, RelayWay};
-use crate::id::{ElementId, TrackId};
+use crate::id::{ElementId, PipelineId, TrackId};
 use crate::pipeline::{DataChannelOptions, MediaKind, MediaType};
 use crate::session::sctp::DataMessage;
 use crate::worker::State;
@@ -133,6 +133,28 @@ impl State {
                 Some(permit) => {
                     let (channel, message) = (channel.clone(), message.clone());
                     self.relays.tell(to.worker, Message::Data { source, channel, message, permit });
+                }
+                None => self.counters.drops.count(DropReason::DataQueueFull),
+            }
+        }
+    }
+
+    /// Sends a message that is shared in a pipeline to all other workers: they know who shares there.
+    pub(in crate::worker) fn relay_shared(
+        &mut self,
+        pipeline: PipelineId,
+        channel: &DataChannelOptions,
+        message: &DataMessage,
+    ) {
+        for worker in 0..self.relays.workers.len() {
+            if !self.relays.is_elsewhere(worker) {
+                continue;
+            }
+            let budget = self.relays.workers.get(worker).map(|to| &to.data);
+            match budget.and_then(|budget| budget.reserve(message.payload.len())) {
+                Some(permit) => {
+                    let (channel, message) = (channel.clone(), message.clone());
+                    self.relays.tell(worker, Message::SharedData { pipeline, channel, message, permit });
                 }
                 None => self.counters.drops.count(DropReason::DataQueueFull),
             }

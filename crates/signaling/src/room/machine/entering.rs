@@ -10,7 +10,7 @@ use crate::room::answer::{Joined, LeaveReason, ServerMessage};
 use crate::room::effect::{Effect, Entered};
 use crate::room::id::{ParticipantId, RoomId, RoomName};
 use crate::room::refusal::Refusal;
-use crate::room::secret::{RoomToken, draw_room_name};
+use crate::room::secret::RoomToken;
 use crate::socket::{CloseReason, ConnectionId};
 use crate::user_name::UserName;
 use std::time::Instant;
@@ -58,23 +58,9 @@ impl Machine {
         size_max: Option<u32>,
     ) -> Result<(), Refusal> {
         self.take_join_token(now.steady, asker)?;
-        let size_max = self.room_size(size_max)?;
-        let name = match name {
-            Some(name) => RoomName::parse(&name)?,
-            None => RoomName::parse(&draw_room_name(&mut self.random))?,
-        };
-        if self.ids_by_name.contains_key(&name) {
-            return Err(Refusal::RoomExists);
-        }
-        let id = self.make_room(now, name.clone(), size_max, false)?;
-        let Some(room) = self.rooms.get(&id) else { return Ok(()) };
-        let message = ServerMessage::RoomCreated {
-            room: name.to_string(),
-            moderator_token: room.moderator_token.clone(),
-            size_max: u32::try_from(size_max).unwrap_or(u32::MAX),
-        };
-        self.output.reply(asker, message);
-        self.settle(now, id);
+        let name = name.as_deref().map(RoomName::parse).transpose()?;
+        let created = self.make_in_advance(now, name, size_max)?;
+        self.output.reply(asker, ServerMessage::RoomCreated(created));
         Ok(())
     }
 
@@ -129,7 +115,7 @@ impl Machine {
         let room = RoomName::parse(room)?;
         let id = match self.ids_by_name.get(&room) {
             Some(id) => *id,
-            None => self.make_room(now, room, self.limits.rooms.size_max, true)?,
+            None => self.make_room(now, room, self.limits.rooms.size_max, true)?.0,
         };
         Ok((id, name))
     }
@@ -143,31 +129,32 @@ impl Machine {
         if self.joins.take(now, address) { Ok(()) } else { Err(Refusal::TooFast) }
     }
 
-    fn room_size(&self, wanted: Option<u32>) -> Result<usize, Refusal> {
+    pub(super) fn room_size(&self, wanted: Option<u32>) -> Result<usize, Refusal> {
         let max = self.limits.rooms.size_max;
         let Some(wanted) = wanted else { return Ok(max) };
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         if (SIZE_MIN..=max).contains(&wanted) { Ok(wanted) } else { Err(Refusal::BadSize(max)) }
     }
 
-    fn make_room(
+    /// A new room, and its moderators' token.
+    pub(super) fn make_room(
         &mut self,
         now: Moment,
         name: RoomName,
         size_max: usize,
         is_made_by_joining: bool,
-    ) -> Result<RoomId, Refusal> {
+    ) -> Result<(RoomId, RoomToken), Refusal> {
         if self.rooms.len() >= self.limits.rooms.rooms_max {
             return Err(Refusal::TooManyRooms);
         }
         let id = self.numbers.room();
         let token = RoomToken::draw(&mut self.random);
-        let room =
-            Room::new(name.clone(), self.limits.clone(), size_max, is_made_by_joining, token, now.steady);
+        let limits = self.limits.clone();
+        let room = Room::new(name.clone(), limits, size_max, is_made_by_joining, token.clone(), now.steady);
         self.output.push(Effect::LoadTail { room: id, thread: room.thread() });
         self.rooms.insert(id, room);
         self.ids_by_name.insert(name, id);
-        Ok(id)
+        Ok((id, token))
     }
 
     /// The last step: the room's chat is known.

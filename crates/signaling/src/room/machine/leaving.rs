@@ -107,6 +107,7 @@ impl Machine {
         let gone = room.remove(who, reason, &mut self.output)?;
         if room.participants.is_empty() {
             room.empty_until = Some(now.steady + self.limits.rooms.empty_max);
+            room.pipeline = None;
             if let Some(media) = room.media.take() {
                 self.rooms_by_media.remove(&media);
                 self.output.push(Effect::EndMedia { media });

@@ -2,7 +2,7 @@
 //!
 //! [`entering`] is how somebody comes in, [`leaving`] how they go; [`room`] is what a room knows, and what it
 //! does with a request is in [`publishing`], [`subscribing`], [`viewing`], [`chatting`], [`moderating`] and
-//! [`kurento`]. What each participant should receive is worked out anew after every change and compared with
+//! [`kurento`]. [`overseeing`] is what the administrator sees and does. What each participant should receive is worked out anew after every change and compared with
 //! what media was last told ([`subscribing`]), so no order of events can leave the two apart.
 //!
 //! One task owns the machine (`room/mod.rs`), so it needs no lock; `now` is an argument everywhere, and chance
@@ -13,6 +13,7 @@ mod entering;
 mod kurento;
 mod leaving;
 mod moderating;
+mod overseeing;
 mod participant;
 mod publishing;
 mod quality;
@@ -221,6 +222,7 @@ impl Machine {
                 room.answer(asker, who, version, sdp_answer, out)?;
             }
             ClientMessage::RestartIce => room.restart_ice(asker, who, out)?,
+            ClientMessage::OpenData => room.open_data(asker, who, out)?,
             ClientMessage::OnIceCandidate { candidate, connection, name } => {
                 room.candidate(asker, who, connection, name.as_deref(), candidate, out)?;
             }
@@ -274,6 +276,10 @@ impl Machine {
         let Some(room) = self.rooms.get_mut(&id) else { return };
         let out = &mut self.output;
         match report {
+            MediaReport::Started { pipeline } => {
+                room.pipeline = Some(pipeline);
+                return;
+            }
             MediaReport::Published { participant, sdp_answer, live } => {
                 room.published(participant, sdp_answer, &live, out);
             }
@@ -392,6 +398,11 @@ impl Machine {
 
     pub(crate) fn participants(&self) -> usize {
         self.rooms.values().map(Room::len).sum()
+    }
+
+    /// Participants with data channels.
+    pub(crate) fn data_participants(&self) -> usize {
+        self.rooms.values().map(Room::data_participants).sum()
     }
 
     /// After every change of a room: what its participants receive follows, and so does the time at which it

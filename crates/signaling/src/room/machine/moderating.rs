@@ -41,10 +41,8 @@ impl Machine {
             }
             Action::Remove { participant, reason } => {
                 let gone = present(room, &participant)?;
-                let words = reason.map(|words| words.chars().take(REASON_CHARS_MAX).collect::<String>());
-                let words = words.unwrap_or_else(|| "a moderator removed you".to_owned());
                 out.done(asker);
-                self.send_away(now, id, gone, LeaveReason::Removed, words);
+                self.send_away(now, id, gone, LeaveReason::Removed, parting_words(reason));
                 return Ok(());
             }
             Action::Promote { participant } => {
@@ -69,8 +67,14 @@ impl Machine {
     }
 }
 
+/// What somebody who is removed is told.
+pub(super) fn parting_words(reason: Option<String>) -> String {
+    let words = reason.map(|words| words.chars().take(REASON_CHARS_MAX).collect());
+    words.unwrap_or_else(|| "a moderator removed you".to_owned())
+}
+
 /// A participant that a moderator means.
-fn present(room: &super::room::Room, text: &str) -> Result<ParticipantId, Refusal> {
+pub(super) fn present(room: &super::room::Room, text: &str) -> Result<ParticipantId, Refusal> {
     let id = ParticipantId::parse(text).ok_or(Refusal::UnknownParticipant)?;
     if room.participants.contains_key(&id) { Ok(id) } else { Err(Refusal::UnknownParticipant) }
 }

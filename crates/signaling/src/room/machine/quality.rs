@@ -52,6 +52,10 @@ impl Sample {
 }
 
 impl Quality {
+    pub(super) fn level(&self) -> Level {
+        self.level
+    }
+
     fn take(&mut self, sample: Sample) {
         let level = sample.level();
         if level >= self.level {

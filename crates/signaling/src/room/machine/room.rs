@@ -34,6 +34,8 @@ pub(super) struct Room {
     pub(super) speakers: Speakers,
     /// From the first participant to the last.
     pub(super) media: Option<MediaId>,
+    /// The number of its media's pipeline, once there is one.
+    pub(super) pipeline: Option<u64>,
     /// While nobody is in it: when it ends.
     pub(super) empty_until: Option<Instant>,
     /// When its participants hear of their connections' quality, if anything changed.
@@ -103,6 +105,7 @@ impl Room {
             tracks: BTreeMap::new(),
             speakers: Speakers::default(),
             media: None,
+            pipeline: None,
             empty_until: Some(now + limits.rooms.empty_max),
             quality_due: None,
             quality_told: None,

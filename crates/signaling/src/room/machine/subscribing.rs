@@ -34,8 +34,20 @@ pub(super) struct Subscribing {
     /// What it was told of videos that it does not get.
     told_left_out: BTreeSet<TrackId>,
     wants_restart: bool,
+    data: DataChannels,
     /// Candidates since the last answer.
     pub(super) candidates: usize,
+}
+
+/// How far a participant's data channels have come.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum DataChannels {
+    #[default]
+    None,
+    /// They are in the next offer.
+    Wanted,
+    /// Media was told.
+    Offered,
 }
 
 /// Where the negotiation is.
@@ -254,6 +266,31 @@ impl Room {
         Ok(())
     }
 
+    /// The participant wants data channels: the next offer has them. Asking again changes nothing.
+    pub(super) fn open_data(
+        &mut self,
+        asker: Asker,
+        who: ParticipantId,
+        out: &mut Output,
+    ) -> Result<(), Refusal> {
+        let side = self.participant(who)?.keel().ok_or(Refusal::OtherForm)?;
+        if side.subscribing.data == DataChannels::None {
+            side.subscribing.data = DataChannels::Wanted;
+            self.is_dirty = true;
+        }
+        out.done(asker);
+        Ok(())
+    }
+
+    /// How many have asked for data channels.
+    pub(super) fn data_participants(&self) -> usize {
+        let sides = self.participants.values().filter_map(|participant| match &participant.form {
+            Form::Keel(side) => Some(side),
+            Form::Kurento(_) => None,
+        });
+        sides.filter(|side| side.subscribing.data != DataChannels::None).count()
+    }
+
     /// An offer that was not answered goes to the participant's new connection, with what it may have missed.
     pub(super) fn repeat_offer(&mut self, to: ConnectionId, who: ParticipantId, out: &mut Output) {
         let Some(side) = self.participants.get_mut(&who).and_then(|participant| participant.keel()) else {
@@ -310,8 +347,12 @@ impl Subscribing {
             .map(|(id, setting)| (*id, *setting))
             .collect();
         let restarts_ice = std::mem::take(&mut self.wants_restart);
-        if added.is_empty() && removed.is_empty() && !restarts_ice {
+        let opens_data = self.data == DataChannels::Wanted;
+        if added.is_empty() && removed.is_empty() && !restarts_ice && !opens_data {
             return None;
+        }
+        if opens_data {
+            self.data = DataChannels::Offered;
         }
         for gone in &removed {
             self.lines.remove(gone);
@@ -319,7 +360,7 @@ impl Subscribing {
         self.lines.extend(added.iter().copied());
         self.version += 1;
         self.phase = Phase::Offering;
-        Some(Change { added, removed, restarts_ice })
+        Some(Change { added, removed, restarts_ice, opens_data })
     }
 
     /// How lines that exist are to be sent now.

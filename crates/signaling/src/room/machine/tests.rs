@@ -4,4 +4,5 @@ pub(in crate::room) mod bench;
 mod chat;
 mod entry;
 mod media;
+mod overseeing;
 mod random;

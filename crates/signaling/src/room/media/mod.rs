@@ -87,6 +87,9 @@ pub(super) async fn serve(server: MediaServer, commands: mpsc::Receiver<MediaCom
             return;
         }
     };
+    let started = MediaReport::Started { pipeline: pipeline.id().number() };
+    // Whether anybody hears, `run` finds out.
+    let _ = reporter.report(started).await;
     pipeline.watch_speakers(LOUDEST).await;
     let mut room = RoomMedia {
         pipeline,

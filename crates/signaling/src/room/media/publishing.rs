@@ -5,7 +5,7 @@ use super::{Gone, Part, RoomMedia, Source};
 use crate::room::effect::{MediaReport, OfferedTrack};
 use crate::room::id::{ParticipantId, TrackId};
 use crate::room::message::{Kind, Leg, Source as TrackSource};
-use keel_media::{AppliedOffer, MediaKind, PeerConnection, PeerConnectionOptions};
+use keel_media::{AppliedOffer, LineSound, MediaKind, PeerConnection, PeerConnectionOptions};
 
 /// A participant's publishing connection.
 pub(super) struct Publishing {
@@ -67,6 +67,7 @@ impl RoomMedia {
             self.parts.remove(&element);
         }
         let mut live = Vec::new();
+        let mut sounds = Vec::new();
         for OfferedTrack { track, mid, source, size } in tracks {
             let kind = media_kind(source.kind());
             let line = lines.iter().find(|line| line.mid.as_str() == mid);
@@ -76,6 +77,14 @@ impl RoomMedia {
             self.parts.insert(line.element, Part::Line(who, track));
             self.sources.insert(track, Source { owner: who, element: line.element, kind, group, picture });
             live.push(track);
+            // A film that is shown takes the floor from nobody.
+            let sound = if source == TrackSource::ScreenAudio { LineSound::Other } else { LineSound::Voice };
+            sounds.extend((kind == MediaKind::Audio).then_some((line.element, sound)));
+        }
+        if let Some(publishing) = self.sides.get(&who).and_then(|side| side.publishing.as_ref()) {
+            for (element, sound) in sounds {
+                publishing.connection.set_sound(element, sound).await;
+            }
         }
         self.sources.retain(|track, source| source.owner != who || live.contains(track));
         self.aim_anew(&live).await;

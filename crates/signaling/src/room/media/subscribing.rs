@@ -6,16 +6,23 @@ use crate::room::id::{ParticipantId, TrackId};
 use crate::room::message::Leg;
 use keel_media::id::ElementId;
 use keel_media::{
-    AppliedAnswer, IceRestart, LineOptions, LinesOffer, MediaKind, PeerConnection, PeerConnectionOptions,
-    Priority,
+    AppliedAnswer, DataSharing, IceRestart, LineOptions, LinesOffer, MediaKind, PeerConnection,
+    PeerConnectionOptions, Priority,
 };
 use std::collections::BTreeMap;
+
+/// Of one message on a data channel: what every browser sends in one piece.
+const DATA_BYTES_MAX: usize = 16 << 10;
+/// What one participant may share: sixteen long messages or 256 short ones a second.
+const DATA_BYTES_PER_SECOND: u32 = 256 << 10;
+const DATA_BYTES_AT_ONCE: u32 = 512 << 10;
 
 /// A participant's receiving connection.
 pub(super) struct Subscribing {
     connection: PeerConnection,
     lines: BTreeMap<TrackId, Line>,
     is_gathering: bool,
+    has_data: bool,
 }
 
 /// One track on its way to one participant.
@@ -44,6 +51,20 @@ impl Subscribing {
             && source.kind == MediaKind::Video
         {
             self.connection.set_target(line.element, source.picture.target(line.setting.size)).await;
+        }
+    }
+
+    /// Has the next offer open data channels, and what comes on them go to all others that have theirs open.
+    async fn offer_data(&mut self, who: ParticipantId) {
+        let sharing = DataSharing {
+            tag: format!("{who:?}\n"),
+            message_bytes_max: DATA_BYTES_MAX,
+            bytes_per_second: DATA_BYTES_PER_SECOND,
+            bytes_at_once: DATA_BYTES_AT_ONCE,
+        };
+        match self.connection.share_data(sharing).await {
+            Ok(()) => self.has_data = true,
+            Err(error) => tracing::warn!(participant = ?who, %error, "no data channels"),
         }
     }
 
@@ -92,8 +113,11 @@ impl RoomMedia {
         version: u64,
         change: Change,
     ) -> Result<MediaReport, String> {
-        let Change { added, removed, restarts_ice } = change;
+        let Change { added, removed, restarts_ice, opens_data } = change;
         let subscribing = self.subscribing(who).await?;
+        if opens_data {
+            subscribing.offer_data(who).await;
+        }
         for track in removed {
             if let Some(line) = subscribing.lines.remove(&track) {
                 subscribing.connection.remove_line(line.element).await;
@@ -106,7 +130,7 @@ impl RoomMedia {
             }
         }
         let subscribing = self.subscribing(who).await?;
-        if subscribing.lines.is_empty() && !subscribing.is_gathering {
+        if subscribing.lines.is_empty() && !subscribing.has_data && !subscribing.is_gathering {
             // Nothing was ever offered, and all that was to be has gone: there is nothing to negotiate.
             return Ok(MediaReport::Answered { participant: who, version, refused });
         }
@@ -132,7 +156,12 @@ impl RoomMedia {
             let connection =
                 self.pipeline.create_peer_connection(options).await.map_err(|error| error.to_string())?;
             self.parts.insert(connection.id(), Part::Connection(who, Leg::Subscribe));
-            side.subscribing = Some(Subscribing { connection, lines: BTreeMap::new(), is_gathering: false });
+            side.subscribing = Some(Subscribing {
+                connection,
+                lines: BTreeMap::new(),
+                is_gathering: false,
+                has_data: false,
+            });
         }
         side.subscribing.as_mut().ok_or_else(|| "no connection".to_owned())
     }

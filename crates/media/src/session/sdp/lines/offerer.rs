@@ -146,6 +146,22 @@ impl Offerer {
         Ok(())
     }
 
+    /// Adds the m-line of data channels, unless there is one.
+    ///
+    /// # Errors
+    /// [`LineError::Full`] with [`LINES_MAX`] m-lines in use.
+    pub fn add_data(&mut self) -> Result<(), LineError> {
+        if self.slots.iter().any(|slot| matches!(slot.holds, Holds::Data)) {
+            return Ok(());
+        }
+        if self.slots.len() >= LINES_MAX {
+            return Err(LineError::Full);
+        }
+        let mid = self.draw_mid();
+        self.slots.push(Slot { mid, holds: Holds::Data });
+        Ok(())
+    }
+
     /// Ends a line; nothing happens when it is not there. Its m-line is inactive from the next offer on, or
     /// another line's.
     pub fn remove(&mut self, element: ElementId) {

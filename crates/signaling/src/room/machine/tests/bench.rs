@@ -233,6 +233,13 @@ impl Bench {
         self.settle();
     }
 
+    /// What whoever runs the server does, or sees.
+    pub(in crate::room) fn administer<T>(&mut self, does: impl FnOnce(&mut Machine, Moment) -> T) -> T {
+        let answer = does(&mut self.machine, self.now);
+        self.settle();
+        answer
+    }
+
     pub(in crate::room) fn shutdown(&mut self) {
         self.machine.handle_shutdown(self.now);
         self.settle();

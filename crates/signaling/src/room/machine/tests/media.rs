@@ -31,6 +31,32 @@ fn only_offer(bench: &mut Bench, who: ConnectionId) -> Value {
 }
 
 #[test]
+fn who_asks_for_data_channels_is_offered_them_once_and_nobody_else_is() {
+    let mut bench = Bench::new();
+    let (ann, _) = bench.join("tide", "ann");
+    let (ben, _) = bench.join("tide", "ben");
+    let answer = bench.ask(ann, json!({"id": "openData", "request": 4}));
+    assert_eq!(answer, json!({"id": "done", "request": 4}));
+    bench.answer_offers(ann);
+    assert_eq!(bench.ask(ann, json!({"id": "openData", "request": 5})), json!({"id": "done", "request": 5}));
+    assert!(bench.heard_ids(ann).is_empty() && bench.heard_ids(ben).is_empty(), "no other offer");
+    bench.publish(ann, &["camera"]);
+    bench.answer_offers(ben);
+    bench.publish(ben, &["camera"]);
+    bench.answer_offers(ann);
+    let told = bench.world.media.values().flat_map(|media| &media.changes).filter(|change| change.opens_data);
+    assert_eq!(told.count(), 1);
+    assert_eq!(bench.machine.data_participants(), 1);
+    bench.assert_settled();
+
+    let old = bench.connect();
+    bench.ask(old, json!({"id": "joinRoom", "room": "tide", "name": "old"}));
+    assert_eq!(bench.ask(old, json!({"id": "openData"}))["code"], "otherForm");
+    bench.disconnect(ann, Departure::GoneAway);
+    assert_eq!(bench.machine.data_participants(), 0);
+}
+
+#[test]
 fn what_one_publishes_is_offered_to_the_others() {
     let mut bench = Bench::new();
     let (ann, ann_joined) = bench.join("tide", "ann");

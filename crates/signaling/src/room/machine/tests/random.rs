@@ -184,7 +184,7 @@ fn step(
         11 => bench.say(who, json!({"id": "mute", "track": own_track, "muted": die.random::<bool>()})),
         12 => bench.say(who, json!({"id": "chat", "text": "hello"})),
         13 => bench.say(who, json!({"id": "history", "before": 1_000_000, "count": 3})),
-        14 => bench.say(who, json!({"id": "restartIce"})),
+        14 => bench.say(who, json!({"id": if die.random() { "restartIce" } else { "openData" }})),
         15 => bench.say(who, candidate(if die.random() { Leg::Publish } else { Leg::Subscribe })),
         16 => {
             // Mostly somebody who may.
