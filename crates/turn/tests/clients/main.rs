@@ -1,6 +1,8 @@
 //! coturn's clients, independent ones, against a running server: over UDP, TCP and TLS, by channels and by Send
 //! indications, with both families. They need Debian's package `coturn`.
 
+mod networks;
+
 use anyhow::{Context, Result, ensure};
 use keel_turn::{
     Counts, Credentials, Doors, OwnSocket, PeerPolicy, RelayAddresses, TurnConfig, TurnLimits, TurnServer,
@@ -27,7 +29,11 @@ struct Scene {
 
 impl Scene {
     fn start() -> Result<Self> {
-        let echo = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        Self::start_at(Ipv4Addr::LOCALHOST.into())
+    }
+
+    fn start_at(address: IpAddr) -> Result<Self> {
+        let echo = UdpSocket::bind((address, 0))?;
         let peer = echo.local_addr()?;
         // It ends with the process: a datagram for it comes from nobody else.
         std::thread::spawn(move || {
@@ -36,17 +42,17 @@ impl Scene {
                 let _ = echo.send_to(&buffer[..length], from);
             }
         });
-        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let tcp = TcpListener::bind((address, 0))?;
         let port = tcp.local_addr()?.port();
-        let tls = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let tls = TcpListener::bind((address, 0))?;
         let tls_port = tls.local_addr()?.port();
         let doors = Doors {
-            udp: vec![UdpSocket::bind((Ipv4Addr::LOCALHOST, port))?],
+            udp: vec![UdpSocket::bind((address, port))?],
             tcp: vec![tcp],
             tls: vec![tls],
             tls_config: Some(certificate()?),
         };
-        let host: Vec<IpAddr> = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        let host: Vec<IpAddr> = vec![address, Ipv6Addr::LOCALHOST.into()];
         let config = TurnConfig {
             realm: "keel".into(),
             credentials: Credentials::new(SECRET.as_bytes(), Duration::from_hours(1)),
@@ -57,14 +63,19 @@ impl Scene {
         Ok(Self { server: TurnServer::start(config, doors)?, port, tls_port, peer })
     }
 
-    /// Runs coturn's client; what the server counted meanwhile.
-    async fn relay_through(&self, flags: &[&str], port: u16) -> Result<Counts> {
-        let peer = (self.peer.ip().to_string(), self.peer.port().to_string());
+    /// What tells coturn's client to send through the server to the peer and back.
+    fn flags(&self, flags: &[&str], port: u16) -> Vec<String> {
+        let (peer, peer_port) = (self.peer.ip().to_string(), self.peer.port().to_string());
         let (messages, port) = (MESSAGES.to_string(), port.to_string());
         let fixed =
-            ["-W", SECRET, "-u", "tester", "-e", &peer.0, "-r", &peer.1, "-c", "-m", "2", "-l", "170"];
-        let rest = ["-n", &messages, "-z", "5", "-p", &port, "127.0.0.1"];
-        let output = run("turnutils_uclient", &[flags, &fixed, &rest].concat()).await?;
+            ["-W", SECRET, "-u", "tester", "-e", &peer, "-r", &peer_port, "-c", "-m", "2", "-l", "170"];
+        let rest = ["-n", &messages, "-z", "5", "-p", &port, &peer];
+        [flags, &fixed, &rest].concat().into_iter().map(str::to_owned).collect()
+    }
+
+    /// Runs coturn's client; what the server counted meanwhile.
+    async fn relay_through(&self, flags: &[&str], port: u16) -> Result<Counts> {
+        let output = run("turnutils_uclient", &self.flags(flags, port)).await?;
         ensure!(output.contains("Total lost packets 0 "), "packets were lost, or none was sent:\n{output}");
         let counts = self.server.snapshot().await.context("the server runs")?.counts;
         let expected = 2 * MESSAGES as u64;
@@ -75,8 +86,8 @@ impl Scene {
 }
 
 /// What a program printed, both ways.
-async fn run(program: &'static str, flags: &[&str]) -> Result<String> {
-    let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+async fn run(program: &'static str, flags: &[impl AsRef<str>]) -> Result<String> {
+    let flags: Vec<String> = flags.iter().map(|flag| flag.as_ref().to_owned()).collect();
     let run = move || Command::new(program).args(flags).output();
     let output = tokio::task::spawn_blocking(run).await?;
     let output = output.with_context(|| format!("{program} is missing: apt-get install coturn"))?;
