@@ -10,8 +10,9 @@ use crate::stun::{Answer, Request};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// RFC 8656 §12: the numbers of channels.
-const CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x4fff;
+// RFC 8656 §12 deviation: numbers from 0x5000 are reserved, but clients of RFC 5766 §11 use all up to here, and the
+// first two bits tell them from everything else as well.
+const CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x7ffe;
 
 impl Server {
     pub(super) fn refresh(

@@ -142,6 +142,6 @@ async fn nobody_outside_is_relayed_without_the_secret() -> Result<()> {
     let guessed: Vec<String> =
         flags.map(|flag| if flag == SECRET { "guessed".into() } else { flag }).collect();
     let output = run("ip", &[network.inside("turnutils_uclient"), guessed].concat()).await?;
-    ensure!(output.contains("401"), "{output}");
+    ensure!(output.contains("Cannot complete Allocation"), "{output}");
     Ok(())
 }
