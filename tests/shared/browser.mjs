@@ -33,11 +33,13 @@ const FIREFOX_PREFERENCES = {
 /**
  * A headless Chromium with a camera that shows a moving pattern and a microphone that beeps.
  *
- * @param {{mdns?: boolean, devices?: keyof typeof DEVICE_FLAGS}} options `mdns`: whether its host candidates are names
- *   instead of addresses, as by default
+ * @param {{mdns?: boolean, devices?: keyof typeof DEVICE_FLAGS, trusting?: boolean}} options `mdns`: whether its host
+ *   candidates are names instead of addresses, as by default; `trusting`: whether it takes any certificate, of TURN servers
+ *   too
  */
-export function launchChromium({ mdns = true, devices = 'granted' } = {}) {
+export function launchChromium({ mdns = true, devices = 'granted', trusting = false } = {}) {
   const flags = [...CHROMIUM_FLAGS, ...DEVICE_FLAGS[devices]];
+  if (trusting) flags.push('--ignore-certificate-errors');
   if (!mdns) flags.push('--disable-features=WebRtcHideLocalIpsWithMdns');
   return launch('chrome', { executablePath: CHROMIUM, args: flags });
 }
