@@ -15,14 +15,23 @@ execFileSync('openssl', ['req', '-x509', ...made, ...names, '-keyout', key, '-ou
 after(() => rmSync(folder, { recursive: true }));
 
 const flags = ['--tls-certificate', certificate, '--tls-key', key, '--turn-host', 'localhost', '--kurento-tls-port', '0'];
-const options = { server: { flags }, browser: { trusting: true }, seating: { relay: 'tls' } };
+const ports = [
+  ['the HTTPS port', ['--turn-https=true']],
+  ['a port of its own', ['--turn-https=false']],
+];
 
-tell('A browser that reaches nothing but the TURN server over TLS', options, (stage) => {
-  it('sees and hears, and is seen and heard', async () => {
-    const ada = await stage.seat('Ada');
-    const ben = await stage.seat('Ben');
-    await stage.callBetween(ada, ben);
-    await Promise.all([ada.seesAndHears(), ben.seesAndHears()]);
-    for (const seat of [ada, ben]) assert.deepEqual(await seat.path(), { type: 'relay', relayProtocol: 'tls' });
+for (const [port, way] of ports) {
+  const options = { server: { flags: [...flags, ...way] }, browser: { trusting: true }, seating: { relay: 'tls' } };
+  tell(`A browser that reaches nothing but the TURN server over TLS, on ${port}`, options, (stage) => {
+    it('sees and hears, and is seen and heard', async () => {
+      const ada = await stage.seat('Ada');
+      const ben = await stage.seat('Ben');
+      await stage.callBetween(ada, ben);
+      await Promise.all([ada.seesAndHears(), ben.seesAndHears()]);
+      for (const seat of [ada, ben]) assert.deepEqual(await seat.path(), { type: 'relay', relayProtocol: 'tls' });
+      const told = await ada.turnUrls();
+      const page = new URL(stage.keel.url).port;
+      assert.equal(told.some((url) => url.startsWith('turns:') && url.includes(`:${page}?`)), way[0].endsWith('true'));
+    });
   });
-});
+}

@@ -28,6 +28,7 @@ pub use pipeline::{
     GraphElement, IceCandidate, IceRestart, IceState, LineOptions, LineSound, LineStats, MediaConfig,
     MediaKind, MediaServer, MediaSnapshot, MediaType, OfferDirection, OfferOptions, PassThrough,
     PeerConnection, PeerConnectionOptions, Pipeline, PipelineEvent, PipelineEvents, PipelineGraph,
-    PipelineSurvey, Placement, StreamStats, StreamTotals, WebRtcEndpoint,
+    PipelineSurvey, Placement, StreamStats, StreamTotals, Subnet, SubnetError, WebRtcEndpoint,
 };
+pub use session::ice::IceCredentials;
 pub use session::sdp::{LINES_MAX, LinesOffer};

@@ -3,7 +3,8 @@
 //!
 //! [`Server`] is the protocol as a machine, without sockets and clocks. [`TurnServer`] is the thread with the
 //! sockets around it: UDP, TCP and TLS towards clients, one UDP socket for each relayed address. `stun/` reads and
-//! writes messages, `peer.rs` says to whom is relayed, `nonce.rs` and `credential.rs` who may.
+//! writes messages, `peer.rs` says to whom is relayed, `nonce.rs` and `credential.rs` who may. [`Visit`] is a client, for checks
+//! of an installation.
 //!
 //! It does not relay TCP (RFC 6062), move allocations to another address of a client (RFC 8016), keep pairs of
 //! ports (EVEN-PORT with a reservation is refused with 508), or translate between IPv4 and IPv6.
@@ -40,6 +41,7 @@ mod refusal;
 mod server;
 mod stage;
 mod stun;
+mod visit;
 
 #[doc(hidden)]
 pub mod fuzz;
@@ -54,3 +56,4 @@ pub use rate::Rate;
 pub use refusal::ErrorCode;
 pub use server::{Moment, Output, Server, ToClient, ToPeer};
 pub use stun::{Family, Method};
+pub use visit::{Relayed, Visit, VisitError};

@@ -22,6 +22,7 @@ mod latency;
 mod lines;
 mod negotiation;
 mod own_socket;
+pub(crate) mod place;
 mod receive;
 mod relay;
 mod routing;
@@ -46,6 +47,7 @@ use crate::pipeline::graph::Graph;
 use crate::pipeline::{AnnouncedAddress, Dscp, EndpointEvent, MediaConfig, PipelineEvent};
 use crate::rtp::Ssrc;
 use crate::rtp::rtcp::Feedback;
+use crate::session::ice::Probe;
 use crate::session::{Certificate, Session, SessionEvent};
 use batch::{Destination, ReceiveBatch, Segmentation};
 use command::{CommandInbox, Reservation};
@@ -60,6 +62,7 @@ use rand::rngs::StdRng;
 use relay::{Abilities, Relays};
 use socket::{MediaSocket, SocketId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -121,6 +124,8 @@ pub(super) struct State {
     own: OwnSockets,
     /// The host's addresses at the start, with their interfaces.
     interfaces: Vec<(String, IpAddr)>,
+    /// Answers checks of the installation.
+    probe: Option<Probe>,
     certificate: Arc<Certificate>,
     rng: StdRng,
     counters: Counters,
@@ -249,7 +254,13 @@ impl Worker {
                 config.socket_buffer_bytes,
                 waiter.registrar(),
             ),
-            interfaces: socket::interfaces(),
+            interfaces: place::interfaces(),
+            probe: config
+                .probe
+                .clone()
+                .map(Probe::new)
+                .transpose()
+                .map_err(|error| StartError::Worker(io::Error::other(error)))?,
             certificate,
             rng,
             counters: Counters::default(),
