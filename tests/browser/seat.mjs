@@ -16,16 +16,16 @@ export class Seat extends Viewer {
    * @param {import('puppeteer-core').Browser} browser
    * @param {string} url of the server
    * @param {string} name the name to give later
-   * @param {{drawn?: boolean, accessToken?: string, video?: string, network?: BadNetwork, relay?: string}} options `drawn`: see
+   * @param {{drawn?: boolean, accessToken?: string, video?: string, network?: BadNetwork, relay?: string, relayPort?: number}} options `drawn`: see
    *   drawn-devices.mjs; `video`: see `web/options.js`; `network`: see ../shared/bad-network.mjs; `relay`: how to reach
-   *   the TURN server, see relay-only.mjs
+   *   the TURN server, and `relayPort`: a port of 127.0.0.1 to reach it by, see relay-only.mjs
    */
-  static async open(browser, url, name, { drawn = false, accessToken, video, network, relay } = {}) {
+  static async open(browser, url, name, { drawn = false, accessToken, video, network, relay, relayPort } = {}) {
     const seat = new Seat();
     seat.name = name;
     const before = [];
     if (network) before.push((page) => network.surround(page));
-    if (relay) before.push((page) => page.evaluateOnNewDocument(relayOnly, relay));
+    if (relay) before.push((page) => page.evaluateOnNewDocument(relayOnly, relay, relayPort));
     if (drawn) before.push((page) => page.evaluateOnNewDocument(drawDevices));
     const opened = await openPage(browser, new URL('call.html', url), { video, accessToken, before });
     seat.page = opened.page;
@@ -126,6 +126,15 @@ export class Seat extends Viewer {
   /** How media reaches the server, once the statistics have it. */
   path() {
     return until('a pair of candidates in use', () => this.page.evaluate(selectedPath));
+  }
+
+  /** The URLs of TURN servers that the server tells. */
+  turnUrls() {
+    return this.page.evaluate(async () => {
+      const response = await fetch('api/config');
+      const { iceServers } = await response.json();
+      return iceServers.flatMap(({ urls }) => urls);
+    });
   }
 
   /** The states of all connections that this page has made. */

@@ -6,7 +6,7 @@ use crate::config::{
 };
 use crate::listen::{Place, interface_addresses, listen};
 use crate::report::Report;
-use crate::secret::Secret;
+use crate::secret::{Secret, probe};
 use crate::shared_port::{Aside, SharedPort};
 use crate::tls::CertificateFiles;
 use crate::turn::{self, Surroundings, Turn};
@@ -92,7 +92,7 @@ impl App {
         let (listening, plain, secured) =
             (addresses(&pages)?, addresses(&kurento.plain)?, addresses(&kurento.tls)?);
 
-        let probe = IceCredentials { ufrag: PROBE_NAME.into(), password: Secret::Check.keep(&data_dir)? };
+        let probe = probe(&Secret::Check.keep(&data_dir)?);
         let media = MediaServer::start(media_config(&config, announce.clone(), Some(probe)))
             .context("media did not start; the settings under [media] decide (--media-port, --announce)")?;
         let surroundings = Surroundings {
@@ -314,9 +314,6 @@ fn names<'a>(addresses: impl Iterator<Item = &'a IpAddr>) -> Vec<String> {
     names.dedup();
     names
 }
-
-/// The name in checks of the media sockets that belong to no session.
-pub(crate) const PROBE_NAME: &str = "keel-check";
 
 pub(crate) fn media_config(
     config: &Config,

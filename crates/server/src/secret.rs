@@ -2,14 +2,16 @@
 
 use crate::tls::write_private;
 use anyhow::{Context, bail};
+use keel_media::IceCredentials;
 use std::fs;
 use std::io;
 use std::path::Path;
 
 /// Bytes of a secret that Keel makes; its text has two letters for each.
 const SECRET_BYTES: usize = 32;
-/// Letters of a secret at least, whoever wrote the file.
-const SECRET_LETTERS_MIN: usize = keel_turn::SECRET_BYTES_MIN;
+/// Letters of the check's secret that are the name, which is as secret: strangers who cannot name it have nothing
+/// computed by the media sockets.
+const NAME_LETTERS: usize = 16;
 
 /// A secret by the name of its file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +23,14 @@ pub(crate) enum Secret {
 }
 
 impl Secret {
+    /// Letters at least, whoever wrote the file.
+    fn letters_min(self) -> usize {
+        match self {
+            Self::Turn => keel_turn::SECRET_BYTES_MIN,
+            Self::Check => 2 * SECRET_BYTES,
+        }
+    }
+
     fn file(self) -> &'static str {
         match self {
             Self::Turn => "turn-secret",
@@ -49,12 +59,18 @@ impl Secret {
     pub(crate) fn read(self, data_dir: &Path) -> anyhow::Result<Option<String>> {
         let path = data_dir.join(self.file());
         match fs::read_to_string(&path) {
-            Ok(text) if text.trim().len() >= SECRET_LETTERS_MIN => Ok(Some(text.trim().to_owned())),
+            Ok(text) if text.trim().len() >= self.letters_min() => Ok(Some(text.trim().to_owned())),
             Ok(_) => bail!("{} holds no secret; remove it, and a new one is made", path.display()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
     }
+}
+
+/// What the secret of the check is to the media sockets. The fragment has a character that no session's has.
+pub(crate) fn probe(secret: &str) -> IceCredentials {
+    let (name, password) = secret.split_at_checked(NAME_LETTERS).unwrap_or_default();
+    IceCredentials { ufrag: format!("keel-{name}"), password: password.to_owned() }
 }
 
 #[cfg(test)]
@@ -74,5 +90,7 @@ mod tests {
         assert_eq!(mode & 0o077, 0, "nobody else reads it");
         fs::write(dir.path().join("turn-secret"), "short").expect("written");
         assert!(Secret::Turn.keep(dir.path()).is_err(), "a broken file is not taken for a secret");
+        let probe = probe(&Secret::Check.keep(dir.path()).expect("kept"));
+        assert_eq!((probe.ufrag.len(), probe.password.len()), (21, 48));
     }
 }

@@ -11,11 +11,11 @@ mod machine;
 mod path;
 mod port;
 
-use crate::app::{App, PROBE_NAME, Places, make_data_dir};
+use crate::app::{App, Places, make_data_dir};
 use crate::config::Config;
 use crate::health;
 use crate::listen::interface_addresses;
-use crate::secret::Secret;
+use crate::secret::{Secret, probe};
 use anyhow::Context;
 use finding::Findings;
 use keel_turn::Issued;
@@ -100,7 +100,8 @@ fn ask(scene: &Scene<'_>, places: &Places, findings: &mut Findings) -> anyhow::R
         );
         return Ok(());
     };
-    let probe = Issued { username: PROBE_NAME.into(), password: secret };
+    let credentials = probe(&secret);
+    let probe = Issued { username: credentials.ufrag, password: credentials.password };
     path::media(scene, places, &probe, findings);
     path::turn(scene, places, &probe, findings).context("turn.secret")
 }

@@ -81,7 +81,7 @@ fn a_running_server_is_asked_and_goes_on() {
     flags.extend(
         ["--tls-self-signed", "--turn-tls-port=15349", "--kurento-tls-port=18433"].map(str::to_owned),
     );
-    let server = Server::start_in(dir.path(), &words(&flags)).expect("it starts");
+    let server = Server::start_as(dir.path(), &words(&flags)).expect("it starts");
     let (is_well, text) = check(dir.path(), &words(&flags));
     assert!(is_well, "{text}");
     for line in [

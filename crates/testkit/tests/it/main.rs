@@ -11,6 +11,7 @@ mod direct;
 mod graph;
 mod kurento_soak;
 mod loss;
+mod mobility;
 mod negotiation;
 mod room;
 mod settings;
