@@ -28,7 +28,7 @@ ENV KEEL_HTTP_ADDRESSES=0.0.0.0 \
     KEEL_WORKERS=4 \
     KEEL_DATA_DIR=/data
 VOLUME /data
-EXPOSE 8080/tcp 10000-10003/udp
+EXPOSE 8080/tcp 10000-10003/udp 3478/tcp 3478/udp 5349/tcp
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/usr/local/bin/keel", "--health-check"]
 # SIGTERM, docker's default, ends calls in order within KEEL_SHUTDOWN_DEADLINE_S (10); docker waits as long
 # before it kills, so give it more: docker stop --time 15.

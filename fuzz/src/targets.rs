@@ -8,6 +8,7 @@ mod sctp;
 mod sdp;
 mod signaling;
 mod stun;
+mod turn;
 
 pub use dtls::dtls;
 pub use forwarder::forwarder;
@@ -17,6 +18,7 @@ pub use sctp::sctp;
 pub use sdp::{candidate, sdp};
 pub use signaling::{kurento, rooms, signaling, streams};
 pub use stun::stun;
+pub use turn::turn;
 
 use crate::{Target, seeds};
 
@@ -39,4 +41,5 @@ pub const TARGETS: &[Target] = &[
     Target { name: "srtp", seeds: media::sealed, run: srtp },
     Target { name: "streams", seeds: seeds::streams, run: streams },
     Target { name: "stun", seeds: stun::seeds, run: stun },
+    Target { name: "turn", seeds: turn::seeds, run: turn },
 ];

@@ -6,7 +6,7 @@ use keel_fuzz::TARGETS;
 const RUNS: u64 = 20_000;
 
 /// Targets with a whole server, or several forwarders, behind them take milliseconds for an input.
-const SLOW: [(&str, u64); 2] = [("kurento", 400), ("layers", 4_000)];
+const SLOW: [(&str, u64); 3] = [("kurento", 400), ("layers", 4_000), ("turn", 4_000)];
 
 #[test]
 fn no_target_panics() {

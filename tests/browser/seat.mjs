@@ -1,6 +1,7 @@
 import { drawDevices } from './drawn-devices.mjs';
+import { relayOnly } from './relay-only.mjs';
 import { openPage } from './page.mjs';
-import { connectionStates, offeredHosts, pictureBitrate, srtpCipher } from '../shared/peer-watch.mjs';
+import { connectionStates, offeredHosts, pictureBitrate, selectedPath, srtpCipher } from '../shared/peer-watch.mjs';
 import { Viewer } from '../shared/viewer.mjs';
 import { until } from '../shared/waiting.mjs';
 
@@ -15,14 +16,16 @@ export class Seat extends Viewer {
    * @param {import('puppeteer-core').Browser} browser
    * @param {string} url of the server
    * @param {string} name the name to give later
-   * @param {{drawn?: boolean, accessToken?: string, video?: string, network?: BadNetwork}} options `drawn`: see
-   *   drawn-devices.mjs; `video`: see `web/options.js`; `network`: see ../shared/bad-network.mjs
+   * @param {{drawn?: boolean, accessToken?: string, video?: string, network?: BadNetwork, relay?: string, relayPort?: number}} options `drawn`: see
+   *   drawn-devices.mjs; `video`: see `web/options.js`; `network`: see ../shared/bad-network.mjs; `relay`: how to reach
+   *   the TURN server, and `relayPort`: a port of 127.0.0.1 to reach it by, see relay-only.mjs
    */
-  static async open(browser, url, name, { drawn = false, accessToken, video, network } = {}) {
+  static async open(browser, url, name, { drawn = false, accessToken, video, network, relay, relayPort } = {}) {
     const seat = new Seat();
     seat.name = name;
     const before = [];
     if (network) before.push((page) => network.surround(page));
+    if (relay) before.push((page) => page.evaluateOnNewDocument(relayOnly, relay, relayPort));
     if (drawn) before.push((page) => page.evaluateOnNewDocument(drawDevices));
     const opened = await openPage(browser, new URL('call.html', url), { video, accessToken, before });
     seat.page = opened.page;
@@ -118,6 +121,20 @@ export class Seat extends Viewer {
   /** The host addresses that this browser has offered, once there is one. */
   offeredHosts() {
     return until('a host candidate', () => this.page.evaluate(offeredHosts), (hosts) => hosts.length > 0);
+  }
+
+  /** How media reaches the server, once the statistics have it. */
+  path() {
+    return until('a pair of candidates in use', () => this.page.evaluate(selectedPath));
+  }
+
+  /** The URLs of TURN servers that the server tells. */
+  turnUrls() {
+    return this.page.evaluate(async () => {
+      const response = await fetch('api/config');
+      const { iceServers } = await response.json();
+      return iceServers.flatMap(({ urls }) => urls);
+    });
   }
 
   /** The states of all connections that this page has made. */

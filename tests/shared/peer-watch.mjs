@@ -137,3 +137,14 @@ export function offeredHosts() {
 export function connectionStates() {
   return window.keelPeers.map((peer) => peer.connectionState);
 }
+
+/**
+ * @returns {Promise<{type: string, wire: string} | null>} the local candidate that the newest connection uses, and the protocol
+ *   between the browser and the server
+ */
+export async function selectedPath() {
+  const report = await window.keelPeers.at(-1)?.getStats();
+  const transport = [...(report?.values() ?? [])].find((entry) => entry.type === 'transport');
+  const local = report?.get(report.get(transport?.selectedCandidatePairId)?.localCandidateId);
+  return local ? { type: local.candidateType, wire: local.relayProtocol ?? local.protocol } : null;
+}

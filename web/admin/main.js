@@ -7,6 +7,7 @@ import { Door } from './door.js';
 import { showPipelines } from './graph-view.js';
 import { mountOrders } from './order.js';
 import { Rates } from './rates.js';
+import { showRelay } from './relay-view.js';
 import { showRooms } from './rooms-view.js';
 import { ask } from './server.js';
 import { showStreams } from './streams-view.js';
@@ -27,6 +28,7 @@ const VIEWS = {
   'calls/active': showCalls,
   pipelines: showPipelines,
   workers: showWorkers,
+  turn: showRelay,
 };
 
 const rates = new Rates();

@@ -22,13 +22,13 @@ pub use error::{
 };
 pub use forward::{LayerTarget, Priority};
 pub use pipeline::{
-    AppliedAnswer, AppliedLine, AppliedOffer, Bridge, ConnectionState, ConnectionStats, DataChannelInfo,
-    DataChannelOptions, DataChannelState, DataSharing, Dscp, DtlsState, ElementKind, ElementSurvey,
-    EndpointEvent, EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge, GraphElement,
-    IceCandidate, IceRestart, IceState, LineOptions, LineSound, LineStats, MediaConfig, MediaKind,
-    MediaServer, MediaSnapshot, MediaType, OfferDirection, OfferOptions, PassThrough, PeerConnection,
-    PeerConnectionOptions, Pipeline, PipelineAddress, PipelineEvent, PipelineEvents, PipelineGraph,
-    PipelineSurvey, Placement, StreamStats, StreamTotals, WebRtcEndpoint,
+    AnnouncedAddress, AppliedAnswer, AppliedLine, AppliedOffer, Bridge, ConnectionState, ConnectionStats,
+    DataChannelInfo, DataChannelOptions, DataChannelState, DataSharing, Dscp, DtlsState, ElementKind,
+    ElementSurvey, EndpointEvent, EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge,
+    GraphElement, IceCandidate, IceRestart, IceState, LineOptions, LineSound, LineStats, MediaConfig,
+    MediaKind, MediaServer, MediaSnapshot, MediaType, OfferDirection, OfferOptions, PassThrough,
+    PeerConnection, PeerConnectionOptions, Pipeline, PipelineAddress, PipelineEvent, PipelineEvents,
+    PipelineGraph, PipelineSurvey, Placement, StreamStats, StreamTotals, Subnet, SubnetError, WebRtcEndpoint,
 };
 pub use session::ice::IceCredentials;
 pub use session::sdp::{LINES_MAX, LinesOffer};

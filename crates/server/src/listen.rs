@@ -61,8 +61,10 @@ fn listen_once(place: Place<'_>) -> Result<Vec<TcpListener>, Refusal> {
                 port = chosen;
                 listeners.push(listener);
             }
-            Err(error) if ip == Ipv6Addr::LOCALHOST && lacks_ipv6(&error) => {
-                tracing::debug!(%error, "no IPv6 on this machine: not listening on ::1");
+            Err(error)
+                if (ip == Ipv6Addr::LOCALHOST || ip == Ipv6Addr::UNSPECIFIED) && lacks_ipv6(&error) =>
+            {
+                tracing::debug!(%error, "no IPv6 on this machine: not listening on {ip}");
             }
             Err(error) => return Err(Refusal { address, error }),
         }

@@ -2,6 +2,7 @@
 
 use crate::build_info;
 use crate::config::{Access, Config, Tls};
+use crate::turn::Turn;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -19,6 +20,8 @@ pub(crate) struct Report<'a> {
     pub(crate) kurento_tls: &'a [SocketAddr],
     /// This machine's addresses, which stand for the wildcard ones.
     pub(crate) interfaces: &'a [IpAddr],
+    /// The TURN server, if it runs.
+    pub(crate) turn: Option<&'a Turn>,
     /// Media threads.
     pub(crate) workers: usize,
     /// The data directory, absolute.
@@ -44,6 +47,9 @@ impl Report<'_> {
             }
         }
         line(&mut text, "media", &self.media());
+        if let Some(turn) = self.turn {
+            line(&mut text, "turn", &self.turn_line(&turn.listening, turn.tls_port));
+        }
         line(&mut text, "data", &self.data_dir.display().to_string());
         line(&mut text, "stop", "Ctrl-C");
         if self.config.tls == Tls::Off && urls.iter().any(|url| !url.starts_with("http://localhost:")) {
@@ -90,6 +96,20 @@ impl Report<'_> {
         authorities
     }
 
+    /// Its ports, and why they are not those of the configuration.
+    fn turn_line(&self, listening: &[SocketAddr], tls_port: Option<u16>) -> String {
+        let port = listening.first().map_or(0, SocketAddr::port);
+        let wanted = self.config.settings.turn.port;
+        let mut text = format!("UDP and TCP {port}");
+        if let Some(tls_port) = tls_port {
+            write!(text, ", TLS {tls_port}").expect("writing to a string cannot fail");
+        }
+        if wanted != 0 && wanted != port {
+            write!(text, " (another program has {wanted})").expect("writing to a string cannot fail");
+        }
+        text
+    }
+
     fn media(&self) -> String {
         let port = self.config.settings.media.port;
         match (port, self.workers) {
@@ -126,6 +146,7 @@ mod tests {
             kurento: &["127.0.0.1:8888".parse().expect("an address")],
             kurento_tls: &[],
             interfaces: &interfaces,
+            turn: None,
             workers: 2,
             data_dir: Path::new("/srv/keel-data"),
         };

@@ -21,6 +21,12 @@ const VALID_DAYS: u32 = 825;
 /// A certificate is made anew this long before it ends, so that no running server outlives its own.
 const RENEW_DAYS: u32 = 90;
 
+/// WebSockets start from HTTP/1.1 (RFC 6455 §1.3), so nothing else is offered.
+const HTTP: [&[u8]; 1] = [b"http/1.1"];
+
+/// RFC 7443 §3: clients of TURN that name a protocol name one of these.
+const TURN: [&[u8]; 2] = [b"stun.turn", b"stun.nat-discovery"];
+
 /// The PEM files that serve HTTPS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CertificateFiles {
@@ -84,6 +90,26 @@ impl CertificateFiles {
     /// # Errors
     /// When a file cannot be read, holds no PEM, or the two do not belong together.
     pub(crate) fn server_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
+        self.config_for(&HTTP)
+    }
+
+    /// That of the HTTP listeners which serve TURN, too.
+    ///
+    /// # Errors
+    /// As for HTTP.
+    pub(crate) fn shared_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
+        self.config_for(&[&HTTP[..], &TURN].concat())
+    }
+
+    /// That of TURN over TLS.
+    ///
+    /// # Errors
+    /// As for HTTP.
+    pub(crate) fn turn_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
+        self.config_for(&TURN)
+    }
+
+    fn config_for(&self, protocols: &[&[u8]]) -> anyhow::Result<Arc<ServerConfig>> {
         let chain = self.chain()?;
         let key = PrivateKeyDer::from_pem_file(&self.key)
             .with_context(|| format!("tls.key: cannot read a private key from {}", self.key.display()))?;
@@ -92,8 +118,7 @@ impl CertificateFiles {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .context("tls.certificate and tls.key do not fit together")?;
-        // WebSockets start from HTTP/1.1 (RFC 6455 §1.3), so nothing else is offered.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok(Arc::new(config))
     }
 
@@ -113,7 +138,7 @@ impl CertificateFiles {
 }
 
 /// Writes a file that only this user can read, whole or not at all.
-fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(crate) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     let problem = || format!("cannot write {}", path.display());
     let part = path.with_extension("part");
     let mut file = fs::OpenOptions::new()

@@ -1,6 +1,7 @@
 //! What the signaling server can be told.
 
 use crate::auth::{OriginPolicy, Token, TokenConfig};
+use crate::ice_servers::TurnOffer;
 use crate::kms::KurentoConfig;
 use crate::limits::Limits;
 use crate::webhook::WebhookConfig;
@@ -13,6 +14,8 @@ use std::fmt;
 pub struct Config {
     /// The STUN and TURN servers that browsers are told to use.
     pub ice_servers: Vec<IceServer>,
+    /// This process's own TURN server, if it runs.
+    pub turn: Option<TurnOffer>,
     /// Any of these opens everything but administration. Where there is none, and no key in `tokens`, nobody
     /// is asked for a token.
     pub access_tokens: Vec<Token>,
@@ -38,7 +41,7 @@ impl Config {
 }
 
 /// One entry of a browser's `RTCConfiguration.iceServers` (W3C WebRTC §4.2.2).
-#[derive(Clone, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct IceServer {
     /// `stun:`, `turn:` or `turns:` URLs of one server.
     pub urls: Vec<String>,

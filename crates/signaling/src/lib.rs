@@ -30,6 +30,7 @@ mod chat_text;
 mod config;
 mod error;
 mod http;
+mod ice_servers;
 mod kms;
 mod limits;
 mod live;
@@ -58,8 +59,10 @@ pub use auth::{
     TokenConfig, TokenSecret,
 };
 pub use config::{Config, IceServer};
+pub use ice_servers::TurnOffer;
 pub use kms::{Filters, KurentoConfig, kurento_router};
 pub use limits::{Limits, LiveLimits, Rate, RoomLimits};
+pub use metrics::NameLookup;
 pub use outbound::TargetError;
 pub use state::AppState;
 pub use store::{OpenError, Store};
@@ -112,6 +115,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/openapi.json", get(http::openapi::document))
         .route("/api/pipelines", get(http::pipelines::pipelines))
         .route("/api/workers", get(http::workers::workers))
+        .route("/api/turn", get(http::turn::turn))
         .route("/api/captures", post(http::capture::capture))
         .route("/healthz", get(http::health))
         .route("/metrics", get(http::metrics))

@@ -1,11 +1,14 @@
 //! What operators watch, as Prometheus text.
 
+mod turn;
+
 use crate::call::{Admitted, CallRefusal, Outcome, RegisterRefusal};
 use crate::kms::KurentoGauges;
 use crate::live::Census;
 use crate::live::offer::Role;
 use crate::room::Entered;
 use keel_media::MediaSnapshot;
+use keel_turn::TurnSnapshot;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -18,6 +21,7 @@ use prometheus_client::registry::Registry;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use turn::TurnMetrics;
 
 /// One label with a value known at compile time: no name or address ever becomes a label.
 type Label = [(&'static str, &'static str); 1];
@@ -26,6 +30,7 @@ type Label = [(&'static str, &'static str); 1];
 pub(crate) struct Metrics {
     registry: Registry,
     media: Arc<MediaMetrics>,
+    turn: Arc<TurnMetrics>,
     connections: Gauge,
     registered_users: Gauge,
     calls_active: Gauge,
@@ -56,6 +61,28 @@ pub(crate) struct Metrics {
     webhooks_pending: Gauge,
     webhook_deliveries: Family<Label, Counter>,
     webhooks_dropped: Family<Label, Counter>,
+    name_lookups: Family<Label, Counter>,
+}
+
+/// How a look-up of the names ended that media is announced at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NameLookup {
+    /// The addresses are those of before.
+    Same,
+    /// They are others, and peers are told those now.
+    Changed,
+    /// There was no answer: those of before are kept.
+    Failed,
+}
+
+impl NameLookup {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Changed => "changed",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// Upper bounds in seconds: a call on a LAN is up in tens of milliseconds, one over TURN in seconds.
@@ -66,6 +93,7 @@ impl Metrics {
         let metrics = Self {
             registry: Registry::with_prefix("keel"),
             media: Arc::default(),
+            turn: Arc::default(),
             connections: Gauge::default(),
             registered_users: Gauge::default(),
             calls_active: Gauge::default(),
@@ -96,6 +124,7 @@ impl Metrics {
             webhooks_pending: Gauge::default(),
             webhook_deliveries: Family::default(),
             webhooks_dropped: Family::default(),
+            name_lookups: Family::default(),
         };
         metrics.registered()
     }
@@ -181,7 +210,13 @@ impl Metrics {
             "Events that were given up by reason",
             self.webhooks_dropped.clone(),
         );
+        registry.register(
+            "announce_lookups",
+            "Look-ups of the DNS names that media is announced at, after the start",
+            self.name_lookups.clone(),
+        );
         registry.register_collector(Box::new(Arc::clone(&self.media)));
+        registry.register_collector(Box::new(Arc::clone(&self.turn)));
         self
     }
 
@@ -191,6 +226,10 @@ impl Metrics {
 
     pub(crate) fn count_refused_call(&self, refusal: CallRefusal) {
         self.calls_refused.get_or_create(&[("reason", refusal.label())]).inc();
+    }
+
+    pub(crate) fn count_name_lookup(&self, outcome: NameLookup) {
+        self.name_lookups.get_or_create(&[("outcome", outcome.label())]).inc();
     }
 
     pub(crate) fn count_registration(&self, result: Result<Admitted, RegisterRefusal>) {
@@ -286,6 +325,10 @@ impl Metrics {
         for (class, count) in &gauges.objects_by_class {
             self.kurento_objects.get_or_create(&[("class", class)]).set(gauge_value(*count as u64));
         }
+    }
+
+    pub(crate) fn set_turn(&self, snapshot: TurnSnapshot) {
+        self.turn.set(snapshot);
     }
 
     pub(crate) fn set_users_and_calls(&self, users: usize, calls: usize) {
@@ -419,6 +462,7 @@ mod tests {
             sessions: 6,
             objects_by_class: [("MediaPipeline", 9)].into(),
         });
+        metrics.set_turn(TurnSnapshot { allocations: 3, ..TurnSnapshot::default() });
         let media = MediaSnapshot {
             sessions: 7,
             packets_in: 11,
@@ -473,6 +517,9 @@ mod tests {
             "keel_kurento_requests_total{method=\"create\",code=\"ok\"} 1",
             "keel_kurento_events_total{result=\"delivered\"} 1",
             "keel_capture_dropped_total 6",
+            "keel_turn_allocations 3",
+            "keel_turn_bytes_total{direction=\"to_peers\"} 0",
+            "keel_turn_drops_total{reason=\"bandwidth\"} 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in:\n{text}");
         }

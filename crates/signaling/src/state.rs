@@ -2,13 +2,13 @@
 
 use crate::auth::{Keyring, Permit};
 use crate::call::{self, INBOX_MAX, Inbound, Switchboard};
-use crate::config::Config;
+use crate::config::{Config, IceServer};
 use crate::error::ApiError;
 use crate::kms::Kurento;
 use crate::limits::{ConnectionCounts, RateLimiter, TooManyConnections};
 use crate::live::ask::{Ask, Reply};
 use crate::live::{self, Reception, Refusal, StreamName, Studio};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, NameLookup};
 use crate::room::{self, Desk, House};
 use crate::socket::connection::Connection;
 use crate::socket::{ConnectionId, Protocol, SocketEvent};
@@ -163,6 +163,18 @@ impl AppState {
         }
     }
 
+    /// The STUN and TURN servers that `user`'s peer is to use, this process's own among them with credentials that
+    /// are valid from now on ([`Config::ice_servers_for`]).
+    #[must_use]
+    pub fn ice_servers_for(&self, user: &str) -> Vec<IceServer> {
+        self.shared.config.ice_servers_for(user)
+    }
+
+    /// Counts a look-up of the names that media is announced at.
+    pub fn count_name_lookup(&self, outcome: NameLookup) {
+        self.shared.metrics.count_name_lookup(outcome);
+    }
+
     pub(crate) fn config(&self) -> &Config {
         &self.shared.config
     }
@@ -252,6 +264,11 @@ impl AppState {
     pub(crate) async fn render_metrics(&self) -> String {
         let media = self.shared.media.snapshot().await;
         let connections = lock(&self.shared.counts).all();
+        let turn = match &self.shared.config.turn {
+            Some(turn) => turn.server.snapshot().await,
+            None => None,
+        };
+        self.shared.metrics.set_turn(turn.unwrap_or_default());
         self.shared.metrics.set_kurento(&self.kurento.gauges());
         self.shared.metrics.render(media, connections, self.shared.store.records_dropped())
     }

@@ -69,7 +69,7 @@ impl KeelServer {
             .arg(format!("--data-dir={}", data.path().display()))
             .args(["--http-port=0", "--http-addresses=127.0.0.1"])
             .args(["--kurento-port=0", "--kurento-addresses=127.0.0.1"])
-            .args(["--media-port=0", "--media-addresses=127.0.0.1"])
+            .args(["--media-port=0", "--media-addresses=127.0.0.1", "--turn-port=0"])
             .arg(format!("--workers={}", options.workers))
             .args(&options.flags)
             .stdin(Stdio::null())

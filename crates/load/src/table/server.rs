@@ -31,7 +31,7 @@ impl Keel {
             .arg(format!("--data-dir={}", data.display()))
             .args(["--http-port=0", "--http-addresses=127.0.0.1"])
             .args(["--kurento-port=0", "--kurento-addresses=127.0.0.1"])
-            .args(["--media-port=0", "--media-addresses=127.0.0.1"])
+            .args(["--media-port=0", "--media-addresses=127.0.0.1", "--turn=false"])
             .arg(format!("--workers={workers}"))
             // With several workers each gets its part of any pipeline, however small.
             .arg(if workers > 1 { "--placement=spread" } else { "--placement=together" })

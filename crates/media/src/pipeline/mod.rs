@@ -33,6 +33,7 @@ mod peer_connection;
 mod placement;
 mod server;
 mod stats;
+mod subnet;
 pub(crate) mod survey;
 
 pub use bridge::{Bridge, PipelineAddress};
@@ -50,8 +51,9 @@ pub use peer_connection::{
     AppliedAnswer, AppliedLine, AppliedOffer, ConnectionStats, IceRestart, LineOptions, LineSound, LineStats,
     PeerConnection, PeerConnectionOptions,
 };
-pub use server::MediaServer;
+pub use server::{AnnouncedAddress, MediaServer};
 pub use stats::{EndpointStats, MediaSnapshot, StreamStats, StreamTotals};
+pub use subnet::{Subnet, SubnetError};
 pub use survey::{ElementSurvey, PipelineSurvey};
 
 use crate::error::{

@@ -8,11 +8,12 @@ use crate::error::{CaptureError, CreateError, StartError};
 use crate::id::{ElementId, PipelineId};
 use crate::session::Certificate;
 use crate::worker::batch::gso_supported;
+use crate::worker::place::{self, Place};
 use crate::worker::{self, Command, SocketBuffers, WorkerHandle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 use tokio::sync::{Semaphore, mpsc};
@@ -27,12 +28,22 @@ pub struct MediaServer {
     shared: Arc<Shared>,
 }
 
+/// An address that peers are told to send media to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct AnnouncedAddress {
+    /// As in candidates.
+    pub announced: SocketAddr,
+    /// The socket's own, which is another one behind NAT, and may be a wildcard.
+    pub local: SocketAddr,
+}
+
 #[derive(Debug)]
 struct Shared {
     workers: Arc<[WorkerHandle]>,
     placement: Placement,
     threads: Mutex<Vec<JoinHandle<()>>>,
     addresses: Vec<SocketAddr>,
+    announced: Mutex<Vec<AnnouncedAddress>>,
     pipelines_max: usize,
     next_pipeline: AtomicU64,
     next_element: Arc<AtomicU64>,
@@ -64,6 +75,7 @@ impl MediaServer {
         let mut addresses: Vec<SocketAddr> =
             prepared.iter().flat_map(|(worker, _)| worker.local_addresses()).collect();
         addresses.sort();
+        let announced = prepared.iter().flat_map(|(worker, _)| worker.announced_addresses()).collect();
         let granted = prepared.iter().filter_map(|(worker, _)| worker.buffers()).reduce(SocketBuffers::least);
         report(&config, &addresses, granted);
         let workers: Arc<[WorkerHandle]> = prepared.iter().map(|(_, handle)| handle.clone()).collect();
@@ -80,6 +92,7 @@ impl MediaServer {
                 placement: config.placement,
                 threads: Mutex::new(threads),
                 addresses,
+                announced: Mutex::new(announced),
                 pipelines_max: config.pipelines_max,
                 next_pipeline: AtomicU64::new(1),
                 next_element: Arc::new(AtomicU64::new(1)),
@@ -93,6 +106,41 @@ impl MediaServer {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.shared.addresses
+    }
+
+    /// The addresses that peers are told, with the sockets behind them.
+    #[must_use]
+    pub fn announced_addresses(&self) -> Vec<AnnouncedAddress> {
+        self.shared.announced.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What [`Self::announced_addresses`] would be for this configuration, without opening anything; where the
+    /// system is to choose a port, the port is 0.
+    #[must_use]
+    pub fn planned_addresses(config: &MediaConfig) -> Vec<AnnouncedAddress> {
+        let places = (0..config.workers).flat_map(|index| place::plan(index, config));
+        let told = places.flat_map(|Place { address: local, announced }| {
+            let port = local.port();
+            announced
+                .into_iter()
+                .map(move |ip| AnnouncedAddress { announced: SocketAddr::new(ip, port), local })
+        });
+        told.collect()
+    }
+
+    /// Makes these the addresses that peers are told, in place of [`MediaConfig::announce`]: each socket is
+    /// announced at those of its family. It counts for peers whose candidates are gathered from now on; calls in
+    /// progress go on where they are.
+    pub async fn announce(&self, addresses: &[IpAddr]) {
+        let addresses: Arc<[IpAddr]> = addresses.into();
+        let mut told = Vec::new();
+        for worker in self.shared.workers.iter() {
+            let addresses = Arc::clone(&addresses);
+            told.extend(
+                worker.call(|reply| Command::Announce { addresses, reply }).await.unwrap_or_default(),
+            );
+        }
+        *self.shared.announced.lock().unwrap_or_else(PoisonError::into_inner) = told;
     }
 
     /// Creates a pipeline on the least loaded worker.
@@ -211,6 +259,10 @@ fn report(config: &MediaConfig, addresses: &[SocketAddr], granted: Option<Socket
     let hosts: BTreeSet<IpAddr> = addresses.iter().map(SocketAddr::ip).collect();
     let ports: BTreeSet<u16> = addresses.iter().map(SocketAddr::port).collect();
     tracing::info!(workers = config.workers, ?hosts, ?ports, sending, "media sockets are open");
+    let interfaces = place::interfaces();
+    for name in config.interfaces.iter().filter(|name| !interfaces.iter().any(|(known, _)| known == *name)) {
+        tracing::warn!(name, "this machine has no interface of that name");
+    }
     let wanted_bytes = config.socket_buffer_bytes;
     let SocketBuffers { receive, send } = granted.unwrap_or(SocketBuffers { receive: 0, send: 0 });
     for (buffer, granted_bytes, limit) in

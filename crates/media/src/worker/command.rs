@@ -10,15 +10,16 @@ use crate::error::{
 use crate::id::{ElementId, PipelineId};
 use crate::pipeline::survey::{EndpointSurvey, PipelineOutline};
 use crate::pipeline::{
-    AppliedAnswer, AppliedOffer, ConnectionStats, DataChannelOptions, DataSharing, DeliveryChange,
-    EndpointOptions, EndpointSettings, EndpointStats, Flow, IceCandidate, IceRestart, LineOptions,
-    MediaSnapshot, MediaType, OfferOptions, PipelineEvent,
+    AnnouncedAddress, AppliedAnswer, AppliedOffer, ConnectionStats, DataChannelOptions, DataSharing,
+    DeliveryChange, EndpointOptions, EndpointSettings, EndpointStats, Flow, IceCandidate, IceRestart,
+    LineOptions, MediaSnapshot, MediaType, OfferOptions, PipelineEvent,
 };
 use crate::session::ice::IceCredentials;
 use crate::session::sdp::LinesOffer;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
@@ -108,6 +109,10 @@ pub(crate) enum Command {
         end: BridgeEnd,
         far: FarEnd,
         reply: Reply<Result<(), CreateError>>,
+    },
+    Announce {
+        addresses: Arc<[IpAddr]>,
+        reply: Reply<Vec<AnnouncedAddress>>,
     },
     Connect {
         source: ElementId,

@@ -23,6 +23,7 @@ mod latency;
 mod lines;
 mod negotiation;
 mod own_socket;
+pub(crate) mod place;
 mod receive;
 mod relay;
 mod routing;
@@ -45,9 +46,10 @@ use crate::error::StartError;
 use crate::forward::{DropCounters, DropReason, Forwarder, SpeakerWatch};
 use crate::id::{ElementId, PipelineId, SessionId};
 use crate::pipeline::graph::Graph;
-use crate::pipeline::{Dscp, EndpointEvent, MediaConfig, PipelineEvent};
+use crate::pipeline::{AnnouncedAddress, Dscp, EndpointEvent, MediaConfig, PipelineEvent};
 use crate::rtp::Ssrc;
 use crate::rtp::rtcp::Feedback;
+use crate::session::ice::Probe;
 use crate::session::{Certificate, Session, SessionEvent};
 use batch::{Destination, ReceiveBatch, Segmentation};
 use command::{CommandInbox, Reservation};
@@ -62,6 +64,7 @@ use rand::rngs::StdRng;
 use relay::{Abilities, Relays};
 use socket::{MediaSocket, SocketId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -125,6 +128,8 @@ pub(super) struct State {
     own: OwnSockets,
     /// The host's addresses at the start, with their interfaces.
     interfaces: Vec<(String, IpAddr)>,
+    /// Answers checks of the installation.
+    probe: Option<Probe>,
     certificate: Arc<Certificate>,
     rng: StdRng,
     counters: Counters,
@@ -256,7 +261,13 @@ impl Worker {
                 config.socket_buffer_bytes,
                 waiter.registrar(),
             ),
-            interfaces: socket::interfaces(),
+            interfaces: place::interfaces(),
+            probe: config
+                .probe
+                .clone()
+                .map(Probe::new)
+                .transpose()
+                .map_err(|error| StartError::Worker(io::Error::other(error)))?,
             certificate,
             rng,
             counters: Counters::default(),
@@ -278,6 +289,14 @@ impl Worker {
     /// The addresses of its sockets.
     pub(crate) fn local_addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.sockets.iter().map(|socket| socket.local)
+    }
+
+    /// What peers are told, and the socket behind it.
+    pub(crate) fn announced_addresses(&self) -> impl Iterator<Item = AnnouncedAddress> + '_ {
+        self.sockets.iter().flat_map(|socket| {
+            let local = socket.local;
+            socket.announced.iter().map(move |announced| AnnouncedAddress { announced: *announced, local })
+        })
     }
 
     /// The smallest buffers that the system granted its sockets; `None` where it has none.

@@ -11,7 +11,7 @@ pub(crate) use validate::worker_count;
 
 pub(crate) use settings::{
     AccessSetting, FilterSetting, IceServerSetting, KurentoSettings, LogFormat, LogSettings,
-    PlacementSetting, Settings,
+    PlacementSetting, Settings, TurnSettings,
 };
 #[cfg(test)]
 use settings::{TokenSettings, WebhookSettings};
@@ -163,6 +163,7 @@ mod tests {
             admin_token: "admin-secret-00000".into(),
             tokens: TokenSettings { secret: "token-secret".into(), ..TokenSettings::default() },
             webhooks: WebhookSettings { secret: "hook-secret".into(), ..WebhookSettings::default() },
+            turn: TurnSettings { secret: "turn-server-secret".into(), ..TurnSettings::default() },
             ice_servers: vec![IceServerSetting {
                 urls: vec!["turn:t.example".into()],
                 username: "name".into(),
@@ -172,7 +173,7 @@ mod tests {
         };
         let text = toml::to_string(&settings.redacted()).expect("plain data");
         assert!(!text.contains("secret"), "{text}");
-        assert_eq!(text.matches("(hidden)").count(), 5, "{text}");
+        assert_eq!(text.matches("(hidden)").count(), 6, "{text}");
         assert!(text.contains("turn:t.example"), "what is no secret stays: {text}");
     }
 }

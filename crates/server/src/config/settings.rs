@@ -22,6 +22,7 @@ pub(crate) struct Settings {
     pub(crate) tls: TlsSettings,
     pub(crate) kurento: KurentoSettings,
     pub(crate) media: MediaSettings,
+    pub(crate) turn: TurnSettings,
     pub(crate) rooms: RoomSettings,
     pub(crate) live: LiveSettings,
     pub(crate) limits: LimitSettings,
@@ -122,6 +123,9 @@ pub(crate) struct MediaSettings {
     pub(crate) workers: u16,
     pub(crate) placement: PlacementSetting,
     pub(crate) announce: Vec<String>,
+    pub(crate) announce_refresh_s: u64,
+    pub(crate) interfaces: Vec<String>,
+    pub(crate) exclude: Vec<String>,
     pub(crate) socket_buffer_kib: u32,
     pub(crate) trace_packets_every: u32,
 }
@@ -134,6 +138,29 @@ pub(crate) enum PlacementSetting {
     Together,
     /// The next one.
     Spread,
+}
+
+/// `[turn]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TurnSettings {
+    pub(crate) enabled: bool,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) port: u16,
+    pub(crate) tls_port: u16,
+    pub(crate) https: bool,
+    pub(crate) host: String,
+    pub(crate) external: Vec<IpAddr>,
+    pub(crate) relay_port_first: u16,
+    pub(crate) relay_port_last: u16,
+    pub(crate) allow_peers: Vec<String>,
+    pub(crate) realm: String,
+    pub(crate) secret: String,
+    pub(crate) credential_lifetime_s: u64,
+    pub(crate) allocations: u32,
+    pub(crate) allocations_per_user: u32,
+    pub(crate) allocations_per_address: u32,
+    pub(crate) bandwidth_kbps: u32,
 }
 
 /// `[rooms]`
@@ -202,6 +229,7 @@ impl Default for Settings {
             tls: TlsSettings::default(),
             kurento: KurentoSettings::default(),
             media: MediaSettings::default(),
+            turn: TurnSettings::default(),
             rooms: RoomSettings::default(),
             live: LiveSettings::default(),
             limits: LimitSettings::default(),
@@ -267,8 +295,35 @@ impl Default for MediaSettings {
             workers: 0,
             placement: PlacementSetting::Together,
             announce: Vec::new(),
+            announce_refresh_s: 60,
+            interfaces: Vec::new(),
+            exclude: Vec::new(),
             socket_buffer_kib: 4096,
             trace_packets_every: 0,
+        }
+    }
+}
+
+impl Default for TurnSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            addresses: Vec::new(),
+            port: 3478,
+            tls_port: 5349,
+            https: true,
+            host: String::new(),
+            external: Vec::new(),
+            relay_port_first: 49_152,
+            relay_port_last: 65_535,
+            allow_peers: Vec::new(),
+            realm: "keel".into(),
+            secret: String::new(),
+            credential_lifetime_s: 86_400,
+            allocations: 2_000,
+            allocations_per_user: 40,
+            allocations_per_address: 400,
+            bandwidth_kbps: 24_000,
         }
     }
 }
@@ -311,6 +366,7 @@ impl Settings {
         shown.admin_token = hide(&self.admin_token);
         shown.tokens.secret = hide(&self.tokens.secret);
         shown.webhooks.secret = hide(&self.webhooks.secret);
+        shown.turn.secret = hide(&self.turn.secret);
         for server in &mut shown.ice_servers {
             server.credential = hide(&server.credential);
         }

@@ -1,7 +1,9 @@
 //! The rules that settings obey, each with a message that says what to do.
 
 use super::{Access, AccessSetting, Config, ConfigErrors, IceServerSetting, Settings, Tls};
+use keel_media::Subnet;
 use keel_signaling::{KeySource, WebhookReceiver};
+use keel_turn::{Network, SECRET_BYTES_MIN};
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
@@ -30,6 +32,7 @@ pub(super) fn config(settings: Settings) -> Result<Config, ConfigErrors> {
     kurento(&settings, &mut errors);
     addresses(&settings, &mut errors);
     media(&settings, &mut errors);
+    turn(&settings, &mut errors);
     tokens(&settings, &mut errors);
     web_tokens(&settings, &mut errors);
     webhooks(&settings, &mut errors);
@@ -130,6 +133,24 @@ fn media(settings: &Settings, errors: &mut ConfigErrors) {
             format!("{workers} workers from port {} go past 65535; choose a lower port", media.port),
         );
     }
+    range("media.announce_refresh_s", media.announce_refresh_s, 5..=86_400, errors);
+    for network in &media.exclude {
+        if let Err(error) = network.parse::<Subnet>() {
+            errors.push("media.exclude", format!("{network:?} {error}"));
+        }
+    }
+    let has_choice = media.announce.is_empty() && media.addresses.iter().any(IpAddr::is_unspecified);
+    for (name, is_set) in
+        [("media.interfaces", !media.interfaces.is_empty()), ("media.exclude", !media.exclude.is_empty())]
+    {
+        if is_set && !has_choice {
+            errors.push(
+                name,
+                "chooses among this machine's addresses, which media.announce or media.addresses already replace; \
+                 remove one of the two",
+            );
+        }
+    }
     range("media.socket_buffer_kib", u64::from(media.socket_buffer_kib), 64..=1_048_576, errors);
     for name in &media.announce {
         match name.parse::<IpAddr>() {
@@ -147,6 +168,56 @@ fn media(settings: &Settings, errors: &mut ConfigErrors) {
             ),
         }
     }
+}
+
+fn turn(settings: &Settings, errors: &mut ConfigErrors) {
+    let turn = &settings.turn;
+    for (place, address) in turn.addresses.iter().enumerate() {
+        if turn.addresses.iter().take(place).any(|earlier| earlier == address) {
+            errors.push("turn.addresses", format!("{address} stands there twice; remove one"));
+        }
+    }
+    if !turn.host.is_empty() && turn.host.parse::<IpAddr>().is_err() && !is_dns_name(&turn.host) {
+        errors.push("turn.host", format!("{:?} is neither an IP address nor a DNS name", turn.host));
+    }
+    for address in turn.external.iter().filter(|address| address.is_unspecified() || address.is_multicast()) {
+        errors.push("turn.external", format!("{address} is no address of a machine"));
+    }
+    if turn.relay_port_first < 1024 || turn.relay_port_last.saturating_sub(turn.relay_port_first) < 15 {
+        errors.push(
+            "turn.relay_port_first",
+            format!(
+                "{} to {} is no range of sixteen ports or more above 1023; choose another first or last port",
+                turn.relay_port_first, turn.relay_port_last
+            ),
+        );
+    }
+    for network in &turn.allow_peers {
+        if let Err(error) = network.parse::<Network>() {
+            errors.push("turn.allow_peers", format!("{network:?} {error}"));
+        }
+    }
+    if turn.realm.is_empty()
+        || turn.realm.len() > 64
+        || !turn.realm.bytes().all(|byte| byte.is_ascii_graphic())
+    {
+        errors.push("turn.realm", "is to be 1 to 64 letters, digits and signs");
+    }
+    if !turn.secret.is_empty() && turn.secret.len() < SECRET_BYTES_MIN {
+        errors.push(
+            "turn.secret",
+            format!("is shorter than {SECRET_BYTES_MIN} characters; `openssl rand -hex 16` makes one"),
+        );
+    }
+    range("turn.credential_lifetime_s", turn.credential_lifetime_s, 60..=31_536_000, errors);
+    for (name, value) in [
+        ("turn.allocations", turn.allocations),
+        ("turn.allocations_per_user", turn.allocations_per_user),
+        ("turn.allocations_per_address", turn.allocations_per_address),
+    ] {
+        range(name, u64::from(value), 1..=60_000, errors);
+    }
+    range("turn.bandwidth_kbps", u64::from(turn.bandwidth_kbps), 64..=10_000_000, errors);
 }
 
 fn rooms(settings: &Settings, errors: &mut ConfigErrors) {
@@ -428,6 +499,10 @@ mod tests {
             ("[media]\nannounce = [\"0.0.0.0\"]", "media.announce: 0.0.0.0 is no address of a machine"),
             ("[media]\nannounce = [\"1.2.3.4:5\"]", "media.announce: \"1.2.3.4:5\" is neither"),
             ("[media]\nannounce = [\"1.2.3.400\"]", "media.announce: \"1.2.3.400\" is neither"),
+            ("[media]\nannounce_refresh_s = 4", "media.announce_refresh_s: 4 is outside 5 to"),
+            ("[media]\nexclude = [\"172.17.0.1/16\"]", "media.exclude: \"172.17.0.1/16\" is no network"),
+            ("[media]\nannounce = [\"1.2.3.4\"]\ninterfaces = [\"eth0\"]", "media.interfaces: chooses among"),
+            ("[media]\naddresses = [\"10.0.0.1\"]\nexclude = [\"::/0\"]", "media.exclude: chooses among"),
             ("[kurento]\naddresses = []", "kurento.addresses: is empty"),
             ("[kurento]\naddresses = [\"0.0.0.0\"]", "kurento.addresses: 0.0.0.0 can be reached"),
             ("[kurento]\ngarbage_collection_s = 0", "kurento.garbage_collection_s: 0 is outside 1 to"),
@@ -472,7 +547,8 @@ mod tests {
              ice_servers = [{ urls = [\"stun:stun.example.org:3478\"] }, \
              { urls = [\"turns:t.example:443?transport=tcp\"], username = \"u\", credential = \"c\" }]\n\
              [media]\nannounce = [\"203.0.113.7\", \"2001:db8::7\", \"media.example.org\"]\nport = 65535\nworkers = 1\n\
-             [log]\nfilter = \"info,keel_media=debug\"\n",
+             announce_refresh_s = 5\n[log]\nfilter = \"info,keel_media=debug\"\n",
         );
+        accepted("[media]\ninterfaces = [\"eth0\", \"lo\"]\nexclude = [\"172.16.0.0/12\", \"fd00::/8\"]\n");
     }
 }

@@ -41,7 +41,8 @@ fn two_starts_on_one_data_directory_do_not_mix() {
 fn a_port_in_use_is_explained() {
     let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = holder.local_addr().expect("an address").port().to_string();
-    let elsewhere = ["--http-addresses=127.0.0.1", "--kurento-addresses=127.0.0.1", "--media-port=0"];
+    let elsewhere =
+        ["--http-addresses=127.0.0.1", "--kurento-addresses=127.0.0.1", "--media-port=0", "--turn-port=0"];
     let output = run(&[&elsewhere[..], &["--kurento-port=0", "--http-port", &port]].concat(), &[]);
     let reason = String::from_utf8(output.stderr).expect("text");
     assert!(!output.status.success());
@@ -52,7 +53,8 @@ fn a_port_in_use_is_explained() {
 fn a_kurento_port_in_use_is_explained() {
     let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = holder.local_addr().expect("an address").port().to_string();
-    let elsewhere = ["--http-addresses=127.0.0.1", "--kurento-addresses=127.0.0.1", "--media-port=0"];
+    let elsewhere =
+        ["--http-addresses=127.0.0.1", "--kurento-addresses=127.0.0.1", "--media-port=0", "--turn-port=0"];
     let output = run(&[&elsewhere[..], &["--http-port=0", "--kurento-port", &port]].concat(), &[]);
     let reason = String::from_utf8(output.stderr).expect("text");
     assert!(!output.status.success());

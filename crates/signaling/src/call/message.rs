@@ -5,6 +5,7 @@
 
 use super::token::ResumeToken;
 use crate::candidate::Candidate;
+use crate::config::IceServer;
 use crate::socket::FrameError;
 use crate::store::{ChatMessage, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -106,8 +107,15 @@ pub(crate) enum ServerMessage {
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "response", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub(crate) enum Registered {
-    Accepted { resume_token: ResumeToken },
-    Rejected { message: String },
+    Accepted {
+        resume_token: ResumeToken,
+        /// For clients that do not ask `/api/config`.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        ice_servers: Vec<IceServer>,
+    },
+    Rejected {
+        message: String,
+    },
 }
 
 /// What a caller hears.
@@ -252,6 +260,7 @@ mod tests {
             (
                 ServerMessage::RegisterResponse(Registered::Accepted {
                     resume_token: ResumeToken::from_bytes([0xab; 16]),
+                    ice_servers: Vec::new(),
                 }),
                 r#"{"id":"registerResponse","response":"accepted","resumeToken":"abababababababababababababababab"}"#,
             ),

@@ -37,7 +37,7 @@ use effect::{CallId, Effect, EndedCall, MediaReport, Side};
 use keel_media::MediaServer;
 use machine::Machine;
 use media::{Offers, Reporter};
-use message::{ClientMessage, ServerMessage};
+use message::{ClientMessage, Registered, ServerMessage};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -255,7 +255,14 @@ impl Switchboard {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Send { to, message } => self.send(to, &message),
+            Effect::Send { to, mut message } => {
+                if let ServerMessage::RegisterResponse(Registered::Accepted { ice_servers, .. }) =
+                    &mut message
+                {
+                    *ice_servers = self.config.ice_servers_for(&format!("caller {to:?}"));
+                }
+                self.send(to, &message);
+            }
             Effect::Refuse { to, reason } => {
                 self.metrics.count_signaling_error(reason.label());
                 debug!(connection = ?to, %reason, "message refused");

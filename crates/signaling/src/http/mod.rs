@@ -12,6 +12,7 @@ pub(crate) mod pipelines;
 pub(crate) mod rooms;
 pub(crate) mod streams;
 pub(crate) mod token;
+pub(crate) mod turn;
 pub(crate) mod workers;
 
 use crate::auth::{Wanted, authorize};
@@ -26,6 +27,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
+use uuid::Uuid;
 
 /// The access token of a request's query. A query that cannot be read has none.
 #[derive(Default, Deserialize)]
@@ -50,8 +52,8 @@ impl<S: Sync> FromRequestParts<S> for AccessQuery {
 /// What the page needs to know before it connects.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PageConfig<'a> {
-    ice_servers: &'a [IceServer],
+struct PageConfig {
+    ice_servers: Vec<IceServer>,
     name_chars_max: usize,
     /// The name that the token's holder goes by, if the token says one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,8 +69,10 @@ pub(crate) async fn config(
 ) -> Result<impl IntoResponse, ApiError> {
     let permit = authorize(&state, &headers, query.token(), Wanted::Entry).await?;
     let config = state.config();
+    // Nobody has said who it is yet.
+    let visitor = format!("visitor {}", Uuid::new_v4());
     let answer = Json(PageConfig {
-        ice_servers: &config.ice_servers,
+        ice_servers: state.ice_servers_for(&visitor),
         name_chars_max: NAME_CHARS_MAX,
         name: permit.name().map(UserName::as_str),
         ring_seconds: config.limits.ring_max.as_secs(),

@@ -1,6 +1,6 @@
 //! `GET /api/openapi.json`: what the REST API is, in the words of its handlers.
 
-use super::{admin, calls, capture, pipelines, rooms, streams, token, workers};
+use super::{admin, calls, capture, pipelines, rooms, streams, token, turn, workers};
 use crate::error::Problem;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -29,7 +29,7 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(|| Document::openapi().to_json
         calls::active, calls::end,
         token::mint,
         admin::calls, admin::users,
-        pipelines::pipelines, workers::workers, capture::capture,
+        pipelines::pipelines, workers::workers, turn::turn, capture::capture,
     ),
     components(schemas(Problem)),
     tags(

@@ -264,7 +264,13 @@ impl House {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Reply { to, request, message } => self.send(to, message.to_json(request).into()),
+            Effect::Reply { to, request, mut message } => {
+                if let ServerMessage::Joined(joined) = &mut message {
+                    let user = format!("participant {:?}", joined.participant);
+                    joined.ice_servers.extend(self.config.own_ice_server(&user));
+                }
+                self.send(to, message.to_json(request).into());
+            }
             Effect::Tell { to, message } => {
                 let text = Utf8Bytes::from(message.to_json(None));
                 to.into_iter().for_each(|to| self.send(to, text.clone()));

@@ -13,6 +13,7 @@ mod graph;
 mod kurento_soak;
 mod live;
 mod loss;
+mod mobility;
 mod negotiation;
 mod room;
 mod room_stream;

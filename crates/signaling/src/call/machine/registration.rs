@@ -104,7 +104,8 @@ impl Machine {
             Ok(()) => {
                 asking.name = Some(name);
                 let resume_token = asking.token.clone();
-                self.send(connection, ServerMessage::RegisterResponse(Registered::Accepted { resume_token }));
+                let accepted = Registered::Accepted { resume_token, ice_servers: Vec::new() };
+                self.send(connection, ServerMessage::RegisterResponse(accepted));
                 self.effects.push_back(Effect::CountRegistration(Ok(how)));
                 self.online_changed(now);
             }

@@ -15,6 +15,7 @@ use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::net::SocketAddr;
+use uuid::Uuid;
 
 /// What an offer and its answer are.
 const SDP: &str = "application/sdp";
@@ -61,7 +62,9 @@ pub(super) async fn open(
         headers.insert(field, HeaderValue::try_from(value).map_err(|_| LiveError::BodyNotText)?);
     }
     headers.insert("accept-patch", HeaderValue::from_static(FRAGMENT));
-    headers.extend(links(&state.config().ice_servers).map(|link| (header::LINK, link)));
+    headers.extend(
+        links(&state.ice_servers_for(&format!("{path} {}", Uuid::new_v4()))).map(|link| (header::LINK, link)),
+    );
     Ok(response)
 }
 
