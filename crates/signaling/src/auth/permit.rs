@@ -128,6 +128,14 @@ impl Permit {
         }
     }
 
+    /// Whether this is enough for one of the two. Of two refusals the one counts that is about a grant that is there.
+    pub(crate) fn allow_either(&self, one: Wanted<'_>, other: Wanted<'_>) -> Result<(), Denied> {
+        match (self.allow(one), self.allow(other)) {
+            (Ok(()), _) | (_, Ok(())) => Ok(()),
+            (Err(denied @ Denied::Other(_)), _) | (_, Err(denied)) => Err(denied),
+        }
+    }
+
     /// Whether the holder may make a room and name its moderators: visitors may, as whoever makes a room is
     /// its first; where a token says who moderates, only who it names.
     pub(crate) fn allow_to_own(&self, room: &str) -> Result<(), Denied> {

@@ -82,8 +82,7 @@ pub(crate) async fn status(
     let stream = name(path)?;
     let permit = authorize(&state, &headers, query.token(), Wanted::Entry).await?;
     permit
-        .allow(Wanted::Subscribe(stream.as_str()))
-        .or_else(|_| permit.allow(Wanted::Publish(stream.as_str())))
+        .allow_either(Wanted::Subscribe(stream.as_str()), Wanted::Publish(stream.as_str()))
         .map_err(ApiError::from)?;
     Ok(answer(StreamView::from(report(&state, stream).await?)))
 }

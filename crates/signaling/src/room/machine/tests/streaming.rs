@@ -40,7 +40,10 @@ fn a_stream_that_a_moderator_shows_is_one_of_the_participants_until_it_ends() {
     let (ann, _) = bench.join("tide", "ann");
     let (ben, _) = bench.join("tide", "ben");
     assert_eq!(refused(&mut bench, ben, show("sea")), "notModerator");
-    let shown = bench.ask(ann, show("sea"));
+    bench.heard(ann);
+    bench.say(ann, show("sea"));
+    let told = bench.answer_offers(ann);
+    let shown = told.first().expect("an answer");
     assert_eq!((&shown["id"], &shown["request"]), (&json!("streamShown"), &json!(7)), "{shown}");
     let entry = shown["participant"].clone();
     let told = bench.answer_offers(ben);
@@ -52,7 +55,6 @@ fn a_stream_that_a_moderator_shows_is_one_of_the_participants_until_it_ends() {
     let published = told.iter().filter(|news| news["id"] == "trackPublished");
     let sources: Vec<_> = published.map(|news| (&news["participant"], &news["track"]["source"])).collect();
     assert_eq!(sources, [(&entry, &json!("screenAudio")), (&entry, &json!("screen"))]);
-    bench.answer_offers(ann);
     bench.assert_settled();
 
     // Who comes later sees it too, and nobody may take its name.
