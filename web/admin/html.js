@@ -18,12 +18,12 @@ export function html(name, attributes = {}, ...children) {
 /**
  * A table with a row for each of `rows`, whose first cell is its head.
  *
- * @param {string} caption for screen readers
+ * @param {string} caption for screen readers; by keyboard the table is scrolled
  * @param {string[]} columns their heads
  * @param {(Node | string)[][]} rows
  */
 export function table(caption, columns, rows) {
-  return html('div', { class: 'table', tabindex: 0 }, html('table', {},
+  return html('div', { class: 'table', role: 'region', 'aria-label': caption, tabindex: 0 }, html('table', {},
     html('caption', { class: 'unseen' }, caption),
     html('thead', {}, html('tr', {}, ...columns.map((column) => html('th', { scope: 'col' }, column)))),
     html('tbody', {}, ...rows.map(([head, ...cells]) =>

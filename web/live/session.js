@@ -10,6 +10,8 @@ const SDP = 'application/sdp';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
 /** A connection that is lost is given this time to come back by itself before ICE is restarted. */
 const RECOVERY_MS = 2000;
+/** The server is given this time to hear of the end. */
+const END_MS = 3000;
 
 export class LiveSession extends EventTarget {
   /** @type {RTCPeerConnection} */
@@ -65,8 +67,10 @@ export class LiveSession extends EventTarget {
   /** Ends the session. */
   async end() {
     if (this.state === 'ended') return;
-    this.#finish('own');
-    if (this.#location) await this.#request('DELETE', this.#location).catch(() => {}); // it may have ended by itself
+    this.#conclude('own');
+    // The server hears it before the connection closes: it would take that for a loss, and wait.
+    if (this.#location) await this.#tellEnd().catch(() => {}); // it may have ended by itself
+    this.connection.close();
   }
 
   /** Asks whether the server still has the session, which a lost connection tells only seconds later. */
@@ -129,13 +133,18 @@ export class LiveSession extends EventTarget {
     return this.#request('PATCH', this.#location, { 'Content-Type': FRAGMENT, 'If-Match': condition }, fragment);
   }
 
+  /** Pages that go away say it too. */
+  #tellEnd() {
+    return request('DELETE', this.#location, this.#token, { keepalive: true, signal: AbortSignal.timeout(END_MS) });
+  }
+
   #request(method, url, headers, body) {
-    // The end is said by pages that go away, too.
-    return request(method, url, this.#token, { headers, body, keepalive: method === 'DELETE' });
+    return request(method, url, this.#token, { headers, body });
   }
 
   #follow() {
     clearTimeout(this.#recovery);
+    if (this.state === 'ended') return;
     switch (this.connection.connectionState) {
       case 'connected':
         this.#become('live');
@@ -166,9 +175,13 @@ export class LiveSession extends EventTarget {
 
   #finish(ending) {
     if (this.state === 'ended') return;
+    this.#conclude(ending);
+    this.connection.close();
+  }
+
+  #conclude(ending) {
     this.ending = ending;
     clearTimeout(this.#recovery);
-    this.connection.close();
     this.#become('ended');
   }
 
