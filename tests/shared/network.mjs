@@ -6,15 +6,14 @@ import { join } from 'node:path';
 /**
  * A network beside ours, with a router between: two namespaces in a row. It needs root, `ip` and `nft`.
  *
- *     ours (10.78.N.1) -- (10.78.N.2) router (10.79.N.1) -- (10.79.N.2) inside
+ *     ours (10.74.N.1) -- (10.74.N.2) router (10.75.N.1) -- (10.75.N.2) inside
  *
  * Of IPv4 the router translates: what is inside has its outer address, and for each destination another port, which is
- * called a symmetric NAT. Of IPv6, in fd78:N:: and fd79:N::, it does not.
+ * called a symmetric NAT. Of IPv6, in fd74:N:: and fd75:N::, it does not.
  */
 export class Network {
   #router;
   #inside;
-  #number;
   #folder = mkdtempSync(join(tmpdir(), 'keel-network-'));
 
   /** Why there can be none here; empty where there can. */
@@ -33,12 +32,11 @@ export class Network {
    * @param {{family?: 4 | 6}} options
    */
   constructor(number, { family = 4 } = {}) {
-    this.#number = number;
     const name = (what) => `kb${process.pid % 100_000}${what}${number}`;
     this.#router = name('r');
     this.#inside = name('i');
     const outside = name('o');
-    const [one, two] = family === 4 ? ['10.78', '10.79'].map((net) => `${net}.${number}.`) : [`fd78:${number}::`, `fd79:${number}::`];
+    const [one, two] = family === 4 ? ['10.74', '10.75'].map((net) => `${net}.${number}.`) : [`fd74:${number}::`, `fd75:${number}::`];
     /** Our own address towards it. */
     this.ours = `${one}1`;
     /** The router's towards us. */
@@ -51,15 +49,15 @@ export class Network {
     sh(`
       ip netns add ${router}
       ip netns add ${inside}
-      ip link add ${outside} type veth peer name up netns ${router}
-      ip -n ${router} link add down type veth peer name eth netns ${inside}
+      ip link add ${outside} type veth peer name near netns ${router}
+      ip -n ${router} link add far type veth peer name eth netns ${inside}
       ip addr add dev ${outside} ${this.ours}${end}
-      ip -n ${router} addr add dev up ${this.outer}${end}
-      ip -n ${router} addr add dev down ${two}1${end}
+      ip -n ${router} addr add dev near ${this.outer}${end}
+      ip -n ${router} addr add dev far ${two}1${end}
       ip -n ${inside} addr add dev eth ${this.inner}${end}
       ip link set ${outside} up
-      ip -n ${router} link set up up
-      ip -n ${router} link set down up
+      ip -n ${router} link set near up
+      ip -n ${router} link set far up
       ip -n ${inside} link set eth up
       ip -n ${inside} link set lo up
       ip -n ${inside} route add default via ${two}1
@@ -69,7 +67,7 @@ export class Network {
       ip netns exec ${router} nft 'add chain inet keel to { type nat hook prerouting priority -100 ; }'
       ip netns exec ${router} nft 'add chain inet keel from { type nat hook postrouting priority 100 ; }'
     `);
-    if (family === 4) sh(`ip netns exec ${router} nft add rule inet keel from oifname up masquerade random`);
+    if (family === 4) sh(`ip netns exec ${router} nft add rule inet keel from oifname near masquerade random`);
     else sh(`ip -6 route add ${two}/64 via ${this.outer}`);
   }
 
@@ -88,23 +86,12 @@ export class Network {
 
   /** Lets nothing out that is as described in the words of nft. */
   forbid(what) {
-    sh(`ip netns exec ${this.#router} nft add rule inet keel pass iifname down ${what} drop`);
+    sh(`ip netns exec ${this.#router} nft add rule inet keel pass iifname far ${what} drop`);
   }
 
   /** Has what comes to the router's outer address go inside, as described in the words of nft. */
   forward(what) {
-    sh(`ip netns exec ${this.#router} nft add rule inet keel to iifname up ${what} dnat ip to ${this.inner}`);
-  }
-
-  /** Gives the router another outer address in place of its own, as a provider does. Whoever is inside is not told. */
-  readdress() {
-    const before = this.outer;
-    this.outer = `10.78.${this.#number}.3`;
-    sh(`
-      ip -n ${this.#router} addr add ${this.outer}/24 dev up
-      ip -n ${this.#router} addr del ${before}/24 dev up
-      ip -n ${this.#router} addr replace ${this.outer}/24 dev up
-    `);
+    sh(`ip netns exec ${this.#router} nft add rule inet keel to iifname near ${what} dnat ip to ${this.inner}`);
   }
 
   /** Takes it down, and what runs inside loses its links. */

@@ -56,7 +56,7 @@ impl Server {
     pub(crate) fn start_in(dir: &Path, arguments: &[&str]) -> Result<Self, String> {
         let places = ["--http-addresses=127.0.0.1", "--kurento-addresses=127.0.0.1", "--workers=1"];
         let ports = ["--http-port=0", "--kurento-port=0", "--media-port=0", "--turn-port=0"];
-        Self::start_as(dir, &[&places, &ports, arguments].concat())
+        Self::start_as(dir, &[&places[..], &ports, arguments].concat())
     }
 
     /// Starts `keel` with nothing but these arguments; its last words when it ends instead of serving.
