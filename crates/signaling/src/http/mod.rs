@@ -52,7 +52,7 @@ impl<S: Sync> FromRequestParts<S> for AccessQuery {
 /// What the page needs to know before it connects.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PageConfig {
+struct PageConfig<'a> {
     ice_servers: Vec<IceServer>,
     name_chars_max: usize,
     /// The name that the token's holder goes by, if the token says one.
