@@ -61,11 +61,8 @@ impl Server {
 
     /// Starts `keel` with nothing but these arguments; its last words when it ends instead of serving.
     pub(crate) fn start_as(dir: &Path, arguments: &[&str]) -> Result<Self, String> {
-        let mut child = keel(dir, arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("keel starts");
+        let mut child =
+            keel(dir, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("keel starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("a piped output"));
         let mut log = BufReader::new(child.stderr.take().expect("piped errors"));
         let mut report = String::new();

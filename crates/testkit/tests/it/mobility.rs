@@ -10,7 +10,7 @@ use std::time::Duration;
 /// RFC 7675 §5.1: how long consent lasts.
 const CONSENT: Duration = Duration::from_secs(30);
 /// Frames by which a call shows that it goes on.
-const FRAMES: u64 = 40;
+const FRAMES: u32 = 40;
 
 /// A call with data channels, of which the first guest is behind a network that can change.
 async fn call(stage: &Stage) -> Result<[Guest; 2]> {
@@ -45,7 +45,8 @@ async fn a_peer_at_another_address_keeps_its_media_its_data_and_its_goodbye() ->
     for (from, to, words) in [(0, 1, "from elsewhere"), (1, 0, "to elsewhere")] {
         let said = PeerMessage::Text(words.to_owned());
         guests[from].peer.send("chat", &said).await?;
-        let report = guests[to].peer.until("the words", |report| report.channel("chat").messages == 1).await?;
+        let report =
+            guests[to].peer.until("the words", |report| report.channel("chat").messages == 1).await?;
         assert_eq!(report.channel("chat").first, [said]);
     }
     let [alice, bob] = guests;
@@ -68,7 +69,8 @@ async fn a_peer_that_vanishes_is_sent_nothing_more_and_its_session_is_its_owners
         events.iter().any(|told| told.endpoint == id && told.event == lost)
     });
     told.await?;
-    let sent = |stats: keel_media::EndpointStats| stats.outgoing.iter().map(|stream| stream.packets).sum::<u64>();
+    let sent =
+        |stats: keel_media::EndpointStats| stats.outgoing.iter().map(|stream| stream.packets).sum::<u64>();
     let before = sent(alice.endpoint.stats().await.context("the session lives")?);
     let begun = bob.peer.report().frames_sent;
     bob.peer.until("frames sent in vain", |report| report.frames_sent >= begun + FRAMES).await?;
