@@ -8,7 +8,7 @@ const certificate = new Certificate(['localhost', '127.0.0.1']);
 after(() => certificate.remove());
 
 const ports = [
-  ['the HTTPS port', ['--turn-addresses=127.0.0.1', '--turn-https=true']],
+  ['the HTTPS port', ['--media-addresses=127.0.0.1', '--turn-https=true']],
   ['a port of its own', ['--turn-https=false']],
 ];
 

@@ -172,7 +172,7 @@ mod tests {
             ..Settings::default()
         };
         let text = toml::to_string(&settings.redacted()).expect("plain data");
-        assert!(!text.contains("secret"), "{text}");
+        assert!(!text.contains("-secret"), "{text}");
         assert_eq!(text.matches("(hidden)").count(), 6, "{text}");
         assert!(text.contains("turn:t.example"), "what is no secret stays: {text}");
     }

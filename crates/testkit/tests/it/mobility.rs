@@ -10,7 +10,7 @@ use std::time::Duration;
 /// RFC 7675 §5.1: how long consent lasts.
 const CONSENT: Duration = Duration::from_secs(30);
 /// Frames by which a call shows that it goes on.
-const FRAMES: u64 = 40;
+const FRAMES: u32 = 40;
 
 /// A call with data channels, of which the first guest is behind a network that can change.
 async fn call(stage: &Stage) -> Result<[Guest; 2]> {

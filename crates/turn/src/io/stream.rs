@@ -5,6 +5,7 @@ use crate::client::{Client, Transport};
 use crate::stun::frame_length;
 use rustls::ServerConfig;
 use std::cell::RefCell;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -142,18 +143,31 @@ async fn converse(
     let (from, to) = tokio::io::split(stream);
     tokio::select! {
         () = read(exchange, from, client) => {}
-        () = write(to, queue) => {}
+        () = write(to, client, queue) => {}
     }
 }
 
-async fn write(mut to: impl AsyncWrite + Unpin, queue: &StreamQueue) {
+async fn write(mut to: impl AsyncWrite + Unpin, client: Client, queue: &StreamQueue) {
     let mut bytes = Vec::new();
     loop {
         queue.take(&mut bytes).await;
-        if to.write_all(&bytes).await.is_err() || to.flush().await.is_err() {
+        let written = match client.transport {
+            Transport::Tls => write_apart(&mut to, &bytes).await,
+            Transport::Udp | Transport::Tcp => to.write_all(&bytes).await,
+        };
+        if written.is_err() || to.flush().await.is_err() {
             return;
         }
     }
+}
+
+/// A TLS record for each message: coturn's clients take what is in one record for one message.
+async fn write_apart(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    let mut cut = Cut { unread: bytes, is_broken: false };
+    for message in &mut cut {
+        to.write_all(message).await?;
+    }
+    Ok(())
 }
 
 async fn read(exchange: &Rc<Exchange>, mut from: impl AsyncRead + Unpin, client: Client) {
