@@ -17,9 +17,16 @@ pub(crate) struct Desk(mpsc::Sender<Inbound>);
 
 /// What is asked. Whoever no longer waits for the answer misses nothing that could leak.
 pub(crate) enum Order {
-    List { after: Option<CallId>, count: usize, answer: oneshot::Sender<Vec<CallView>> },
+    List {
+        after: Option<CallId>,
+        count: usize,
+        answer: oneshot::Sender<Vec<CallView>>,
+    },
     /// Answered by whether there was such a call.
-    End { call: CallId, answer: oneshot::Sender<bool> },
+    End {
+        call: CallId,
+        answer: oneshot::Sender<bool>,
+    },
 }
 
 /// A call that has not ended, as the administrator sees it.
@@ -74,7 +81,11 @@ impl Desk {
     /// [`ApiError::CallUnknown`], [`ApiError::ShuttingDown`].
     pub(crate) async fn end(&self, call: u64) -> Result<(), ApiError> {
         let call = CallId::new(call);
-        if self.ask(|answer| Order::End { call, answer }).await? { Ok(()) } else { Err(ApiError::CallUnknown) }
+        if self.ask(|answer| Order::End { call, answer }).await? {
+            Ok(())
+        } else {
+            Err(ApiError::CallUnknown)
+        }
     }
 
     async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, ApiError> {

@@ -51,7 +51,10 @@ use tracing::{Instrument, debug, info, info_span, warn};
 /// What reaches the switchboard.
 pub(crate) enum Inbound {
     Socket(SocketEvent<ClientMessage>),
-    Media { call: CallId, report: MediaReport },
+    Media {
+        call: CallId,
+        report: MediaReport,
+    },
     /// An administrator wants something.
     Order(Order),
     Shutdown,

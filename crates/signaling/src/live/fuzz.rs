@@ -174,9 +174,9 @@ fn granted(command: MediaCommand) -> Vec<MediaReport> {
             vec![MediaReport::Refused { session, refusal: super::Refusal::MediaFull }]
         }
         MediaCommand::Inspect { ticket } => {
-                let pipeline = PipelineId::new(1);
-                vec![MediaReport::Inspected { ticket, pipeline, tracks: Vec::new() }]
-            }
+            let pipeline = PipelineId::new(1);
+            vec![MediaReport::Inspected { ticket, pipeline, tracks: Vec::new() }]
+        }
         MediaCommand::AddCandidates { .. } | MediaCommand::SetLayer { .. } | MediaCommand::Release { .. } => {
             Vec::new()
         }

@@ -6,7 +6,6 @@
 //! `machine/` (what it means), here (what is done about it), `media/` (a stream's pipeline).
 
 pub(crate) mod ask;
-mod reception;
 mod effect;
 pub(crate) mod event;
 pub(crate) mod fuzz;
@@ -16,13 +15,14 @@ mod media;
 mod message;
 mod name;
 pub(crate) mod offer;
+mod reception;
 pub(crate) mod refusal;
 pub(crate) mod sdpfrag;
 pub(crate) mod socket;
 
-pub(crate) use reception::Reception;
 pub(crate) use machine::Census;
 pub(crate) use name::StreamName;
+pub(crate) use reception::Reception;
 pub(crate) use refusal::Refusal;
 
 use crate::config::Config;

@@ -130,10 +130,16 @@ async fn an_administrator_sees_the_calls_of_this_moment_and_ends_one() {
 
     let seen = keel.get("/api/calls/active?limit=1", &[ADMIN]).await.json();
     let call = &seen["calls"][0];
-    assert_eq!((&call["from"], &call["to"], &call["state"]), (&json!("ann"), &json!("ben"), &json!("ringing")));
+    assert_eq!(
+        (&call["from"], &call["to"], &call["state"]),
+        (&json!("ann"), &json!("ben"), &json!("ringing"))
+    );
     assert!(call["started"].as_u64().expect("a time") > 1_500_000_000_000, "{call}");
     let next = seen["next"].as_str().expect("perhaps there are more");
-    assert_eq!(keel.get(&format!("/api/calls/active?after={next}"), &[ADMIN]).await.json(), json!({"calls": []}));
+    assert_eq!(
+        keel.get(&format!("/api/calls/active?after={next}"), &[ADMIN]).await.json(),
+        json!({"calls": []})
+    );
 
     let path = format!("/api/calls/active/{}", call["call"]);
     assert_eq!(keel.ask("DELETE", &path, &[ADMIN]).await.status, 204);

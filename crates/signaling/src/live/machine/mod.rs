@@ -177,7 +177,7 @@ impl Machine {
             MediaReport::Unfit(session) => self.end_session(now, session, Why::Unfit),
             MediaReport::Inspected { ticket, pipeline, tracks } => {
                 self.inspected(&stream, ticket, Some(pipeline), tracks);
-            },
+            }
             MediaReport::Failed(words) => {
                 tracing::warn!(?stream, words, "the media of a stream failed");
                 self.end_everything(now, &stream, EndReason::Failed, &Refusal::MediaFailed(words));

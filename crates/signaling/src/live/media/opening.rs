@@ -30,7 +30,8 @@ impl StreamMedia {
         sdp_offer: &str,
         telling: Telling,
     ) -> Result<(), Gone> {
-        let options = EndpointOptions { label: format!("{} {session:?}", role.label()), ..EndpointOptions::default() };
+        let options =
+            EndpointOptions { label: format!("{} {session:?}", role.label()), ..EndpointOptions::default() };
         let endpoint = match self.pipeline.create_webrtc_endpoint(options).await {
             Ok(endpoint) => endpoint,
             Err(CreateError::Full) => return self.refuse(session, Refusal::MediaFull).await,
