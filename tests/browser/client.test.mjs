@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { Broadcaster } from './broadcast.mjs';
 import { Guest } from './guest.mjs';
 import { tell } from './stage.mjs';
 import { until } from '../shared/waiting.mjs';
@@ -145,6 +146,48 @@ tell('A program on the client', { person: Guest, seating: { video: 'off' } }, (s
     const look = async () => ({ dropped: (await dropped()) - before, arrived: await ben.page.evaluate(() => window.count) });
     const seen = await until('each to have arrived or been counted', look, (seen) => seen.dropped + seen.arrived === FLOOD);
     assert.ok(seen.dropped > 0 && seen.arrived >= 512, JSON.stringify(seen)); // 512 KiB at once, of 1 KiB each
+  });
+
+  it('shows a livestream to the room, and presents one with what it publishes', async () => {
+    const presenter = await Broadcaster.open(stage.browser, stage.keel.url, 'Dan');
+    await presenter.publishes('tide');
+    const [ada, ben] = [await stage.arrive('Ada'), await stage.arrive('Ben')];
+    for (const program of [ada, ben]) await joins(program, stage, { room: 'harbour' });
+    await ben.page.evaluate(() => {
+      const video = Object.assign(document.createElement('video'), { id: 'shown', autoplay: true, muted: true, width: 320, height: 180 });
+      document.body.prepend(video);
+      window.room.addEventListener('trackpublished', ({ detail: { participant, track } }) => {
+        if (participant.stream === 'tide' && track.source === 'screen') window.room.subscribe(track, video);
+      });
+    });
+    assert.equal(await ben.page.evaluate(() => window.room.showStream('tide').catch(({ code }) => code)), 'notModerator');
+    const entry = await ada.page.evaluate(() => window.room.showStream('tide', { name: 'The tide' }));
+    await ben.sees('shown');
+    assert.equal(await ben.page.evaluate((id) => window.room.participant(id).name, entry), 'The tide');
+
+    // What Ada publishes is presented in place of Dan: Ben sees that on the same line.
+    await ada.page.evaluate(async () => {
+      const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 180 });
+      const context = canvas.getContext('2d');
+      let hue = 0;
+      setInterval(() => {
+        hue = (hue + 7) % 360;
+        context.fillStyle = `hsl(${hue} 90% 60%)`;
+        context.fillRect(0, 0, canvas.width, canvas.height);
+      }, 100);
+      await window.room.publish(canvas.captureStream(10).getVideoTracks()[0], { source: 'camera' });
+      window.room.addEventListener('broadcastended', ({ detail }) => { window.over = detail.stream; });
+      await window.room.broadcast('tide');
+    });
+    await until('another picture', () => ben.page.evaluate(() => document.getElementById('shown').videoWidth), (width) => width === 320);
+    await ben.sees('shown');
+    await presenter.publishes('tide');
+    assert.equal(await until('the end of hers', () => ada.page.evaluate(() => window.over)), 'tide');
+    await until('the other picture', () => ben.page.evaluate(() => document.getElementById('shown').videoWidth), (width) => width === 160);
+    await ada.page.evaluate((id) => window.room.remove(window.room.participant(id)), entry);
+    await until('the stream to be gone', () => ben.page.evaluate((id) => window.room.participant(id) === null, entry));
+    await presenter.ends();
+    await presenter.leave();
   });
 
   it('finds another way when the network changes', async () => {

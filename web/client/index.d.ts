@@ -64,6 +64,8 @@ export interface Participant {
   readonly away: boolean;
   /** `null` while nobody knows. */
   readonly quality: Quality | null;
+  /** The livestream that this is; `null` for people. */
+  readonly stream: string | null;
   /** What they publish, by the track's id; empty for ourselves. */
   readonly tracks: ReadonlyMap<string, RemoteTrack>;
   /** The first track of a source; `null` without one. */
@@ -145,6 +147,8 @@ export interface RoomEventMap {
   locked: { locked: boolean };
   /** The ids of the videos that the server left out for us, for `showLast` or because the path is too slow. */
   viewpaused: { tracks: string[] };
+  /** What we publish presents this livestream no more: it was ended, or somebody else has taken over. */
+  broadcastended: { stream: string };
   /** Something failed that nobody waited for. */
   problem: { error: Error };
   /** `left`, `removed`, `roomEnded`, or the code with which the server refused to let us back in. */
@@ -226,6 +230,12 @@ export class Room extends EventTarget {
   promote(participant: Participant): Promise<void>;
   lock(locked: boolean): Promise<void>;
   endForAll(): Promise<void>;
+  /** Shows a livestream among the participants; settles with the id that it has there. @throws {KeelError} */
+  showStream(stream: string, options?: { name?: string }): Promise<string>;
+
+  /** Has a livestream be presented by what we publish, now and later. @throws {KeelError} `alreadyBroadcasting`, ... */
+  broadcast(stream: string): Promise<void>;
+  endBroadcast(): Promise<void>;
 
   statistics(): Promise<{ publish: RTCStatsReport | null; subscribe: RTCStatsReport | null }>;
   /** Connects now instead of at the end of the wait. */

@@ -7,12 +7,14 @@ export class Participant {
   /** @type {'good' | 'fair' | 'poor' | null} how well media gets through; `null` while nobody knows */
   quality = null;
 
-  /** @param {{participant: string, name: string, moderator?: boolean, away?: boolean}} told by the server */
-  constructor({ participant, name, moderator = false, away = false }) {
+  /** @param {{participant: string, name: string, moderator?: boolean, away?: boolean, stream?: string}} told by the server */
+  constructor({ participant, name, moderator = false, away = false, stream = null }) {
     this.id = participant;
     this.name = name;
     this.moderator = moderator;
     this.away = away;
+    /** The livestream that this is; `null` for people. */
+    this.stream = stream;
   }
 
   /** @returns {RemoteTrack | null} the first track of this source */

@@ -235,6 +235,28 @@ export class Room extends EventTarget {
     await this.#session.ask({ id: 'moderate', action: 'lock', locked });
   }
 
+  /**
+   * For moderators: shows a livestream among the participants; `remove` takes it away.
+   *
+   * @param {string} stream
+   * @param {{name?: string}} [options] what it is to be called
+   * @returns {Promise<string>} the id of the participant that it is; `participantjoined` tells of it as of anybody
+   */
+  async showStream(stream, { name } = {}) {
+    const { participant } = await this.#session.ask({ id: 'showStream', stream, name });
+    return participant;
+  }
+
+  /** Has a livestream be presented by what we publish, now and later. */
+  async broadcast(stream) {
+    await this.#session.ask({ id: 'broadcast', stream });
+  }
+
+  /** Ends what `broadcast` began. */
+  async endBroadcast() {
+    await this.#session.ask({ id: 'endBroadcast' });
+  }
+
   /** For moderators: ends the room for everybody. */
   async endForAll() {
     await this.#session.ask({ id: 'moderate', action: 'end' });
@@ -316,6 +338,8 @@ export class Room extends EventTarget {
       case 'typing':
       case 'reaction':
         return this.#tell(message.id, { ...message, participant: this.participant(message.participant) });
+      case 'broadcastEnded':
+        return this.#tell('broadcastended', { stream: message.stream });
       case 'roomLocked':
         this.#facts.locked = message.locked;
         return this.#tell('locked', { locked: message.locked });

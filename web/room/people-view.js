@@ -58,7 +58,7 @@ export function mountPeopleView(visit, confirmation, needsToken) {
     setText(label, isOwn ? `${participant.name} (you)` : participant.name);
     setText(detail, detailOf(participant, isMuted));
     mute.hidden = isOwn || !room.self.moderator || isMuted;
-    promote.hidden = isOwn || !room.self.moderator || participant.moderator;
+    promote.hidden = isOwn || !room.self.moderator || participant.moderator || participant.stream !== null;
     remove.hidden = isOwn || !room.self.moderator;
   }
 
@@ -115,7 +115,8 @@ function inviteAddress(roomName) {
   return address.href;
 }
 
-function detailOf({ moderator, away, quality, tracks }, isMuted) {
+function detailOf({ moderator, away, quality, stream, tracks }, isMuted) {
+  if (stream !== null) return 'livestream';
   const words = [
     moderator && 'moderator',
     away && 'reconnecting',

@@ -27,8 +27,8 @@ pub use pipeline::{
     EndpointEvent, EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge, GraphElement,
     IceCandidate, IceRestart, IceState, LineOptions, LineSound, LineStats, MediaConfig, MediaKind,
     MediaServer, MediaSnapshot, MediaType, OfferDirection, OfferOptions, PassThrough, PeerConnection,
-    PeerConnectionOptions, Pipeline, PipelineAddress, PipelineEvent, PipelineEvents, PipelineGraph, PipelineSurvey, Placement,
-    StreamStats, StreamTotals, WebRtcEndpoint,
+    PeerConnectionOptions, Pipeline, PipelineAddress, PipelineEvent, PipelineEvents, PipelineGraph,
+    PipelineSurvey, Placement, StreamStats, StreamTotals, WebRtcEndpoint,
 };
 pub use session::ice::IceCredentials;
 pub use session::sdp::{LINES_MAX, LinesOffer};

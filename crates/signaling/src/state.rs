@@ -76,6 +76,8 @@ impl AppState {
             waiting,
             inbox.clone(),
         );
+        let (streams, waiting_streams) = mpsc::channel(live::INBOX_MAX);
+        let reception = Reception::new(streams.clone());
         let (rooms, waiting) = mpsc::channel(room::INBOX_MAX);
         let house = House::new(
             Arc::clone(&config),
@@ -83,18 +85,16 @@ impl AppState {
             store.clone(),
             Arc::clone(&metrics),
             herald.clone(),
-            waiting,
-            rooms.clone(),
+            reception.clone(),
+            (rooms.clone(), waiting),
         );
-        let (streams, waiting) = mpsc::channel(live::INBOX_MAX);
         let studio = Studio::new(
             Arc::clone(&config),
             media.clone(),
             Arc::clone(&metrics),
-            (streams.clone(), waiting),
+            (streams.clone(), waiting_streams),
             herald.clone(),
         );
-        let reception = Reception::new(streams.clone());
         let kurento =
             Kurento::start(config.kurento.clone(), media.clone(), Arc::clone(&metrics), reception.clone());
         let (keyring, reloader) = Keyring::new(&config.tokens, &metrics);

@@ -46,9 +46,8 @@ fn exchange(server: SocketAddr, request: &str, body: &str) -> anyhow::Result<(St
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(ANSWER_MAX))?;
     let length = body.len();
-    let text = format!(
-        "{request}\r\nHost: {server}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
-    );
+    let text =
+        format!("{request}\r\nHost: {server}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
     stream.write_all(text.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).context("the server answers with something else than HTTP")?;

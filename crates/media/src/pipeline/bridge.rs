@@ -21,8 +21,8 @@ pub struct PipelineAddress {
 /// encrypted in between, with the keyframe requests and feedback of those that receive them. An exit may feed the entry of
 /// another bridge; bridges in a circle carry nothing.
 ///
-/// Dropping the handle releases both ends. When one of the two pipelines is released, the other end stays, carries
-/// nothing, and its owner hears of [`super::EndpointEvent::BridgeEnded`].
+/// Dropping the handle releases both ends. When one of the two pipelines is released, the other end stays and carries
+/// nothing. Either way the owner of a pipeline that lives on hears of [`super::EndpointEvent::BridgeEnded`].
 #[derive(Debug)]
 pub struct Bridge {
     entry: ElementId,

@@ -88,7 +88,8 @@ pub enum EndpointEvent {
         /// simulcast there is one without a name.
         wanted: Vec<(Option<Rid>, bool)>,
     },
-    /// Of an end of a bridge: the other one has been released, so nothing comes through any more.
+    /// Of an end of a bridge: it or the other one has been released, so nothing comes through any more. Where both were,
+    /// it may be told twice.
     BridgeEnded,
     /// The peer closed its connection.
     PeerClosed,

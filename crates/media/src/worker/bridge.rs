@@ -152,8 +152,10 @@ impl State {
         }
     }
 
-    /// An end is released: the other one carries nothing from now on, and its pipeline's owner hears of it.
-    pub(super) fn end_bridge(&mut self, now: Instant, element: ElementId) {
+    /// An end of this pipeline is released: the other one carries nothing from now on. The owners of both pipelines
+    /// hear of it, since neither knows which of them has released the bridge.
+    pub(super) fn end_bridge(&mut self, now: Instant, element: ElementId, pipeline: Option<PipelineId>) {
+        self.tell_bridge_ended(element, pipeline);
         let far = match self.bridges.entries.remove(&element) {
             Some(far) => Some(far),
             None => self.bridges.exits.remove(&element).map(|exit| exit.entry),
@@ -176,7 +178,10 @@ impl State {
                 self.take_bridge_feed(now, feed, None);
             }
         }
-        let pipeline = self.graph.pipeline_of(element);
+        self.tell_bridge_ended(element, self.graph.pipeline_of(element));
+    }
+
+    fn tell_bridge_ended(&mut self, element: ElementId, pipeline: Option<PipelineId>) {
         let Some(owner) = pipeline.and_then(|pipeline| self.pipelines.get(&pipeline)) else { return };
         let event = PipelineEvent { endpoint: element, event: EndpointEvent::BridgeEnded };
         if let Err(mpsc::error::TrySendError::Full(_)) = owner.events.try_send(event) {

@@ -124,6 +124,7 @@ impl State {
     /// Releases an element with its connections and, if it is an endpoint, its streams and session, once,
     /// wherever it lives. The lines of a peer connection go with it.
     pub(super) fn release_element(&mut self, now: Instant, id: ElementId, done: Option<&Completion>) {
+        let pipeline = self.graph.pipeline_of(id);
         let changes = self.graph.remove_element(id);
         self.follow(now, changes, done);
         let member = self.members.remove(&id);
@@ -136,7 +137,7 @@ impl State {
                 }
             }
             Some(MemberKind::Line { connection, .. }) => self.forget_line(*connection, id),
-            Some(MemberKind::Bridge) => self.end_bridge(now, id),
+            Some(MemberKind::Bridge) => self.end_bridge(now, id, pipeline),
             None => {}
         }
         match member.map(|member| member.worker) {

@@ -83,6 +83,13 @@ impl Permit {
         Self { grants: Arc::new(grants), name, ends: Some(ends) }
     }
 
+    /// That of a token with these grants, which is over.
+    #[cfg(test)]
+    pub(crate) fn signed(grants: &str) -> Self {
+        let grants = serde_json::from_str(grants).expect("grants");
+        Self::new(grants, None, SystemTime::UNIX_EPOCH + Duration::from_secs(100))
+    }
+
     /// For whoever comes in without a JWT: with an access token, or where none is asked for. Moderators are
     /// made by the rooms themselves.
     pub(crate) fn visitor() -> Self {
@@ -121,6 +128,14 @@ impl Permit {
         }
     }
 
+    /// Whether this is enough for one of the two. Of two refusals the one counts that is about a grant that is there.
+    pub(crate) fn allow_either(&self, one: Wanted<'_>, other: Wanted<'_>) -> Result<(), Denied> {
+        match (self.allow(one), self.allow(other)) {
+            (Ok(()), _) | (_, Ok(())) => Ok(()),
+            (Err(denied @ Denied::Other(_)), _) | (_, Err(denied)) => Err(denied),
+        }
+    }
+
     /// Whether the holder may make a room and name its moderators: visitors may, as whoever makes a room is
     /// its first; where a token says who moderates, only who it names.
     pub(crate) fn allow_to_own(&self, room: &str) -> Result<(), Denied> {
@@ -153,14 +168,9 @@ fn covers(names: &Names, name: &str, grant: Grant) -> Result<(), Denied> {
 mod tests {
     use super::*;
 
-    fn permit(grants: &str) -> Permit {
-        let grants = serde_json::from_str(grants).expect("grants");
-        Permit::new(grants, None, SystemTime::UNIX_EPOCH + Duration::from_secs(100))
-    }
-
     #[test]
     fn a_permit_allows_what_its_grants_say_and_names_what_is_missing() {
-        let permit = permit(r#"{"room": ["tea", "team-*"], "publish": "live", "moderator": "tea"}"#);
+        let permit = Permit::signed(r#"{"room": ["tea", "team-*"], "publish": "live", "moderator": "tea"}"#);
         for (wanted, expected) in [
             (Wanted::Entry, Ok(())),
             (Wanted::SomeRoom, Ok(())),
@@ -182,14 +192,14 @@ mod tests {
 
     #[test]
     fn a_moderator_needs_the_room_too() {
-        let permit = permit(r#"{"moderator": true}"#);
+        let permit = Permit::signed(r#"{"moderator": true}"#);
         assert_eq!(permit.allow(Wanted::Moderate("tea")), Err(Denied::Missing(Grant::Room)));
     }
 
     #[test]
     fn rooms_are_owned_by_visitors_who_make_them_and_by_named_moderators() {
         assert_eq!(Permit::visitor().allow_to_own("tea"), Ok(()));
-        let permit = permit(r#"{"room": true, "moderator": "tea"}"#);
+        let permit = Permit::signed(r#"{"room": true, "moderator": "tea"}"#);
         assert_eq!(permit.allow_to_own("tea"), Ok(()));
         assert_eq!(permit.allow_to_own("team"), Err(Denied::Other(Grant::Moderator)));
     }
@@ -210,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_permit_ends_with_its_token() {
-        let permit = permit("{}");
+        let permit = Permit::signed("{}");
         let at = |second| SystemTime::UNIX_EPOCH + Duration::from_secs(second);
         assert_eq!(permit.remaining(at(60)), Some(Duration::from_secs(40)));
         assert_eq!(permit.remaining(at(101)), Some(Duration::ZERO));

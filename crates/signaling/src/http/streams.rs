@@ -1,6 +1,8 @@
 //! Streams for pages (`/api/live/{stream}`) and for the administrator (`/api/streams`).
 
 use super::AccessQuery;
+use super::admin::{PageQuery, page};
+use super::body::Administrator;
 use super::live::LiveError;
 use super::pipelines::PipelineView;
 use crate::auth::{Wanted, authorize};
@@ -10,8 +12,8 @@ use crate::live::{Refusal, StreamName};
 use crate::state::AppState;
 use crate::store::UnixMillis;
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use keel_media::rtp::Bitrate;
@@ -19,13 +21,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 #[derive(Serialize, ToSchema)]
-pub(crate) struct StreamList {
+pub(crate) struct StreamsPage {
     streams: Vec<SummaryView>,
+    /// What to send as `after` for the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SummaryView {
-    #[schema(value_type = String)]
     name: StreamName,
     /// `waiting`, `live` or `interrupted`.
     state: &'static str,
@@ -78,28 +82,38 @@ pub(crate) async fn status(
     let stream = name(path)?;
     let permit = authorize(&state, &headers, query.token(), Wanted::Entry).await?;
     permit
-        .allow(Wanted::Subscribe(stream.as_str()))
-        .or_else(|_| permit.allow(Wanted::Publish(stream.as_str())))
+        .allow_either(Wanted::Subscribe(stream.as_str()), Wanted::Publish(stream.as_str()))
         .map_err(ApiError::from)?;
-    let report = report(&state, stream).await?;
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(StreamView::from(report))))
+    Ok(answer(StreamView::from(report(&state, stream).await?)))
 }
 
 /// List streams
 ///
-/// Those that are on and those that wait for a presenter.
+/// Those that are on and those that wait for a presenter, in the order of their names.
 #[utoipa::path(
     get, path = "/api/streams", tag = "streams",
-    responses((status = 200, body = StreamList, description = "All streams")),
+    params(
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 500, description = "How many; 100 unless said otherwise"),
+        ("after" = Option<StreamName>, Query, description = "`next` of the page before"),
+    ),
+    responses(
+        (status = 200, body = StreamsPage, description = "A page of streams"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "No such page"),
+    ),
 )]
 pub(crate) async fn list(
+    _: Administrator,
     State(state): State<AppState>,
-    headers: HeaderMap,
+    query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, LiveError> {
-    authorize(&state, &headers, None, Wanted::Admin).await?;
-    let Reply::Streams(streams) = state.ask_studio(Ask::List).await? else { return Err(unexpected()) };
+    let (count, after) = page(query)?;
+    let after = after.map(|text| StreamName::parse(&text).map_err(|_| ApiError::PageInvalid)).transpose()?;
+    let Reply::Streams(streams) = state.ask_studio(Ask::List { after, count }).await? else {
+        return Err(unexpected());
+    };
+    let next = streams.last().filter(|_| streams.len() == count).map(|stream| stream.stream.to_string());
     let streams = streams.into_iter().map(SummaryView::from).collect();
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(StreamList { streams })))
+    Ok(answer(StreamsPage { streams, next }))
 }
 
 /// Look at a stream
@@ -107,7 +121,7 @@ pub(crate) async fn list(
 /// Its viewers, what its presenter sends, and what its media does.
 #[utoipa::path(
     get, path = "/api/streams/{stream}", tag = "streams",
-    params(("stream" = String, Path, min_length = 1, description = "Its name")),
+    params(("stream" = StreamName, Path, description = "Its name")),
     responses(
         (status = 200, body = InspectedView, description = "The stream"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "The name is none"),
@@ -115,18 +129,16 @@ pub(crate) async fn list(
     ),
 )]
 pub(crate) async fn inspect(
+    _: Administrator,
     State(state): State<AppState>,
     path: StreamPath,
-    headers: HeaderMap,
 ) -> Result<impl IntoResponse, LiveError> {
-    authorize(&state, &headers, None, Wanted::Admin).await?;
     let report = report(&state, name(path)?).await?;
     let media = match report.pipeline {
         Some(pipeline) => PipelineView::of(&state, pipeline).await,
         None => None,
     };
-    let view = InspectedView { stream: report.into(), media };
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(view)))
+    Ok(answer(InspectedView { stream: report.into(), media }))
 }
 
 /// Make a stream
@@ -134,7 +146,7 @@ pub(crate) async fn inspect(
 /// Before its presenter comes. It stays until it is ended.
 #[utoipa::path(
     put, path = "/api/streams/{stream}", tag = "streams",
-    params(("stream" = String, Path, min_length = 1, description = "Its name: letters, digits and -._~")),
+    params(("stream" = StreamName, Path, description = "Its name")),
     responses(
         (status = 201, description = "It is made"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "The name is none"),
@@ -143,11 +155,10 @@ pub(crate) async fn inspect(
     ),
 )]
 pub(crate) async fn create(
+    _: Administrator,
     State(state): State<AppState>,
     path: StreamPath,
-    headers: HeaderMap,
 ) -> Result<StatusCode, LiveError> {
-    authorize(&state, &headers, None, Wanted::Admin).await?;
     state.ask_studio(Ask::Create(name(path)?)).await?;
     Ok(StatusCode::CREATED)
 }
@@ -157,7 +168,7 @@ pub(crate) async fn create(
 /// With everybody in it.
 #[utoipa::path(
     delete, path = "/api/streams/{stream}", tag = "streams",
-    params(("stream" = String, Path, min_length = 1, description = "Its name")),
+    params(("stream" = StreamName, Path, description = "Its name")),
     responses(
         (status = 204, description = "It is over"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "The name is none"),
@@ -165,11 +176,10 @@ pub(crate) async fn create(
     ),
 )]
 pub(crate) async fn end(
+    _: Administrator,
     State(state): State<AppState>,
     path: StreamPath,
-    headers: HeaderMap,
 ) -> Result<StatusCode, LiveError> {
-    authorize(&state, &headers, None, Wanted::Admin).await?;
     state.ask_studio(Ask::End(name(path)?)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -179,6 +189,10 @@ async fn report(state: &AppState, stream: StreamName) -> Result<StreamReport, Li
         return Err(unexpected());
     };
     Ok(*report)
+}
+
+fn answer<T: Serialize>(body: T) -> impl IntoResponse {
+    ([(header::CACHE_CONTROL, "no-store")], Json(body))
 }
 
 fn name(path: StreamPath) -> Result<StreamName, LiveError> {

@@ -40,7 +40,8 @@ fn stage() -> &'static Mutex<Stage> {
         let media = MediaServer::start(media).expect("media starts on loopback");
         let config = KurentoConfig { objects_max: OBJECTS_MAX, ..KurentoConfig::default() };
         let metrics = Arc::new(Metrics::new());
-        let kurento = runtime.block_on(async { Kurento::start(config, media, metrics, Reception::deserted()) });
+        let kurento =
+            runtime.block_on(async { Kurento::start(config, media, metrics, Reception::deserted()) });
         Mutex::new(Stage { runtime, kurento })
     })
 }

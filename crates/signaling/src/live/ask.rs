@@ -25,8 +25,8 @@ pub(crate) enum Ask {
     Close { stream: StreamName, key: SessionKey },
     /// Whether there is such a session: [`Reply::Done`].
     Look { stream: StreamName, key: SessionKey },
-    /// All streams: [`Reply::Streams`].
-    List,
+    /// At most `count` streams in the order of their names, those behind `after`: [`Reply::Streams`].
+    List { after: Option<StreamName>, count: usize },
     /// One stream: [`Reply::Stream`].
     Inspect(StreamName),
     /// A stream in advance, which stays until it is ended: [`Reply::Done`].

@@ -118,6 +118,7 @@ pub(crate) enum MediaReport {
     Gone(SessionId),
     /// A viewer cannot get what the presenter sends. Its session is to be released.
     Unfit(SessionId),
+    /// `pipeline` is the number of its own.
     Inspected {
         ticket: Ticket,
         pipeline: PipelineId,

@@ -1,7 +1,11 @@
 //! The name of a stream, as it stands in URLs.
 
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// The most characters of a name.
 const CHARS_MAX: usize = 64;
@@ -31,6 +35,23 @@ impl StreamName {
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Of the names those that no dot both begins and ends, and dots alone, for the description of the REST API: the whole rule
+/// would need a look ahead, which not every reader of it has.
+const PATTERN: &str = "^([A-Za-z0-9._~-]{0,63}[A-Za-z0-9_~-]|[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}|[.]{3,64})$";
+
+impl PartialSchema for StreamName {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).pattern(Some(PATTERN));
+        text.description(Some("1 to 64 letters, digits and `-._~`, but not `.` or `..`")).into()
+    }
+}
+
+impl ToSchema for StreamName {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("StreamName")
     }
 }
 

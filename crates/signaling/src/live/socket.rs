@@ -66,8 +66,7 @@ pub(crate) async fn upgrade(
     };
     let permit = authorize(&state, &headers, access.token(), Wanted::Entry).await?;
     permit
-        .allow(Wanted::Subscribe(stream.as_str()))
-        .or_else(|_| permit.allow(Wanted::Publish(stream.as_str())))
+        .allow_either(Wanted::Subscribe(stream.as_str()), Wanted::Publish(stream.as_str()))
         .map_err(ApiError::from)?;
     let upgrade = upgrade.map_err(|_| ApiError::NotAWebSocket)?;
     let slot = state.take_slot(address.ip())?;

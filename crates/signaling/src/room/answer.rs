@@ -5,6 +5,7 @@ use super::message::{Kind, Leg, Source};
 use super::secret::RoomToken;
 use crate::candidate::Candidate;
 use crate::config::IceServer;
+use crate::live::StreamName;
 use crate::store::ChatMessage;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -27,6 +28,10 @@ pub(crate) enum ServerMessage {
     ChatHistory {
         messages: Vec<ChatMessage>,
         more: bool,
+    },
+    /// The livestream is among the participants, as this one.
+    StreamShown {
+        participant: ParticipantId,
     },
     /// To a request that has no reply of its own.
     Done,
@@ -52,6 +57,9 @@ pub(crate) enum ServerMessage {
         participant: ParticipantId,
         name: String,
         moderator: bool,
+        /// Of a livestream that is shown.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stream: Option<StreamName>,
     },
     /// In Kurento's form with `name`, in Keel's with `participant` and `reason`.
     ParticipantLeft {
@@ -112,6 +120,10 @@ pub(crate) enum ServerMessage {
         participant: ParticipantId,
         moderator: bool,
     },
+    /// One's own tracks no longer present it: it was ended, or somebody else has taken over.
+    BroadcastEnded {
+        stream: StreamName,
+    },
     Removed {
         reason: String,
     },
@@ -164,6 +176,9 @@ pub(crate) struct Joined {
     /// After a resumption: what the participant has published.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tracks: Vec<TrackInfo>,
+    /// After a resumption: the livestream that its tracks present.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) broadcast: Option<StreamName>,
 }
 
 /// A participant as the others see it.
@@ -173,6 +188,9 @@ pub(crate) struct ParticipantInfo {
     pub(crate) name: String,
     pub(crate) moderator: bool,
     pub(crate) away: bool,
+    /// Of a livestream that is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stream: Option<StreamName>,
     pub(crate) tracks: Vec<TrackInfo>,
 }
 
@@ -231,6 +249,8 @@ pub(crate) enum LeaveReason {
     Lost,
     /// A moderator removed it.
     Removed,
+    /// It was a livestream, which has ended.
+    StreamEnded,
     /// The server failed to serve it.
     Failed,
     /// The room is over. Its participants hear that instead.

@@ -6,6 +6,7 @@ use super::answer::{CreatedRoom, TrackInfo};
 use super::id::{ParticipantId, RoomName};
 use super::machine::{Machine, Moment};
 use super::refusal::Refusal;
+use crate::live::StreamName;
 use crate::room::answer::Level;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
@@ -40,7 +41,7 @@ pub(crate) struct RoomView {
     pub(crate) moderated: bool,
     /// The pipeline that carries its media (`GET /api/pipelines`); `None` while nobody is in it.
     pub(crate) pipeline: Option<u64>,
-    /// In the order in which they came.
+    /// In the order in which they came, then the livestreams that are shown.
     pub(crate) participants: Vec<ParticipantView>,
 }
 
@@ -56,6 +57,12 @@ pub(crate) struct ParticipantView {
     pub(crate) away: bool,
     /// Whether it speaks Kurento's form of the protocol.
     pub(crate) kurento: bool,
+    /// The livestream that this is, for one that is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stream: Option<StreamName>,
+    /// The livestream that its tracks present.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) broadcast: Option<StreamName>,
     pub(crate) quality: Level,
     pub(crate) tracks: Vec<TrackInfo>,
 }

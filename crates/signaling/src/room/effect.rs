@@ -1,10 +1,11 @@
 //! What the room machine asks of the world, and what the world tells it.
 
 use super::answer::ServerMessage;
-use super::id::{MediaId, ParticipantId, RoomId, TrackId};
+use super::id::{BridgeId, MediaId, ParticipantId, RoomId, TrackId};
 use super::message::{Leg, Source};
 use super::refusal::Refusal;
 use crate::candidate::Candidate;
+use crate::live::{self, StreamName};
 use crate::socket::{CloseReason, ConnectionId};
 use crate::store::{ChatMessage, ChatThread};
 use crate::webhook::Event;
@@ -108,6 +109,22 @@ pub(crate) enum MediaCommand {
         sender: ParticipantId,
         feed: Feed,
     },
+    /// Media from a livestream or to one; answered by [`MediaReport::BridgeOpened`] or
+    /// [`MediaReport::BridgeRefused`].
+    OpenBridge {
+        bridge: BridgeId,
+        stream: StreamName,
+        way: BridgeWay,
+    },
+    /// What goes to a livestream from now on.
+    FeedBridge {
+        bridge: BridgeId,
+        feed: Feed,
+    },
+    /// Also of one that has ended by itself.
+    CloseBridge {
+        bridge: BridgeId,
+    },
     /// Everything of this participant is to be released.
     Leave {
         participant: ParticipantId,
@@ -153,7 +170,16 @@ pub(crate) enum Role {
     Receive(Feed),
 }
 
-/// What a connection of Kurento's form carries: one track of each kind.
+/// Which way a bridge to a livestream goes.
+#[derive(Debug)]
+pub(crate) enum BridgeWay {
+    /// The stream comes into the room, as these tracks of `entry`.
+    In { entry: ParticipantId, audio: TrackId, video: TrackId },
+    /// A participant's tracks present the stream.
+    Out(Feed),
+}
+
+/// What goes over one connection of Kurento's form, or to a livestream: one track of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Feed {
     pub(crate) audio: Option<TrackId>,
@@ -223,6 +249,18 @@ pub(crate) enum MediaReport {
         viewer: ParticipantId,
         sender: ParticipantId,
         candidate: Candidate,
+    },
+    BridgeOpened {
+        bridge: BridgeId,
+    },
+    /// It never opened.
+    BridgeRefused {
+        bridge: BridgeId,
+        refusal: live::Refusal,
+    },
+    /// The livestream is over, or somebody else presents it. The bridge is to be closed.
+    BridgeEnded {
+        bridge: BridgeId,
     },
     /// Whose voice leads now.
     Dominant(Option<ParticipantId>),

@@ -109,7 +109,10 @@ fn granted(command: MediaCommand) -> Option<MediaReport> {
         MediaCommand::AddCandidate { participant, leg, candidate } => {
             Some(MediaReport::Candidate { participant, leg, candidate })
         }
+        MediaCommand::OpenBridge { bridge, .. } => Some(MediaReport::BridgeOpened { bridge }),
         MediaCommand::AddReceiveCandidate { .. }
+        | MediaCommand::FeedBridge { .. }
+        | MediaCommand::CloseBridge { .. }
         | MediaCommand::Adjust { .. }
         | MediaCommand::Feed { .. }
         | MediaCommand::Leave { .. } => None,
@@ -129,6 +132,7 @@ mod tests {
               1{\"id\":\"openData\"}\n1{\"id\":\"answer\",\"version\":1,\"sdpAnswer\":\"b\"}\n\
               2{\"id\":\"receiveVideoFrom\",\"sender\":\"old\",\"sdpOffer\":\"c\"}\n\
               2{\"id\":\"receiveVideoFrom\",\"sender\":\"ann\",\"sdpOffer\":\"c\"}\n\
+              0{\"id\":\"showStream\",\"stream\":\"tide\"}\n1{\"id\":\"broadcast\",\"stream\":\"tide\"}\n\
               2\xff\xfe{}\n\n0{\"id\":\"leave\"}",
         );
     }

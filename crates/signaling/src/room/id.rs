@@ -21,6 +21,10 @@ pub(crate) struct ParticipantId(u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TrackId(u64);
 
+/// Media between a room and a livestream. Never reused within a process.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct BridgeId(u64);
+
 /// Hands out identifiers.
 #[derive(Debug, Default)]
 pub(crate) struct Numbers(u64);
@@ -44,6 +48,10 @@ impl Numbers {
 
     pub(crate) fn track(&mut self) -> TrackId {
         TrackId(self.next())
+    }
+
+    pub(crate) fn bridge(&mut self) -> BridgeId {
+        BridgeId(self.next())
     }
 
     fn next(&mut self) -> u64 {
@@ -125,6 +133,12 @@ impl fmt::Debug for ParticipantId {
 impl fmt::Debug for TrackId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "t{}", self.0)
+    }
+}
+
+impl fmt::Debug for BridgeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b{}", self.0)
     }
 }
 

@@ -72,6 +72,16 @@ pub(crate) enum ClientMessage {
         #[serde(flatten)]
         action: Action,
     },
+    /// A moderator's: a livestream among the participants, under a name of its own or the stream's.
+    ShowStream {
+        stream: String,
+        name: Option<String>,
+    },
+    /// One's own tracks are to present a livestream.
+    Broadcast {
+        stream: String,
+    },
+    EndBroadcast,
     JoinRoom {
         name: String,
         room: String,
@@ -146,7 +156,7 @@ pub(crate) enum Action {
     End,
 }
 
-const CLIENT_IDS: [&str; 18] = [
+const CLIENT_IDS: [&str; 21] = [
     "createRoom",
     "join",
     "leave",
@@ -162,6 +172,9 @@ const CLIENT_IDS: [&str; 18] = [
     "typing",
     "react",
     "moderate",
+    "showStream",
+    "broadcast",
+    "endBroadcast",
     "joinRoom",
     "receiveVideoFrom",
     "leaveRoom",
@@ -225,7 +238,7 @@ mod tests {
     }
 
     /// One good text for each message, in the order of [`CLIENT_IDS`].
-    const GOOD: [&str; 18] = [
+    const GOOD: [&str; 21] = [
         r#"{"id":"createRoom","request":1}"#,
         r#"{"id":"join","room":"a","name":"b","token":"x","resumeToken":"y","fresh":true}"#,
         r#"{"id":"leave"}"#,
@@ -241,6 +254,9 @@ mod tests {
         r#"{"id":"typing","typing":false}"#,
         r#"{"id":"react","reaction":"x"}"#,
         r#"{"id":"moderate","action":"remove","participant":"p1"}"#,
+        r#"{"id":"showStream","stream":"tide","name":"Tide"}"#,
+        r#"{"id":"broadcast","stream":"tide"}"#,
+        r#"{"id":"endBroadcast"}"#,
         r#"{"id":"joinRoom","name":"a","room":"b"}"#,
         r#"{"id":"receiveVideoFrom","sender":"a","sdpOffer":"v=0"}"#,
         r#"{"id":"leaveRoom"}"#,

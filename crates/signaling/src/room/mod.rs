@@ -26,6 +26,7 @@ pub(crate) use refusal::Refusal;
 
 use crate::auth::Wanted;
 use crate::config::Config;
+use crate::live::Reception;
 use crate::metrics::Metrics;
 use crate::private::Private;
 use crate::socket::connection::{Connection, Outbound};
@@ -109,6 +110,7 @@ pub(crate) struct House {
     store: Store,
     metrics: Arc<Metrics>,
     herald: Herald,
+    streams: Reception,
     inbox: mpsc::Receiver<Inbound>,
     /// For the tasks that are started. It keeps the inbox open, so the house ends by [`Inbound::Shutdown`]
     /// only.
@@ -142,8 +144,8 @@ impl House {
         store: Store,
         metrics: Arc<Metrics>,
         herald: Herald,
-        inbox: mpsc::Receiver<Inbound>,
-        to_inbox: mpsc::Sender<Inbound>,
+        streams: Reception,
+        (to_inbox, inbox): (mpsc::Sender<Inbound>, mpsc::Receiver<Inbound>),
     ) -> Self {
         let random = StdRng::from_rng(&mut rand::rng());
         let first_number = moment().wall.0;
@@ -154,6 +156,7 @@ impl House {
             store,
             metrics,
             herald,
+            streams,
             inbox,
             to_inbox,
             lines: BTreeMap::new(),
@@ -325,9 +328,9 @@ impl House {
             mpsc::channel(COMMANDS_PER_PARTICIPANT * self.config.limits.rooms.size_max.max(1));
         self.rooms_media.insert(media, commands);
         let reporter = media::Reporter { media, inbox: self.to_inbox.clone() };
-        let server = self.media.clone();
+        let (server, streams) = (self.media.clone(), self.streams.clone());
         let served = async move {
-            media::serve(server, waiting, reporter).await;
+            media::serve(server, streams, waiting, reporter).await;
             Done::Nothing
         };
         self.spawn(Owner::Media(media), served.instrument(info_span!("room", media = ?media)));

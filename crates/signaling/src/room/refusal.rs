@@ -1,6 +1,7 @@
 //! Everything that a participant can be refused: a code for programs, words for people.
 
 use crate::auth::Denied;
+use crate::live;
 use crate::socket::FrameError;
 use crate::user_name::NameError;
 
@@ -63,6 +64,12 @@ pub(crate) enum Refusal {
     BadText,
     #[error("the history cannot be read now, try again in a moment")]
     NoHistory,
+    #[error("a room shows at most {0} livestreams")]
+    TooManyShown(usize),
+    #[error("your tracks present a livestream already")]
+    AlreadyBroadcasting,
+    #[error(transparent)]
+    Stream(#[from] live::Refusal),
     #[error("the server is shutting down")]
     ShuttingDown,
 }
@@ -100,8 +107,28 @@ impl Refusal {
             Self::TooLong(_) => "tooLong",
             Self::BadText => "badText",
             Self::NoHistory => "noHistory",
+            Self::TooManyShown(_) => "tooManyShown",
+            Self::AlreadyBroadcasting => "alreadyBroadcasting",
+            Self::Stream(refusal) => stream_code(refusal),
             Self::ShuttingDown => "shuttingDown",
         }
+    }
+}
+
+/// Why a livestream cannot be shown or presented.
+const fn stream_code(refusal: &live::Refusal) -> &'static str {
+    use live::Refusal;
+    match refusal {
+        Refusal::BadName(_) => "badName",
+        Refusal::UnknownStream { .. } => "unknownStream",
+        Refusal::NotLive { .. } => "streamNotLive",
+        Refusal::AlreadyLive => "streamTaken",
+        Refusal::Busy => "busy",
+        Refusal::NoCommonCodec(_) => "noCommonCodec",
+        Refusal::TooManyStreams | Refusal::TooManyViewers | Refusal::MediaFull => "streamFull",
+        Refusal::Ended | Refusal::Replaced => "streamEnded",
+        Refusal::ShuttingDown => "shuttingDown",
+        _ => "streamFailed",
     }
 }
 

@@ -109,6 +109,8 @@ async fn the_lists_are_for_the_administrator() {
         ("/api/rooms", vec![("authorization", "Bearer toor")], 403),
         ("/api/rooms?after=%07", vec![("authorization", "Bearer root")], 400),
         ("/api/rooms?limit=0", vec![("authorization", "Bearer root")], 400),
+        ("/api/streams", vec![], 401),
+        ("/api/streams", vec![("authorization", "Bearer toor")], 403),
         ("/api/pipelines", vec![], 401),
         ("/api/pipelines", vec![("authorization", "Bearer toor")], 403),
         ("/api/pipelines?after=x", vec![("authorization", "Bearer root")], 400),

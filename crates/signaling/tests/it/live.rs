@@ -1,8 +1,11 @@
 //! WHIP and WHEP over plain HTTP: each status code, with the word that says what to do.
 
+use crate::browser::Browser;
 use crate::keel::{Answer, Keel};
 use keel_signaling::{Config, IceServer, Limits, LiveLimits, OriginPolicy, Rate, Token};
+use serde_json::json;
 use std::time::Duration;
+use tokio_tungstenite::tungstenite::Message;
 
 const SENDONLY: &str =
     include_str!("../../../media/tests/fixtures/chromium156-kurento-utils-sendonly.offer.sdp");
@@ -198,6 +201,72 @@ async fn viewers_of_what_has_not_begun_are_told_when_to_come_back_where_they_may
     assert_refused(&keel.get("/api/streams", &[]).await, 401, "admin_token_missing");
     assert_eq!(keel.send("DELETE", "/api/streams/tide", &[admin], "").await.status, 204);
     assert_refused(&keel.get("/api/streams/tide", &[admin]).await, 404, "stream_unknown");
+    assert_empty(&keel).await;
+}
+
+#[tokio::test]
+async fn an_administrator_makes_streams_sees_who_is_in_them_and_ends_them() {
+    let admin_token = Token::new("the administrator's");
+    let keel = Keel::start(Config { admin_token, ..Config::default() }).await;
+    let admin = ("authorization", "Bearer the administrator's");
+    let get = async |path: &str| keel.get(path, &[admin]).await.json();
+    for stream in ["tide", "ebb", "flow"] {
+        assert_eq!(keel.send("PUT", &format!("/api/streams/{stream}"), &[admin], "").await.status, 201);
+    }
+    let page = get("/api/streams?limit=2").await;
+    assert_eq!((&page["streams"][0]["name"], &page["next"]), (&json!("ebb"), &json!("flow")));
+    let page = get("/api/streams?limit=2&after=flow").await;
+    assert_eq!((&page["streams"][0]["name"], &page["next"]), (&json!("tide"), &json!(null)));
+    let empty = json!({"name": "tide", "state": "waiting", "viewers": 0, "tracks": []});
+    assert_eq!(get("/api/streams/tide").await, empty);
+
+    let (presenter, _) = publish(&keel).await;
+    let (viewer, _) = begin(&keel, "/whep/tide", RECVONLY).await;
+    let seen = get("/api/streams/tide").await;
+    let pipelines = get("/api/pipelines").await;
+    assert_eq!(seen["pipeline"], pipelines["pipelines"][0]["id"], "{seen}");
+    assert!(get("/api/live/tide").await["pipeline"].is_null(), "that is for the administrator");
+
+    assert_eq!(keel.send("DELETE", "/api/streams/tide", &[admin], "").await.status, 204);
+    for session in [&presenter, &viewer] {
+        assert_refused(&keel.send("DELETE", session, &[], "").await, 404, "session_unknown");
+    }
+    for stream in ["ebb", "flow"] {
+        assert_eq!(keel.send("DELETE", &format!("/api/streams/{stream}"), &[admin], "").await.status, 204);
+    }
+    assert_empty(&keel).await;
+}
+
+#[tokio::test]
+async fn a_page_of_the_one_to_many_call_is_told_what_is_wrong_and_its_socket_lives() {
+    let keel = Keel::start(Config::default()).await;
+    let mut page = Browser::try_open(&keel, "/one2many", &[]).await.expect("it opens");
+    for (text, words) in [
+        ("hello", "the message is not JSON"),
+        ("[]", "the message has no field `id` with a text"),
+        (r#"{"id":"dance"}"#, "there is no message with this `id`"),
+        (r#"{"id":"viewer"}"#, "a field of `viewer` is missing or has the wrong type"),
+    ] {
+        page.send(Message::text(text)).await;
+        assert_eq!(page.hears().await, json!({"id": "error", "message": words}));
+    }
+    for (id, offer) in
+        [("presenter", "v=0"), ("presenter", RECVONLY), ("viewer", SENDONLY), ("viewer", RECVONLY)]
+    {
+        page.say(json!({"id": id, "sdpOffer": offer})).await;
+        let answer = page.hears().await;
+        assert_eq!(
+            (&answer["id"], &answer["response"]),
+            (&json!(format!("{id}Response")), &json!("rejected"))
+        );
+    }
+    page.say(json!({"id": "stop"})).await;
+    page.say(json!({"id": "presenter", "sdpOffer": SENDONLY})).await;
+    assert_eq!(page.hears().await["response"], "accepted");
+    for (path, status) in [("/one2many?stream=a%20b", 400), ("/one2many?stream=", 400)] {
+        assert_eq!(Browser::try_open(&keel, path, &[]).await.err(), Some(status), "{path}");
+    }
+    page.goes_away().await;
     assert_empty(&keel).await;
 }
 

@@ -79,6 +79,12 @@ async fn bad_requests_are_answered_with_problems_and_change_nothing() {
         ("POST", "/api/tokens", vec![ADMIN, JSON], "{\"grants\": {}, \"validS\": 0}", 400, "body_invalid"),
         ("GET", "/api/rooms/%ff", vec![ADMIN], "", 400, "path_invalid"),
         ("GET", "/api/rooms?limit=0", vec![ADMIN], "", 400, "page_invalid"),
+        ("GET", "/api/streams?limit=501", vec![ADMIN], "", 400, "page_invalid"),
+        ("GET", "/api/streams?after=a%20b", vec![ADMIN], "", 400, "page_invalid"),
+        ("GET", "/api/streams/nothing", vec![ADMIN], "", 404, "stream_unknown"),
+        ("DELETE", "/api/streams/nothing", vec![ADMIN], "", 404, "stream_unknown"),
+        ("PUT", "/api/streams/a%20b", vec![ADMIN], "", 400, "stream_name_invalid"),
+        ("PUT", "/api/streams/tide", vec![], "", 401, "admin_token_missing"),
         ("PATCH", "/api/rooms", vec![ADMIN], "", 405, "method_not_allowed"),
         ("GET", "/api/nothing", vec![ADMIN], "", 404, "not_found"),
     ] {
@@ -90,7 +96,7 @@ async fn bad_requests_are_answered_with_problems_and_change_nothing() {
     }
     let patched = keel.ask("PATCH", "/api/rooms", &[ADMIN]).await;
     assert!(patched.header("allow").is_some_and(|allow| allow.contains("POST")), "{:?}", patched.headers);
-    assert_eq!(keel.metric("keel_rooms").await, 0);
+    assert_eq!((keel.metric("keel_rooms").await, keel.metric("keel_streams").await), (0, 0));
 }
 
 #[tokio::test]

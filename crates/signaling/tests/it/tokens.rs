@@ -11,14 +11,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const SECRET: &str = "a secret of more than thirty-two bytes";
 
-/// Whatever asks for a token, and the grant that opens it.
-const SURFACES: [(&str, &str); 6] = [
-    ("/call", "call"),
-    ("/groupcall", "room"),
-    ("/api/config", ""),
-    ("/api/rooms", "admin"),
-    ("/api/pipelines", "admin"),
-    ("/api/calls", "admin"),
+/// Whatever asks for a token: the method, the grant that opens it, and how far one comes then. A WebSocket's address
+/// is reached when it asks for an upgrade, and that of a stream when it asks for a body.
+const SURFACES: [(&str, &str, &str, u16); 12] = [
+    ("GET", "/call", "call", 426),
+    ("GET", "/groupcall", "room", 426),
+    ("GET", "/one2many", "publish", 426),
+    ("GET", "/one2many", "subscribe", 426),
+    ("POST", "/whip/tide", "publish", 415),
+    ("POST", "/whep/tide", "subscribe", 415),
+    ("GET", "/api/live/tide", "subscribe", 404),
+    ("GET", "/api/config", "", 200),
+    ("GET", "/api/rooms", "admin", 200),
+    ("GET", "/api/streams", "admin", 200),
+    ("GET", "/api/pipelines", "admin", 200),
+    ("GET", "/api/calls", "admin", 200),
 ];
 
 fn seconds_from_now(seconds: i64) -> i64 {
@@ -46,8 +53,8 @@ fn secret_config() -> Config {
 }
 
 /// The status and code with which a surface refuses this token.
-async fn refusal(keel: &Keel, path: &str, token: &str) -> (u16, String) {
-    let answer = keel.get(path, &[("authorization", &format!("Bearer {token}"))]).await;
+async fn refusal(keel: &Keel, method: &str, path: &str, token: &str) -> (u16, String) {
+    let answer = keel.ask(method, path, &[("authorization", &format!("Bearer {token}"))]).await;
     let problem = answer.json();
     assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{path}: {problem}");
     (answer.status, problem["code"].as_str().expect("a code").to_owned())
@@ -56,15 +63,15 @@ async fn refusal(keel: &Keel, path: &str, token: &str) -> (u16, String) {
 #[tokio::test]
 async fn a_token_opens_what_it_grants_and_nothing_else() {
     let keel = Keel::start(secret_config()).await;
-    for (path, grant) in SURFACES {
+    for (method, path, grant, reached) in SURFACES {
         let grants = if grant.is_empty() { json!({}) } else { json!({grant: true}) };
         let bearer = format!("Bearer {}", token(&grants));
-        let opened = keel.get(path, &[("authorization", &bearer)]).await.status;
-        // A WebSocket's address has been reached when it asks for an upgrade.
-        assert!(matches!(opened, 200 | 426), "{path}: {opened}");
+        let opened = keel.ask(method, path, &[("authorization", &bearer)]).await.status;
+        assert_eq!(opened, reached, "{method} {path}");
         if !grant.is_empty() {
-            let other = token(&json!({"publish": true, "subscribe": true}));
-            assert_eq!(refusal(&keel, path, &other).await, (403, "grant_missing".to_owned()), "{path}");
+            let other = token(&json!({"name": "Ann"}));
+            let missing = (403, "grant_missing".to_owned());
+            assert_eq!(refusal(&keel, method, path, &other).await, missing, "{method} {path}");
         }
     }
     let in_query = format!("/call?access_token={}", token(&json!({"call": true})));
@@ -76,7 +83,9 @@ async fn a_token_opens_what_it_grants_and_nothing_else() {
 #[tokio::test]
 async fn bad_tokens_are_refused_by_name_on_every_surface() {
     let keel = Keel::start(secret_config()).await;
-    let everything = json!({"call": true, "room": true, "kurento": true, "admin": true});
+    let everything = json!({
+        "call": true, "room": true, "publish": true, "subscribe": true, "kurento": true, "admin": true,
+    });
     let claims = json!({"exp": seconds_from_now(60), "keel": everything});
     let past = json!({"exp": seconds_from_now(-31), "keel": everything});
     let future = json!({"exp": seconds_from_now(600), "nbf": seconds_from_now(300), "keel": everything});
@@ -93,8 +102,8 @@ async fn bad_tokens_are_refused_by_name_on_every_surface() {
         (signed(&hs256, &json!({"keel": everything}), SECRET), "token_claims"),
         ("a.b.c".to_owned(), "token_malformed"),
     ] {
-        for (path, _) in SURFACES {
-            assert_eq!(refusal(&keel, path, &bad).await, (401, code.to_owned()), "{path}");
+        for (method, path, ..) in SURFACES {
+            assert_eq!(refusal(&keel, method, path, &bad).await, (401, code.to_owned()), "{method} {path}");
         }
         let kurento = format!("/kurento?access_token={bad}");
         assert_eq!(crate::kurento::refused(&keel, &kurento).await, Some(401), "{code}");
@@ -134,6 +143,36 @@ async fn a_rooms_token_is_for_its_rooms_its_name_and_its_moderator() {
 }
 
 #[tokio::test]
+async fn a_streams_token_is_for_its_streams_and_one_of_both_ways() {
+    let keel = Keel::start(secret_config()).await;
+    let other = (403, "grant_for_other".to_owned());
+    let presenter = token(&json!({"publish": "te*"}));
+    let viewer = token(&json!({"subscribe": ["tea", "tent"]}));
+    for (path, token) in [("/whip/sea", &presenter), ("/whep/sea", &viewer)] {
+        assert_eq!(refusal(&keel, "POST", path, token).await, other, "{path}");
+    }
+    for token in [&presenter, &viewer] {
+        for path in ["/api/live/sea", "/one2many?stream=sea"] {
+            assert_eq!(refusal(&keel, "GET", path, token).await, other, "{path}");
+        }
+    }
+    for (path, token) in [("/whip/tea", &viewer), ("/whep/tea", &presenter)] {
+        assert_eq!(refusal(&keel, "POST", path, token).await, (403, "grant_missing".to_owned()), "{path}");
+    }
+    // A page is let in for one of the two, and then does only that.
+    for (token, id) in [(&viewer, "presenter"), (&presenter, "viewer")] {
+        let path = format!("/one2many?stream=tea&access_token={token}");
+        let mut page = Browser::try_open(&keel, &path, &[]).await.expect("it opens");
+        page.say(json!({"id": id, "sdpOffer": "v=0"})).await;
+        let answer = page.hears().await;
+        assert_eq!(
+            (&answer["id"], &answer["message"]),
+            (&json!(format!("{id}Response")), &json!("your token does not allow this"))
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_name_in_a_token_is_the_one_that_is_registered_and_told_to_the_page() {
     let keel = Keel::start(secret_config()).await;
     let path = |path: &str| format!("{path}?access_token={}", token(&json!({"call": true, "name": "Ann"})));
@@ -157,7 +196,7 @@ async fn a_connection_ends_with_its_token() {
             assert_eq!(browser.is_closed_with().await, 4003);
         }
     }
-    assert_eq!(refusal(&keel, "/call", &token).await, (401, "token_expired".to_owned()));
+    assert_eq!(refusal(&keel, "GET", "/call", &token).await, (401, "token_expired".to_owned()));
 }
 
 /// A key set with one secret.
@@ -189,11 +228,13 @@ async fn keys_change_without_a_restart() {
     std::fs::write(&file, key_set("new", OTHER)).expect("written");
     assert_eq!(ask(named("old", SECRET)).await, 200, "nobody has looked yet");
     assert_eq!(ask(named("new", OTHER)).await, 200, "a token with a new key has the file read");
-    assert_eq!(
-        refusal(&keel, "/api/rooms", &named("old", SECRET)).await,
-        (401, "token_key_unknown".to_owned()),
-        "the old key is gone, and strangers' keys do not have the file read each time"
-    );
+    for (method, path, ..) in SURFACES {
+        assert_eq!(
+            refusal(&keel, method, path, &named("old", SECRET)).await,
+            (401, "token_key_unknown".to_owned()),
+            "{path}: the old key is gone, and strangers' keys do not have the file read each time"
+        );
+    }
     assert_eq!(keel.metric("keel_token_key_readings_total{result=\"read\"}").await, 1);
 }
 

@@ -139,6 +139,25 @@ async fn a_rooms_life_is_told_in_order() {
 }
 
 #[tokio::test]
+async fn a_stream_is_told_from_its_beginning_to_its_end() {
+    let receiver = Receiver::start().await;
+    let keel = Keel::start(config(receiver.address())).await;
+    let mut ann = joins(&keel, "tide", "ann").await;
+    assert_eq!(receiver.hears().await["event"], "roomStarted");
+    assert_eq!(receiver.hears().await["event"], "joined");
+    ann.say(json!({"id": "broadcast", "stream": "sea", "request": 1})).await;
+    assert_eq!(ann.hears().await["id"], "done");
+    let started = receiver.hears().await;
+    assert_eq!((&started["event"], &started["stream"]), (&json!("streamStarted"), &json!("sea")));
+    ann.say(json!({"id": "endBroadcast", "request": 2})).await;
+    assert_eq!(ann.hears().await["id"], "done");
+    let ended = receiver.hears().await;
+    assert_eq!((&ended["event"], &ended["reason"]), (&json!("streamEnded"), &json!("stopped")), "{ended}");
+    assert!(ended["durationMs"].is_u64());
+    keel.becomes("keel_streams", 0).await;
+}
+
+#[tokio::test]
 async fn a_call_is_told_from_its_ring_to_its_end() {
     let receiver = Receiver::start().await;
     let keel = Keel::start(config(receiver.address())).await;

@@ -12,18 +12,19 @@ use keel_testkit::source::VideoConfig;
 use serde_json::json;
 
 /// Small and slow, so that many fit a busy machine.
-const FRAMES: VideoConfig =
+pub(crate) const FRAMES: VideoConfig =
     VideoConfig { frame_rate: 15, packets_per_frame: 2, payload_bytes: 200, first_timestamp: 0 };
 
-const SOURCES: [Source; 2] = [Source::Microphone, Source::Camera(FRAMES)];
+pub(crate) const SOURCES: [Source; 2] = [Source::Microphone, Source::Camera(FRAMES)];
 
-struct Studio {
-    server: KeelServer,
-    http: HttpClient,
+/// A server and the way to ask it.
+pub(crate) struct Studio {
+    pub(crate) server: KeelServer,
+    pub(crate) http: HttpClient,
 }
 
 impl Studio {
-    fn open(workers: usize, flags: &[&str]) -> Result<Self> {
+    pub(crate) fn open(workers: usize, flags: &[&str]) -> Result<Self> {
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let server = KeelServer::start(&ServerOptions { workers, flags, ..ServerOptions::default() })?;
         let http = HttpClient::new(server.url(), Trust::Nobody);
@@ -31,7 +32,7 @@ impl Studio {
     }
 
     /// Nothing of any stream is left.
-    async fn emptied(&self) -> Result<()> {
+    pub(crate) async fn emptied(&self) -> Result<()> {
         self.server.emptied().await?;
         for gauge in ["keel_streams", "keel_streams_live", "keel_stream_viewers"] {
             ensure!(self.server.metric(gauge)? == 0.0, "{gauge}: {}", self.server.log()?);
@@ -41,7 +42,7 @@ impl Studio {
 }
 
 /// Waits until a viewer has `frames` more pictures, whole ones, and sound with them.
-async fn plays(viewer: &LiveSeat, frames: u64) -> Result<()> {
+pub(crate) async fn plays(viewer: &LiveSeat, frames: u64) -> Result<()> {
     let before = viewer.peer.report();
     let (pictures, sound) = (before.video.complete() as u64 + frames, before.audio.packets() + 10);
     let report = viewer

@@ -15,6 +15,7 @@ mod live;
 mod loss;
 mod negotiation;
 mod room;
+mod room_stream;
 mod settings;
 mod soak;
 mod speakers;

@@ -202,8 +202,11 @@ impl Viewer {
             return;
         }
         let patience = if paced { PATIENCE + WAITS_MAX } else { PATIENCE };
-        let lingers = self.newest_frame.is_some_and(|newest| newest.camera == frame.camera);
-        let is_recent = now.duration_since(self.changed) <= patience;
+        let since = now.duration_since(self.changed);
+        // Of one that was left before its first frame, that frame may have been planned already.
+        let was_planned = paced && self.before == Some(frame.camera) && since <= WAITS_MAX;
+        let lingers = was_planned || self.newest_frame.is_some_and(|newest| newest.camera == frame.camera);
+        let is_recent = since <= patience;
         assert!(
             lingers && is_recent && self.before.is_some(),
             "{frame:?} is of another than {:?}",

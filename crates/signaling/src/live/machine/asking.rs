@@ -8,12 +8,15 @@ use crate::live::id::Ticket;
 use crate::live::name::StreamName;
 use crate::live::refusal::Refusal;
 use keel_media::id::PipelineId;
+use std::ops::Bound;
 use std::time::Duration;
 
 impl Machine {
-    /// All streams in the order of their names.
-    pub(super) fn list(&self) -> Vec<StreamSummary> {
-        self.streams.iter().map(|(name, stream)| stream.summary(name)).collect()
+    /// At most `count` streams in the order of their names, those behind `after`.
+    pub(super) fn list(&self, after: Option<&StreamName>, count: usize) -> Vec<StreamSummary> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let behind = self.streams.range::<StreamName, _>((start, Bound::Unbounded));
+        behind.take(count).map(|(name, stream)| stream.summary(name)).collect()
     }
 
     /// A stream closely: media is asked what the presenter sends, if there is any.

@@ -142,7 +142,7 @@ impl Machine {
             Ask::SetLayer { stream, key, target } => self.set_layer(&stream, &key, target).map(Some),
             Ask::Close { stream, key } => self.close(now, &stream, &key).map(Some),
             Ask::Look { stream, key } => self.session_of(&stream, &key).map(|_| Some(Reply::Done)),
-            Ask::List => Ok(Some(Reply::Streams(self.list()))),
+            Ask::List { after, count } => Ok(Some(Reply::Streams(self.list(after.as_ref(), count)))),
             Ask::Inspect(stream) => self.inspect(ticket, &stream),
             Ask::Create(stream) => self.create(now, stream).map(Some),
             Ask::End(stream) => self.end_stream(now, &stream).map(Some),

@@ -41,9 +41,7 @@ impl Machine {
     ) -> Result<Option<Reply>, Refusal> {
         let role = offer.role();
         let opened = self.open(now, Asker::Url(ticket), stream, offer, address);
-        if let Err(refusal) = &opened {
-            self.effects.push_back(Effect::CountSession { role, result: refusal.code() });
-        }
+        self.count_refusal(role, &opened);
         opened.map(|_| None)
     }
 
@@ -56,10 +54,18 @@ impl Machine {
         role: Role,
         pipeline: PipelineAddress,
     ) -> Result<Option<Reply>, Refusal> {
-        let session = self.admit(now, Asker::Url(ticket), &stream, role, String::new())?;
+        let admitted = self.admit(now, Asker::Url(ticket), &stream, role, String::new());
+        self.count_refusal(role, &admitted);
+        let session = admitted?;
         self.command(session, MediaCommand::Attach { session, role, pipeline });
         self.set_deadline(now, &stream);
         Ok(None)
+    }
+
+    fn count_refusal(&mut self, role: Role, opened: &Result<SessionId, Refusal>) {
+        if let Err(refusal) = opened {
+            self.effects.push_back(Effect::CountSession { role, result: refusal.code() });
+        }
     }
 
     /// Lets somebody in, as far as that is decided here; media has the last word.

@@ -265,6 +265,7 @@ impl Machine {
             participant: who,
             name: name.to_string(),
             moderator: is_moderator,
+            stream: None,
         };
         out.tell(room.listeners(None), joined);
         out.tell(
@@ -281,8 +282,7 @@ impl Machine {
                 room.describe_now(asker.connection, out);
             }
             Speaks::Kurento => {
-                let others = room.participants.iter().filter(|(other, _)| **other != who);
-                let data = others.map(|(_, other)| other.name.to_string()).collect();
+                let data = room.others(who).into_iter().map(|other| other.name).collect();
                 out.reply(asker, ServerMessage::ExistingParticipants { data });
             }
         }
@@ -375,6 +375,7 @@ impl Room {
             ice_servers,
             resumed,
             tracks: if resumed { self.tracks_of(who) } else { Vec::new() },
+            broadcast: self.broadcast_of(who),
         }))
     }
 }

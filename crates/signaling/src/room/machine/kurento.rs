@@ -68,7 +68,7 @@ impl Room {
         live: &[TrackId],
         out: &mut Output,
     ) {
-        let Some(name) = self.participants.get(&sender).map(|sender| sender.name.to_string()) else { return };
+        let Some(name) = self.name_of(sender).map(ToString::to_string) else { return };
         let connection = self.connection(who);
         let Some(peer) = self.peer(who, sender) else { return };
         peer.is_answered = true;
@@ -125,7 +125,7 @@ impl Room {
         candidate: Candidate,
         out: &mut Output,
     ) {
-        let Some(name) = self.participants.get(&sender).map(|sender| sender.name.to_string()) else { return };
+        let Some(name) = self.name_of(sender).map(ToString::to_string) else { return };
         let to = self.connection(who).into_iter().collect();
         out.tell(to, ServerMessage::IceCandidate { connection: None, name: Some(name), candidate });
     }
@@ -158,14 +158,12 @@ impl Room {
         }
     }
 
-    /// The voice and the picture of a participant: its camera, or else its screen.
+    /// The voice and the picture of a participant: its camera, or else its screen, which alone livestreams have.
     fn feed_of(&self, sender: ParticipantId) -> Feed {
-        let of = |source: Source| {
-            let mut own =
-                self.tracks.iter().filter(|(_, track)| track.owner == sender && track.source == source);
-            own.find(|(_, track)| track.mute != Mute::ByModerator).map(|(id, _)| *id)
-        };
-        Feed { audio: of(Source::Microphone), video: of(Source::Camera).or_else(|| of(Source::Screen)) }
+        Feed {
+            audio: self.first_of(sender, [Source::Microphone, Source::ScreenAudio]),
+            video: self.first_of(sender, [Source::Camera, Source::Screen]),
+        }
     }
 
     fn peer(&mut self, who: ParticipantId, sender: ParticipantId) -> Option<&mut Peer> {

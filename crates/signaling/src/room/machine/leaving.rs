@@ -109,6 +109,7 @@ impl Machine {
         if room.participants.is_empty() {
             room.empty_until = Some(now.steady + self.limits.rooms.empty_max);
             room.pipeline = None;
+            room.forget_streams();
             if let Some(media) = room.media.take() {
                 self.rooms_by_media.remove(&media);
                 self.output.push(Effect::EndMedia { media });
@@ -136,6 +137,7 @@ impl Machine {
             self.output.push(Effect::EndMedia { media });
         }
         let gone = std::mem::take(&mut room.participants);
+        room.shown.clear();
         room.tracks.clear();
         let name = room.name.to_string();
         for (who, participant) in &gone {

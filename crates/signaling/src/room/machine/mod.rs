@@ -2,8 +2,9 @@
 //!
 //! [`entering`] is how somebody comes in, [`leaving`] how they go; [`room`] is what a room knows, and what it
 //! does with a request is in [`publishing`], [`subscribing`], [`viewing`], [`chatting`], [`moderating`] and
-//! [`kurento`]. [`overseeing`] is what the administrator sees and does. What each participant should receive is worked out anew after every change and compared with
-//! what media was last told ([`subscribing`]), so no order of events can leave the two apart.
+//! [`kurento`]; [`streaming`] joins rooms and livestreams. [`overseeing`] is what the administrator sees and does.
+//! What each participant should receive is worked out anew after every change and compared with what media was
+//! last told ([`subscribing`]), so no order of events can leave the two apart.
 //!
 //! One task owns the machine (`room/mod.rs`), so it needs no lock; `now` is an argument everywhere, and chance
 //! comes from the generator it was made with.
@@ -19,6 +20,7 @@ mod publishing;
 mod quality;
 mod room;
 mod speakers;
+mod streaming;
 mod subscribing;
 #[cfg(test)]
 mod tests;
@@ -29,9 +31,10 @@ use super::effect::{Effect, MediaCommand, MediaReport};
 use super::id::{MediaId, Numbers, ParticipantId, RoomId, RoomName};
 use super::message::{ClientMessage, Request};
 use super::refusal::Refusal;
-use crate::auth::Permit;
+use crate::auth::{Permit, Wanted};
 use crate::config::IceServer;
 use crate::limits::{Bucket, Limits, RateLimiter};
+use crate::live::{self, StreamName};
 use crate::socket::{CloseReason, ConnectionId, Departure};
 use crate::store::{ChatPage, UnixMillis};
 use rand::rngs::StdRng;
@@ -247,6 +250,17 @@ impl Machine {
             ClientMessage::ReceiveVideoFrom { sender, sdp_offer } => {
                 room.receive_from(&mut self.numbers, who, &sender, sdp_offer, out)?;
             }
+            ClientMessage::ShowStream { stream, name } => {
+                let stream = stream_name(&stream)?;
+                connection.permit.allow(Wanted::Subscribe(stream.as_str()))?;
+                room.show_stream(&mut self.numbers, asker, who, stream, name.as_deref(), out)?;
+            }
+            ClientMessage::Broadcast { stream } => {
+                let stream = stream_name(&stream)?;
+                connection.permit.allow(Wanted::Publish(stream.as_str()))?;
+                room.broadcast(&mut self.numbers, asker, who, stream, out)?;
+            }
+            ClientMessage::EndBroadcast => room.end_broadcast(asker, who, out)?,
             ClientMessage::Moderate { action } => return self.moderate(now, asker, id, who, action),
             ClientMessage::CreateRoom { .. }
             | ClientMessage::Join { .. }
@@ -312,6 +326,9 @@ impl Machine {
                 room.receive_candidate_found(viewer, sender, candidate, out);
                 return;
             }
+            MediaReport::BridgeOpened { bridge } => room.bridge_opened(bridge, out),
+            MediaReport::BridgeRefused { bridge, refusal } => room.bridge_refused(bridge, refusal, out),
+            MediaReport::BridgeEnded { bridge } => room.bridge_ended(bridge, out),
             MediaReport::Dominant(speaker) => room.dominant(speaker, out),
             MediaReport::Loudest(speakers) => room.loudest(speakers, out),
             MediaReport::Encodings { track, active } => {
@@ -428,4 +445,8 @@ impl Machine {
             }
         }
     }
+}
+
+fn stream_name(text: &str) -> Result<StreamName, Refusal> {
+    Ok(StreamName::parse(text).map_err(live::Refusal::BadName)?)
 }

@@ -40,10 +40,14 @@ impl Machine {
                 }
             }
             Action::Remove { participant, reason } => {
-                let gone = present(room, &participant)?;
-                out.done(asker);
-                self.send_away(now, id, gone, LeaveReason::Removed, parting_words(reason));
-                return Ok(());
+                if let Some(entry) = room.shown_as(&participant) {
+                    room.hide_stream(entry, LeaveReason::Removed, out);
+                } else {
+                    let gone = present(room, &participant)?;
+                    out.done(asker);
+                    self.send_away(now, id, gone, LeaveReason::Removed, parting_words(reason));
+                    return Ok(());
+                }
             }
             Action::Promote { participant } => {
                 let promoted = present(room, &participant)?;

@@ -70,6 +70,12 @@ impl Machine {
         reason: Option<String>,
     ) -> Result<(), Refusal> {
         let (id, room) = self.room_named(name)?;
+        if let Some(entry) = room.shown_as(participant) {
+            let room = self.rooms.get_mut(&id).ok_or(Refusal::UnknownRoom)?;
+            room.hide_stream(entry, LeaveReason::Removed, &mut self.output);
+            self.settle(now, id);
+            return Ok(());
+        }
         let gone = present(room, participant)?;
         self.send_away(now, id, gone, LeaveReason::Removed, parting_words(reason));
         Ok(())
@@ -109,9 +115,12 @@ impl Room {
                     moderator: known.is_moderator,
                     away: !is_here(known.presence),
                     kurento: !known.speaks_keel(),
+                    stream: None,
+                    broadcast: self.broadcast_of(*who),
                     quality: known.quality.level(),
                     tracks: tracks.remove(who).unwrap_or_default(),
                 })
+                .chain(self.shown_to_administrator())
                 .collect(),
         }
     }

@@ -3,6 +3,7 @@
 use super::kurento::KurentoSide;
 use super::publishing::Publishing;
 use super::quality::Quality;
+use super::streaming::Broadcast;
 use super::subscribing::Subscribing;
 use super::viewing::View;
 use crate::room::secret::RoomToken;
@@ -42,6 +43,7 @@ pub(super) struct KeelSide {
     pub(super) publishing: Publishing,
     pub(super) subscribing: Subscribing,
     pub(super) view: View,
+    pub(super) broadcast: Option<Broadcast>,
 }
 
 impl Presence {
@@ -67,6 +69,13 @@ impl Participant {
 
     pub(super) fn keel(&mut self) -> Option<&mut KeelSide> {
         match &mut self.form {
+            Form::Keel(side) => Some(side),
+            Form::Kurento(_) => None,
+        }
+    }
+
+    pub(super) fn keel_side(&self) -> Option<&KeelSide> {
+        match &self.form {
             Form::Keel(side) => Some(side),
             Form::Kurento(_) => None,
         }

@@ -127,7 +127,8 @@ impl Room {
         }
     }
 
-    /// A participant mutes or unmutes what is its own, also what a moderator muted.
+    /// A participant mutes or unmutes what is its own, also what a moderator muted; a moderator what a
+    /// livestream sends, which has nobody else to do it.
     pub(super) fn mute(
         &mut self,
         asker: Asker,
@@ -137,10 +138,18 @@ impl Room {
         out: &mut Output,
     ) -> Result<(), Refusal> {
         let (id, track) = self.track(track)?;
-        if track.owner != who {
+        let owner = track.owner;
+        let mute = if self.shown.contains_key(&owner) {
+            if !self.participant(who)?.is_moderator {
+                return Err(Refusal::NotModerator);
+            }
+            Mute::ByModerator
+        } else if owner == who {
+            Mute::Own
+        } else {
             return Err(Refusal::NotYourTrack);
-        }
-        self.set_mute(id, if muted { Mute::Own } else { Mute::Off }, out);
+        };
+        self.set_mute(id, if muted { mute } else { Mute::Off }, out);
         out.done(asker);
         Ok(())
     }

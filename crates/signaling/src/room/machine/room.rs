@@ -4,6 +4,7 @@ use super::chatting::Tail;
 use super::entering::Waiting;
 use super::participant::{Form, Participant, Presence};
 use super::speakers::Speakers;
+use super::streaming::Shown;
 use super::{Asker, Output};
 use crate::limits::Limits;
 use crate::room::answer::{LeaveReason, ParticipantInfo, ServerMessage, TrackInfo};
@@ -14,6 +15,7 @@ use crate::room::refusal::Refusal;
 use crate::room::secret::RoomToken;
 use crate::socket::ConnectionId;
 use crate::store::{ChatPage, ChatThread};
+use crate::user_name::UserName;
 use crate::webhook::Event;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +33,8 @@ pub(super) struct Room {
     pub(super) was_entered: bool,
     pub(super) door: Door,
     pub(super) participants: BTreeMap<ParticipantId, Participant>,
+    /// Livestreams among them: they count as nobody.
+    pub(super) shown: BTreeMap<ParticipantId, Shown>,
     pub(super) tracks: BTreeMap<TrackId, Track>,
     pub(super) speakers: Speakers,
     /// From the first participant to the last.
@@ -103,6 +107,7 @@ impl Room {
             moderator_token,
             door: Door::Loading(Vec::new()),
             participants: BTreeMap::new(),
+            shown: BTreeMap::new(),
             tracks: BTreeMap::new(),
             speakers: Speakers::default(),
             media: None,
@@ -138,9 +143,17 @@ impl Room {
         self.connection(who) == Some(asker.connection)
     }
 
-    /// The participant with this name.
+    /// The participant, or the livestream, with this name.
     pub(super) fn named(&self, name: &str) -> Option<ParticipantId> {
-        self.participants.iter().find(|(_, known)| known.name.as_str() == name).map(|(id, _)| *id)
+        let people = self.participants.iter().map(|(id, known)| (id, &known.name));
+        let streams = self.shown.iter().map(|(id, shown)| (id, &shown.name));
+        people.chain(streams).find(|(_, known)| known.as_str() == name).map(|(id, _)| *id)
+    }
+
+    /// The name of a participant or a livestream.
+    pub(super) fn name_of(&self, who: ParticipantId) -> Option<&UserName> {
+        let person = self.participants.get(&who).map(|known| &known.name);
+        person.or_else(|| self.shown.get(&who).map(|shown| &shown.name))
     }
 
     /// The connections of all that speak Keel's form, but that of `except`.
@@ -184,8 +197,10 @@ impl Room {
                 name: other.name.to_string(),
                 moderator: other.is_moderator,
                 away: matches!(other.presence, Presence::Away { .. }),
+                stream: None,
                 tracks: self.tracks_of(*id),
             })
+            .chain(self.shown_to_all())
             .collect()
     }
 
@@ -206,14 +221,19 @@ impl Room {
 
     /// Adds a track; the others hear of it.
     pub(super) fn add_track(&mut self, id: TrackId, track: Track, out: &mut Output) {
-        let (owner, info) = (track.owner, track.info(id));
         out.push(Effect::Announce(Event::Published {
             room: self.name.to_string(),
-            participant: owner,
+            participant: track.owner,
             track: id,
             kind: track.source.kind(),
             source: track.source,
         }));
+        self.insert_track(id, track, out);
+    }
+
+    /// The same for one that no participant publishes.
+    pub(super) fn insert_track(&mut self, id: TrackId, track: Track, out: &mut Output) {
+        let (owner, info) = (track.owner, track.info(id));
         self.tracks.insert(id, track);
         self.is_dirty = true;
         out.tell(
@@ -229,6 +249,7 @@ impl Room {
         reason: LeaveReason,
         out: &mut Output,
     ) -> Option<Participant> {
+        self.drop_broadcast(who, out);
         let gone = self.participants.remove(&who)?;
         self.is_dirty = true;
         self.tracks.retain(|_, track| track.owner != who);
@@ -241,13 +262,37 @@ impl Room {
             name: gone.name.to_string(),
             reason,
         }));
+        self.tell_left(who, &gone.name, reason, out);
+        Some(gone)
+    }
+
+    /// Those who are in the room hear, in either form, that somebody is no longer.
+    pub(super) fn tell_left(
+        &self,
+        who: ParticipantId,
+        name: &UserName,
+        reason: LeaveReason,
+        out: &mut Output,
+    ) {
         let left =
             ServerMessage::ParticipantLeft { participant: Some(who), reason: Some(reason), name: None };
         out.tell(self.listeners(None), left);
-        let name = Some(gone.name.to_string());
+        let name = Some(name.to_string());
         let left = ServerMessage::ParticipantLeft { participant: None, reason: None, name };
         out.tell(self.kurento_listeners(None), left);
-        Some(gone)
+    }
+
+    /// The first of these sources that somebody publishes and no moderator has muted.
+    pub(super) fn first_of<const N: usize>(
+        &self,
+        owner: ParticipantId,
+        sources: [Source; N],
+    ) -> Option<TrackId> {
+        sources.into_iter().find_map(|source| {
+            let mut own =
+                self.tracks.iter().filter(|(_, track)| track.owner == owner && track.source == source);
+            own.find(|(_, track)| track.mute != Mute::ByModerator).map(|(id, _)| *id)
+        })
     }
 
     /// Takes the newest messages; returns who waited for them.

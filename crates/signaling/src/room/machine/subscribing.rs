@@ -78,7 +78,10 @@ impl Room {
         let everybody: Vec<ParticipantId> = self.participants.keys().copied().collect();
         for who in everybody {
             match self.participants.get(&who).map(|participant| &participant.form) {
-                Some(Form::Keel(_)) => self.follow_keel(who, out),
+                Some(Form::Keel(_)) => {
+                    self.follow_keel(who, out);
+                    self.follow_broadcast(who, out);
+                }
                 Some(Form::Kurento(_)) => self.follow_kurento(who, out),
                 None => {}
             }

@@ -6,3 +6,4 @@ mod entry;
 mod media;
 mod overseeing;
 mod random;
+mod streaming;

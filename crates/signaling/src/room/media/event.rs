@@ -33,7 +33,10 @@ impl RoomMedia {
     }
 
     fn report_on(&mut self, part: Part, event: EndpointEvent) -> Option<MediaReport> {
-        let who = part.participant();
+        if let Part::Bridge(bridge) = part {
+            return (event == EndpointEvent::BridgeEnded).then_some(MediaReport::BridgeEnded { bridge });
+        }
+        let who = part.participant()?;
         match event {
             EndpointEvent::CandidateFound(candidate) => match part {
                 Part::Connection(participant, leg) => {
@@ -42,7 +45,7 @@ impl RoomMedia {
                 Part::Kurento { viewer, sender } => {
                     Some(MediaReport::ReceiveCandidate { viewer, sender, candidate: candidate.into() })
                 }
-                Part::Line(..) => None,
+                Part::Line(..) | Part::Bridge(_) => None,
             },
             EndpointEvent::DominantSpeaker { speaking: true } => {
                 self.voices.dominant = Some(who);

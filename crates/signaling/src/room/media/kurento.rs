@@ -7,7 +7,7 @@ use crate::room::effect::{Feed, MediaReport, Role};
 use crate::room::id::{ParticipantId, TrackId};
 use crate::room::message::Source as TrackSource;
 use keel_media::id::ElementId;
-use keel_media::{EndpointOptions, MediaKind, WebRtcEndpoint};
+use keel_media::{EndpointOptions, MediaKind};
 
 impl RoomMedia {
     /// As Kurento's tutorial does it: the offer is answered, the answer told, and then candidates are gathered.
@@ -53,7 +53,7 @@ impl RoomMedia {
         let element = endpoint.id();
         self.parts.insert(element, Part::Kurento { viewer, sender });
         if let Role::Receive(feed) = &role {
-            self.connect_feed(&endpoint, *feed).await;
+            self.connect_feed(element, *feed).await;
         }
         let answered = endpoint.process_offer(offer).await.map_err(|error| error.to_string());
         self.kurento.insert((viewer, sender), endpoint);
@@ -92,19 +92,20 @@ impl RoomMedia {
     /// What a connection carries from now on.
     pub(super) async fn feed(&mut self, viewer: ParticipantId, sender: ParticipantId, feed: Feed) {
         if let Some(endpoint) = self.kurento.get(&(viewer, sender)) {
-            self.connect_feed(endpoint, feed).await;
+            self.connect_feed(endpoint.id(), feed).await;
         }
     }
 
-    async fn connect_feed(&self, endpoint: &WebRtcEndpoint, feed: Feed) {
+    /// Gives a sink these tracks, in place of those that it had.
+    pub(super) async fn connect_feed(&self, sink: ElementId, feed: Feed) {
         for (kind, track) in [(MediaKind::Audio, feed.audio), (MediaKind::Video, feed.video)] {
             let source = track.and_then(|track| self.sources.get(&track)).map(|source| source.element);
             let done = match source {
-                Some(source) => self.pipeline.connect(source, endpoint.id(), kind.into()).await,
-                None => self.disconnect_sink(endpoint.id(), kind).await,
+                Some(source) => self.pipeline.connect(source, sink, kind.into()).await,
+                None => self.disconnect_sink(sink, kind).await,
             };
             if let Err(error) = done {
-                tracing::warn!(%kind, %error, "a track cannot be forwarded to a participant of Kurento's form");
+                tracing::warn!(%kind, %error, "a track cannot be forwarded");
             }
         }
     }

@@ -9,12 +9,14 @@ mod kurento;
 mod picture;
 mod publishing;
 mod sampling;
+mod streaming;
 mod subscribing;
 
 use super::Inbound;
 use super::effect::{MediaCommand, MediaReport};
-use super::id::{MediaId, ParticipantId, TrackId};
+use super::id::{BridgeId, MediaId, ParticipantId, TrackId};
 use super::message::Leg;
+use crate::live::Reception;
 use event::Voices;
 use keel_media::id::ElementId;
 use keel_media::{IceCandidate, MediaKind, MediaServer, Pipeline, PipelineEvents, WebRtcEndpoint};
@@ -22,6 +24,7 @@ use picture::Picture;
 use publishing::Publishing;
 use sampling::{SAMPLE_EVERY, Sampler};
 use std::collections::BTreeMap;
+use streaming::StreamBridge;
 use subscribing::Subscribing;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
@@ -46,6 +49,9 @@ struct RoomMedia {
     sides: BTreeMap<ParticipantId, Side>,
     /// Connections of Kurento's form: who receives on it, whose media.
     kurento: BTreeMap<(ParticipantId, ParticipantId), WebRtcEndpoint>,
+    /// Where livestreams are asked for.
+    streams: Reception,
+    bridges: BTreeMap<BridgeId, StreamBridge>,
     /// What each element that has events is.
     parts: BTreeMap<ElementId, Part>,
     voices: Voices,
@@ -75,10 +81,16 @@ enum Part {
     Connection(ParticipantId, Leg),
     Line(ParticipantId, TrackId),
     Kurento { viewer: ParticipantId, sender: ParticipantId },
+    Bridge(BridgeId),
 }
 
 /// Serves one room until `commands` is closed, which is the sign of its end.
-pub(super) async fn serve(server: MediaServer, commands: mpsc::Receiver<MediaCommand>, reporter: Reporter) {
+pub(super) async fn serve(
+    server: MediaServer,
+    streams: Reception,
+    commands: mpsc::Receiver<MediaCommand>,
+    reporter: Reporter,
+) {
     let (pipeline, events) = match server.create_pipeline().await {
         Ok(created) => created,
         Err(error) => {
@@ -97,6 +109,8 @@ pub(super) async fn serve(server: MediaServer, commands: mpsc::Receiver<MediaCom
         sources: BTreeMap::new(),
         sides: BTreeMap::new(),
         kurento: BTreeMap::new(),
+        streams,
+        bridges: BTreeMap::new(),
         parts: BTreeMap::new(),
         voices: Voices::default(),
     };
@@ -163,6 +177,15 @@ impl RoomMedia {
                 self.feed(viewer, sender, feed).await;
                 Ok(())
             }
+            MediaCommand::OpenBridge { bridge, stream, way } => self.open_bridge(bridge, stream, way).await,
+            MediaCommand::FeedBridge { bridge, feed } => {
+                self.feed_bridge(bridge, feed).await;
+                Ok(())
+            }
+            MediaCommand::CloseBridge { bridge } => {
+                self.close_bridge(bridge).await;
+                Ok(())
+            }
             MediaCommand::Leave { participant } => {
                 self.leave(participant).await;
                 Ok(())
@@ -201,12 +224,16 @@ impl RoomMedia {
             self.release_kurento(key).await;
         }
         self.sources.retain(|_, source| source.owner != gone);
-        self.parts.retain(|_, part| part.participant() != gone);
+        self.parts.retain(|_, part| part.participant() != Some(gone));
         self.voices.forget(gone);
     }
 
     /// Releases everything. Peers that are connected are told by DTLS.
-    async fn release(self) {
+    async fn release(mut self) {
+        // Streams are told that it is over; of a pipeline that is only gone they would wait for the return.
+        while let Some(bridge) = self.bridges.keys().next().copied() {
+            self.close_bridge(bridge).await;
+        }
         let Self { pipeline, sides, kurento, .. } = self;
         drop((sides, kurento));
         pipeline.release().await;
@@ -214,11 +241,12 @@ impl RoomMedia {
 }
 
 impl Part {
-    /// Whose it is.
-    fn participant(self) -> ParticipantId {
+    /// Whose it is; `None` for what is no participant's connection.
+    fn participant(self) -> Option<ParticipantId> {
         match self {
-            Self::Connection(who, _) | Self::Line(who, _) => who,
-            Self::Kurento { viewer, .. } => viewer,
+            Self::Connection(who, _) | Self::Line(who, _) => Some(who),
+            Self::Kurento { viewer, .. } => Some(viewer),
+            Self::Bridge(_) => None,
         }
     }
 }

@@ -228,7 +228,9 @@ impl Bench {
     }
 
     pub(super) fn state(&mut self, stream: &str) -> Option<(StreamState, usize)> {
-        let Ok(Reply::Streams(streams)) = self.answer(Ask::List) else { panic!("a list") };
+        let Ok(Reply::Streams(streams)) = self.answer(Ask::List { after: None, count: usize::MAX }) else {
+            panic!("a list")
+        };
         let found = streams.into_iter().find(|summary| summary.stream == name(stream));
         found.map(|summary| (summary.state, summary.viewers))
     }

@@ -176,7 +176,7 @@ fn step(bench: &mut Bench, clients: &mut Clients, die: &mut SmallRng) {
         }
         10 => {
             let ask = match die.random_range(0..4) {
-                0 => Ask::List,
+                0 => Ask::List { after: Some(name(stream)), count: 1 },
                 1 => Ask::Create(name(stream)),
                 2 => Ask::End(name(stream)),
                 _ => Ask::Inspect(name(stream)),

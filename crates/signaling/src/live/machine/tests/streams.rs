@@ -284,10 +284,27 @@ fn a_stream_is_looked_at_while_it_is_on_and_when_its_media_ends_meanwhile() {
     let presenter = bench.open(Presenter, "tide").expect("let in");
     let Ok(Reply::Stream(report)) = bench.answer(Ask::Inspect(name("tide"))) else { panic!("a report") };
     assert!(matches!(report.summary.state, StreamState::Live { .. }));
+    assert_eq!(report.pipeline, Some(1));
     bench.is_slow = true;
     let waiting = bench.ask(Ask::Inspect(name("tide")));
     bench.close("tide", &presenter).expect("closed");
     assert!(matches!(bench.answers.remove(&waiting), Some(Ok(Reply::Stream(_)))));
     bench.answer(Ask::Inspect(name("ebb"))).expect_err("no such stream");
     bench.assert_nothing_left();
+}
+
+#[test]
+fn streams_are_listed_by_name_in_pages() {
+    let mut bench = Bench::new();
+    for stream in ["tide", "ebb", "flow"] {
+        bench.answer(Ask::Create(name(stream))).expect("made");
+    }
+    let mut page = |after: Option<&str>, count| -> Vec<String> {
+        let ask = Ask::List { after: after.map(name), count };
+        let Ok(Reply::Streams(streams)) = bench.answer(ask) else { panic!("a list") };
+        streams.into_iter().map(|summary| summary.stream.to_string()).collect()
+    };
+    assert_eq!(page(None, 2), ["ebb", "flow"]);
+    assert_eq!(page(Some("flow"), 2), ["tide"]);
+    assert!(page(Some("tide"), 9).is_empty());
 }

@@ -2,8 +2,8 @@
 //! clock. After every step it checks what must always hold.
 
 use super::super::*;
-use crate::room::effect::{Change, Feed, MediaReport, Role, Setting};
-use crate::room::id::TrackId;
+use crate::room::effect::{BridgeWay, Change, Feed, MediaReport, Role, Setting};
+use crate::room::id::{BridgeId, TrackId};
 use crate::room::message::Leg;
 use crate::store::{ChatMessage, ChatThread};
 use rand::SeedableRng;
@@ -49,13 +49,15 @@ pub(in crate::room) struct FakeMedia {
     lines: BTreeMap<ParticipantId, BTreeMap<TrackId, Setting>>,
     outstanding: BTreeMap<ParticipantId, u64>,
     pub(in crate::room) feeds: BTreeMap<(ParticipantId, ParticipantId), Feed>,
+    /// What goes over each bridge to a stream; `None` where the stream comes in.
+    pub(in crate::room) bridges: BTreeMap<BridgeId, Option<Feed>>,
     /// All offers that were made.
     pub(in crate::room) changes: Vec<Change>,
     gone: BTreeSet<ParticipantId>,
 }
 
 impl FakeMedia {
-    /// Does what it is told; an offer whose text is `bad` is refused.
+    /// Does what it is told; an offer whose text is `bad` is refused, and so is the stream of this name.
     fn obey(&mut self, command: MediaCommand) -> Option<MediaReport> {
         match command {
             MediaCommand::Publish { participant, sdp_offer, tracks } => {
@@ -141,6 +143,32 @@ impl FakeMedia {
             MediaCommand::Feed { viewer, sender, feed } => {
                 let before = self.feeds.insert((viewer, sender), feed);
                 assert_ne!(before, Some(feed), "only changes are told");
+                None
+            }
+            MediaCommand::OpenBridge { bridge, stream, .. } if stream.as_str() == "bad" => {
+                let refusal = live::Refusal::AlreadyLive;
+                Some(MediaReport::BridgeRefused { bridge, refusal })
+            }
+            MediaCommand::OpenBridge { bridge, way, .. } => {
+                let feed = match way {
+                    BridgeWay::In { entry, audio, video } => {
+                        self.owners.extend([(audio, entry), (video, entry)]);
+                        None
+                    }
+                    BridgeWay::Out(feed) => Some(feed),
+                };
+                assert!(self.bridges.insert(bridge, feed).is_none(), "a bridge opens once");
+                Some(MediaReport::BridgeOpened { bridge })
+            }
+            MediaCommand::FeedBridge { bridge, feed } => {
+                // One that was refused has no feed; the machine hears of that.
+                if let Some(before) = self.bridges.get_mut(&bridge) {
+                    assert_ne!(before.replace(feed), Some(feed), "only changes are told");
+                }
+                None
+            }
+            MediaCommand::CloseBridge { bridge } => {
+                self.bridges.remove(&bridge);
                 None
             }
             MediaCommand::Leave { participant } => {
@@ -322,6 +350,9 @@ impl Bench {
                 let told = media.lines.get(who).cloned().unwrap_or_default();
                 assert_eq!(room.lines_of(*who).unwrap_or_default(), told, "media and machine agree");
             }
+            let media = room.media.and_then(|media| self.world.media.get(&media));
+            let open = media.map(|media| media.bridges.clone()).unwrap_or_default();
+            assert_eq!(room.bridges(), open, "media and machine agree on streams");
         }
     }
 
@@ -403,10 +434,13 @@ impl Bench {
             assert!(room.len() <= room.size_max, "no room is over-full");
             assert_eq!(room.media.is_some(), !room.participants.is_empty(), "media is for participants");
             assert_eq!(room.empty_until.is_some(), room.participants.is_empty(), "an empty room has an end");
-            let names: BTreeSet<&str> = room.participants.values().map(|known| known.name.as_str()).collect();
-            assert_eq!(names.len(), room.len(), "names are unique");
+            let people = room.participants.values().map(|known| known.name.as_str());
+            let names: BTreeSet<&str> =
+                people.chain(room.shown.values().map(|shown| shown.name.as_str())).collect();
+            assert_eq!(names.len(), room.len() + room.shown.len(), "names are unique");
+            assert!(room.shown.is_empty() || !room.participants.is_empty(), "streams are shown to somebody");
             for (track, known) in &room.tracks {
-                assert!(room.participants.contains_key(&known.owner), "{track:?} has an owner in the room");
+                assert!(room.name_of(known.owner).is_some(), "{track:?} has an owner in the room");
             }
             for (who, participant) in &room.participants {
                 if let Some(connection) = participant.presence.connection() {

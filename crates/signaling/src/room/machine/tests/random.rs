@@ -16,7 +16,11 @@ use std::time::Duration;
 
 const NAMES: [&str; 6] = ["ann", "ben", "cat", "dan", "eve", "fay"];
 const ROOMS: [&str; 2] = ["tide", "ebb"];
+/// One of them takes nobody.
+const STREAMS: [&str; 3] = ["sea", "ann", "bad"];
 const STEPS: usize = 3_000;
+/// The request number of answers to offers.
+const ANSWER: u64 = 7;
 
 #[test]
 fn whatever_happens_everybody_gets_what_is_theirs_and_nothing_is_left() {
@@ -40,6 +44,8 @@ fn whatever_happens_everybody_gets_what_is_theirs_and_nothing_is_left() {
         "participantLeft",
         "removed",
         "roomEnded",
+        "streamShown",
+        "broadcastEnded",
         "error",
     ] {
         assert!(heard.contains_key(id), "the plays reach no {id}: {heard:?}");
@@ -54,6 +60,8 @@ struct Page {
     participant: Option<String>,
     moderator_token: Option<Value>,
     offer: Option<Value>,
+    /// The offer to which it gave an answer that nobody can take: it may give another.
+    refused: Option<Value>,
     tracks: Vec<String>,
 }
 
@@ -127,6 +135,9 @@ fn listen(bench: &mut Bench, pages: &mut BTreeMap<ConnectionId, Page>, said: &mu
                     page.tracks =
                         tracks.map(|line| line["track"].as_str().expect("a text").to_owned()).collect();
                 }
+                "error" if message["request"] == ANSWER => {
+                    page.offer = page.refused.take().or(page.offer.take())
+                }
                 "left" | "removed" | "roomEnded" => *page = Page::default(),
                 _ => {}
             }
@@ -150,7 +161,7 @@ fn step(
     let name = NAMES[die.random_range(0..NAMES.len())];
     let any_participant = format!("p{}", die.random_range(1..200));
     let own_track = page.tracks.first().cloned().unwrap_or_else(|| "t1".to_owned());
-    match die.random_range(0..30) {
+    match die.random_range(0..34) {
         0..=2 => {
             bench.say(who, json!({"id": "join", "room": room, "name": name, "token": page.moderator_token}))
         }
@@ -169,10 +180,11 @@ fn step(
         7..=9 => {
             if let Some(version) = page.offer.take() {
                 let answer = if die.random_range(0..8) == 0 { "bad" } else { "v=0" };
-                bench.say(who, json!({"id": "answer", "version": version, "sdpAnswer": answer}));
-                if answer == "bad" {
-                    page.offer = Some(version);
-                }
+                bench.say(
+                    who,
+                    json!({"id": "answer", "request": ANSWER, "version": version, "sdpAnswer": answer}),
+                );
+                page.refused = (answer == "bad").then_some(version);
             }
         }
         10 => {
@@ -239,6 +251,26 @@ fn step(
             };
             if !bench.world.media.is_empty() {
                 bench.media(report);
+            }
+        }
+        24 | 25 => {
+            let stream = STREAMS[die.random_range(0..STREAMS.len())];
+            let may = pages.iter().find(|(_, page)| page.moderator_token.is_some()).map(|(may, _)| *may);
+            bench.say(may.unwrap_or(who), json!({"id": "showStream", "stream": stream}));
+        }
+        26 => {
+            let stream = STREAMS[die.random_range(0..STREAMS.len())];
+            let message = match die.random_range(0..3) {
+                0 => json!({"id": "endBroadcast"}),
+                _ => json!({"id": "broadcast", "stream": stream}),
+            };
+            bench.say(who, message);
+        }
+        27 => {
+            let open = bench.world.media.values().next_back().map(|media| media.bridges.keys().copied());
+            let bridges: Vec<_> = open.into_iter().flatten().collect();
+            if !bridges.is_empty() {
+                bench.media(MediaReport::BridgeEnded { bridge: bridges[die.random_range(0..bridges.len())] });
             }
         }
         _ => {
