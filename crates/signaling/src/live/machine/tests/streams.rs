@@ -8,6 +8,7 @@ use crate::live::event::{EndReason, StreamNews};
 use crate::live::offer::Role::{Presenter, Viewer};
 use crate::live::refusal::Refusal;
 use keel_media::LayerTarget;
+use keel_media::id::PipelineId;
 use std::time::Duration;
 
 const CREDENTIALS: &str = "a=ice-ufrag:efgh\r\na=ice-pwd:0123456789012345678901\r\n";
@@ -284,7 +285,7 @@ fn a_stream_is_looked_at_while_it_is_on_and_when_its_media_ends_meanwhile() {
     let presenter = bench.open(Presenter, "tide").expect("let in");
     let Ok(Reply::Stream(report)) = bench.answer(Ask::Inspect(name("tide"))) else { panic!("a report") };
     assert!(matches!(report.summary.state, StreamState::Live { .. }));
-    assert_eq!(report.pipeline, Some(1));
+    assert_eq!(report.pipeline, Some(PipelineId::new(1)));
     bench.is_slow = true;
     let waiting = bench.ask(Ask::Inspect(name("tide")));
     bench.close("tide", &presenter).expect("closed");
