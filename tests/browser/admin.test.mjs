@@ -125,6 +125,11 @@ tell('The rooms on the page of the administrator', { server, person: Guest, seat
     assert.match((await texts(page, '.room > .detail'))[0], /^2 of 50 · pipeline \d+$/);
     await ben.press('toggle-microphone');
     await until('the muted one', () => texts(page, '.room li .detail'), ([, words]) => words === 'microphone (muted), camera');
+    await page.click('.room summary');
+    await until('the connections of both', () => texts(page, '.room h4'), (names) => [ada, ben].every(({ name }) => names.includes(`${name} publishes`)));
+    await orders(page, `Mute the camera of ${ben.name}`);
+    await ada.tileOf(ben, 'is-pictured', false);
+    await ada.press('leave');
     await until('one without a moderator', () => texts(page, '.room > .detail'), ([words]) => /^1 of 50 · no moderator/.test(words));
     await orders(page, `Remove ${ben.name}`);
     await ben.reads('farewell-title', /removed/);

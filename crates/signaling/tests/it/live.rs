@@ -224,8 +224,14 @@ async fn an_administrator_makes_streams_sees_who_is_in_them_and_ends_them() {
     let (viewer, _) = begin(&keel, "/whep/tide", RECVONLY).await;
     let seen = get("/api/streams/tide").await;
     let pipelines = get("/api/pipelines").await;
-    assert_eq!(seen["pipeline"], pipelines["pipelines"][0]["id"], "{seen}");
-    assert!(get("/api/live/tide").await["pipeline"].is_null(), "that is for the administrator");
+    assert_eq!(seen["media"]["id"], pipelines["pipelines"][0]["id"], "{seen}");
+    let labels = seen["media"]["elements"]
+        .as_array()
+        .expect("elements")
+        .iter()
+        .filter_map(|element| element["label"].as_str());
+    assert!(labels.into_iter().any(|label| label.starts_with("presenter ")), "{seen}");
+    assert!(get("/api/live/tide").await["media"].is_null(), "that is for the administrator");
 
     assert_eq!(keel.send("DELETE", "/api/streams/tide", &[admin], "").await.status, 204);
     for session in [&presenter, &viewer] {
