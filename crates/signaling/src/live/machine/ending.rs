@@ -37,9 +37,19 @@ impl Machine {
         stream: &StreamName,
         key: &SessionKey,
     ) -> Result<Reply, Refusal> {
-        let session = self.session_of(stream, key)?;
-        self.end_session(now, session, Why::Stopped);
+        match self.session_of(stream, key) {
+            Ok(session) => self.end_session(now, session, Why::Stopped),
+            Err(refusal) => self.stop_lost(now, stream, key).ok_or(refusal)?,
+        }
         Ok(Reply::Done)
+    }
+
+    /// A presenter that closed its connection first, as OBS does, says that this was the end.
+    fn stop_lost(&mut self, now: Moment, stream: &StreamName, key: &SessionKey) -> Option<()> {
+        self.streams.get_mut(stream)?.lost.take_if(|lost| lost.matches(key))?;
+        self.stop(now, stream);
+        self.tidy(now, stream);
+        Some(())
     }
 
     /// Ends a session with all that hangs on it. Nothing happens the second time.
@@ -51,8 +61,8 @@ impl Machine {
         let Some(session) = self.sessions.remove(&id) else { return };
         let Session { stream, role, owner, phase, .. } = session;
         let was_up = self.end_phase(id, role, &owner, phase, &why);
-        if let Owner::Page(connection) = owner {
-            self.end_on_page(connection, was_up.is_some(), &why);
+        if let Owner::Page(connection) = &owner {
+            self.end_on_page(*connection, was_up.is_some(), &why);
         }
         let Some(known) = self.streams.get_mut(&stream) else { return };
         let mut lost_its_presenter = false;
@@ -61,6 +71,10 @@ impl Machine {
                 known.next_presenter.take_if(|next| *next == id);
                 if known.presenter.take_if(|presenter| *presenter == id).is_some() {
                     known.absent_since = Some(now.steady);
+                    known.lost = match (owner, &why) {
+                        (Owner::Url { key, .. }, Why::Lost) => Some(key),
+                        _ => None,
+                    };
                     lost_its_presenter = true;
                 }
             }
@@ -172,7 +186,10 @@ impl Machine {
 
     /// Tells that a stream is over, if it was on.
     fn tell_end(&mut self, now: Moment, stream: &StreamName, reason: EndReason) {
-        let live = self.streams.get_mut(stream).and_then(|known| known.live.take());
+        let live = self.streams.get_mut(stream).and_then(|known| {
+            known.lost = None;
+            known.live.take()
+        });
         if let Some(Live { steady, .. }) = live {
             let duration = now.steady.saturating_duration_since(steady);
             let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);

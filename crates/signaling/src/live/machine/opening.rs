@@ -222,6 +222,7 @@ impl Machine {
             let before = self.streams.get_mut(&stream).and_then(|known| {
                 known.next_presenter = None;
                 known.absent_since = None;
+                known.lost = None;
                 known.presenter.replace(session)
             });
             if let Some(before) = before {

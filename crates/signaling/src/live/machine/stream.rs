@@ -1,7 +1,7 @@
 //! What is known of one stream.
 
 use crate::live::ask::{StreamState, StreamSummary};
-use crate::live::id::{MediaId, SessionId, Ticket};
+use crate::live::id::{MediaId, SessionId, SessionKey, Ticket};
 use crate::live::name::StreamName;
 use crate::store::UnixMillis;
 use std::collections::BTreeSet;
@@ -21,6 +21,8 @@ pub(super) struct Stream {
     pub(super) live: Option<Live>,
     /// Since when there is no presenter.
     pub(super) absent_since: Option<Instant>,
+    /// Of the presenter that vanished last, until another one comes.
+    pub(super) lost: Option<SessionKey>,
     /// Its entry among the deadlines.
     pub(super) due: Option<Instant>,
     /// It was made in advance and stays until it is ended.
@@ -46,6 +48,7 @@ impl Stream {
             watching: 0,
             live: None,
             absent_since: Some(now),
+            lost: None,
             due: None,
             is_kept: false,
             inspections: BTreeSet::new(),

@@ -62,6 +62,33 @@ fn a_presenter_who_comes_back_takes_over_and_the_viewers_stay() {
 }
 
 #[test]
+fn a_presenter_that_closes_its_connection_before_it_says_so_has_stopped() {
+    let mut bench = Bench::new();
+    let presenter = bench.open(Presenter, "tide").expect("let in");
+    let viewer = bench.open(Viewer, "tide").expect("let in");
+    bench.report(MediaReport::Gone(presenter.key.session()));
+    bench.pass(seconds(1));
+    assert_eq!(bench.close("tide", &viewer).map_err(|refusal| refusal.code()).err(), None);
+    assert!(
+        matches!(bench.state("tide"), Some((StreamState::Interrupted { .. }, 0))),
+        "viewers end no stream"
+    );
+    bench.close("tide", &presenter).expect("it was the presenter");
+    let ended = StreamNews::Ended { reason: EndReason::Stopped, duration_ms: 1_000 };
+    assert!(bench.news.contains(&(name("tide"), ended)), "{:?}", bench.news);
+    bench.assert_nothing_left();
+    assert_eq!(bench.close("tide", &presenter).expect_err("once"), Refusal::UnknownSession);
+
+    // Of one that was replaced meanwhile nothing is heard any more.
+    let before = bench.open(Presenter, "ebb").expect("let in");
+    bench.report(MediaReport::Gone(before.key.session()));
+    let after = bench.open(Presenter, "ebb").expect("in its place");
+    assert_eq!(bench.close("ebb", &before).expect_err("replaced"), Refusal::UnknownSession);
+    bench.close("ebb", &after).expect("its own");
+    bench.assert_nothing_left();
+}
+
+#[test]
 fn viewers_of_a_presenter_that_does_not_come_back_are_let_go() {
     let mut bench = Bench::new();
     let presenter = bench.open(Presenter, "tide").expect("let in");
