@@ -210,8 +210,8 @@ async fn write(
 
 /// Waits for the end of the token that opened the connection, without end if it has none.
 pub(crate) async fn token_end(permit: &Permit) {
+    // clock: tokens end by the wall's
     match permit.remaining(SystemTime::now()) {
-        // clock: tokens end by the wall's
         Some(remaining) => sleep(remaining).await,
         None => pending().await,
     }
