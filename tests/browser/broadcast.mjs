@@ -37,6 +37,12 @@ class Participant extends Viewer {
 
   /** Leaves for good. @throws {Error} if the page had an error that nobody caught */
   async leave() {
+    await this.page.evaluate(() => window.session?.end());
+    await this.vanish();
+  }
+
+  /** Is gone without a word: the server finds out by itself. */
+  async vanish() {
     await this.#close();
     if (this.#problems.length > 0) throw new Error(`errors in ${this.name}'s page: ${this.#problems.join('; ')}`);
   }

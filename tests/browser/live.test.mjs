@@ -13,12 +13,11 @@ tell('A livestream', { person: Spectator }, (stage) => {
     await Promise.all([ben.seesAndHears(), cay.seesAndHears()]);
 
     // Her page is gone without a word; she opens it again.
-    await first.leave();
+    await first.vanish();
     const again = await Broadcaster.open(stage.browser, stage.keel.url, 'Ada again');
     await again.publishes('tide');
     await Promise.all([ben.seesAndHears(), cay.seesAndHears()]);
     assert.equal(await ben.connections(), 1, 'on the same connection');
-    await again.ends();
     await again.leave();
   });
 
@@ -30,7 +29,6 @@ tell('A livestream', { person: Spectator }, (stage) => {
     await ben.seesAndHears();
     for (const side of [ada, ben]) await side.restarts();
     await ben.seesAndHears();
-    await ada.ends();
     await ada.leave();
   });
 
@@ -45,7 +43,6 @@ tell('A livestream', { person: Spectator }, (stage) => {
     await width((seen) => seen < 480);
     await ben.limits({});
     await width((seen) => seen === 960);
-    await ada.ends();
     await ada.leave();
   });
 
@@ -55,7 +52,6 @@ tell('A livestream', { person: Spectator }, (stage) => {
     const ada = await Broadcaster.open(stage.browser, stage.keel.url, 'Ada');
     await ada.publishes('later');
     await ben.seesAndHears();
-    await ada.ends();
     await ada.leave();
   });
 });
