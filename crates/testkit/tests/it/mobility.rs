@@ -69,13 +69,13 @@ async fn a_peer_that_vanishes_is_sent_nothing_more_and_its_session_is_its_owners
         events.iter().any(|told| told.endpoint == id && told.event == lost)
     });
     told.await?;
-    let sent =
-        |stats: keel_media::EndpointStats| stats.outgoing.iter().map(|stream| stream.packets).sum::<u64>();
-    let before = sent(alice.endpoint.stats().await.context("the session lives")?);
+    let before = stage.server.snapshot().await.forwarded;
     let begun = bob.peer.report().frames_sent;
     bob.peer.until("frames sent in vain", |report| report.frames_sent >= begun + FRAMES).await?;
-    let after = sent(alice.endpoint.stats().await.context("the session lives on")?);
-    assert_eq!(after, before, "nothing is sent without consent");
+    let after = stage.server.snapshot().await;
+    assert_eq!(after.forwarded, before, "nothing is sent without consent");
+    assert_eq!(after.sessions, 2, "the session is its owner's");
+    assert!(alice.endpoint.stats().await.is_some());
     let disconnected = EndpointEvent::Connection(ConnectionState::Disconnected);
     stage
         .until("the word of the connection", |events| {
