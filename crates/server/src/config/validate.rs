@@ -470,13 +470,16 @@ mod tests {
             ("access = \"open\"\n[tokens]\nkeys = \"keys.json\"", "access: is \"open\" although"),
             ("[webhooks]\nurls = [\"https://h.example/\"]", "webhooks.secret: is missing"),
             ("[webhooks]\nsecret = \"short\"", "webhooks.secret: is shorter than 32 characters"),
-            ("[webhooks]\nurls = [\"hooks\"]", "webhooks.urls: entry 1 is no http or https URL"),
             (
-                "[webhooks]\nurls = [\"https://me:pw@h.example/\"]",
+                "[webhooks]\nsecret = \"0123456789abcdef0123456789abcdef\"\nurls = [\"hooks\"]",
+                "webhooks.urls: entry 1 is no http or https URL",
+            ),
+            (
+                "[webhooks]\nsecret = \"0123456789abcdef0123456789abcdef\"\nurls = [\"https://me:pw@h.example/\"]",
                 "webhooks.urls: entry 1 has a user name; put secrets elsewhere",
             ),
             (
-                "[webhooks]\nurls = [\"https://h.example/\", \"https://h.example/\"]",
+                "[webhooks]\nsecret = \"0123456789abcdef0123456789abcdef\"\nurls = [\"https://h.example/\", \"https://h.example/\"]",
                 "webhooks.urls: entry 2 stands there twice",
             ),
             ("[webhooks]\nanswer_s = 61", "webhooks.answer_s: 61 is outside 1 to 60"),
