@@ -1,7 +1,8 @@
 import { drawDevices } from './drawn-devices.mjs';
 import { relayOnly } from './relay-only.mjs';
+import { tcpOnly } from './tcp-only.mjs';
 import { openPage } from './page.mjs';
-import { connectionStates, offeredHosts, pictureBitrate, selectedPath, srtpCipher } from '../shared/peer-watch.mjs';
+import { connectionStates, offeredHosts, pictureBitrate, selectedPath, selectedProtocol, srtpCipher } from '../shared/peer-watch.mjs';
 import { Viewer } from '../shared/viewer.mjs';
 import { until } from '../shared/waiting.mjs';
 
@@ -16,16 +17,17 @@ export class Seat extends Viewer {
    * @param {import('puppeteer-core').Browser} browser
    * @param {string} url of the server
    * @param {string} name the name to give later
-   * @param {{drawn?: boolean, accessToken?: string, video?: string, network?: BadNetwork, relay?: string}} options `drawn`: see
+   * @param {{drawn?: boolean, accessToken?: string, video?: string, network?: BadNetwork, relay?: string, tcp?: boolean}} options `drawn`: see
    *   drawn-devices.mjs; `video`: see `web/options.js`; `network`: see ../shared/bad-network.mjs; `relay`: how to reach
-   *   the TURN server, see relay-only.mjs
+   *   the TURN server, see relay-only.mjs; `tcp`: see tcp-only.mjs
    */
-  static async open(browser, url, name, { drawn = false, accessToken, video, network, relay } = {}) {
+  static async open(browser, url, name, { drawn = false, accessToken, video, network, relay, tcp = false } = {}) {
     const seat = new Seat();
     seat.name = name;
     const before = [];
     if (network) before.push((page) => network.surround(page));
     if (relay) before.push((page) => page.evaluateOnNewDocument(relayOnly, relay));
+    if (tcp) before.push((page) => page.evaluateOnNewDocument(tcpOnly));
     if (drawn) before.push((page) => page.evaluateOnNewDocument(drawDevices));
     const opened = await openPage(browser, new URL('call.html', url), { video, accessToken, before });
     seat.page = opened.page;
@@ -126,6 +128,11 @@ export class Seat extends Viewer {
   /** How media reaches the server, once the statistics have it. */
   path() {
     return until('a pair of candidates in use', () => this.page.evaluate(selectedPath));
+  }
+
+  /** What carries its datagrams, once the statistics have it. */
+  protocol() {
+    return until('a pair of candidates in use', () => this.page.evaluate(selectedProtocol));
   }
 
   /** The states of all connections that this page has made. */

@@ -138,6 +138,14 @@ export function connectionStates() {
   return window.keelPeers.map((peer) => peer.connectionState);
 }
 
+/** @returns {Promise<{protocol: string, tcpType?: string} | null>} what carries the newest connection's datagrams */
+export async function selectedProtocol() {
+  const report = await window.keelPeers.at(-1)?.getStats();
+  const transport = [...(report?.values() ?? [])].find((entry) => entry.type === 'transport');
+  const local = report?.get(report.get(transport?.selectedCandidatePairId)?.localCandidateId);
+  return local ? { protocol: local.protocol, tcpType: local.tcpType } : null;
+}
+
 /** @returns {Promise<{type: string, relayProtocol?: string} | null>} the local candidate that the newest connection uses */
 export async function selectedPath() {
   const report = await window.keelPeers.at(-1)?.getStats();

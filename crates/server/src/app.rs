@@ -7,7 +7,7 @@ use crate::listen::{Place, interface_addresses, listen};
 use crate::report::Report;
 use crate::tls::CertificateFiles;
 use crate::turn::{self, Surroundings, Turn};
-use crate::{file_limit, shutdown::Signals};
+use crate::{file_limit, shutdown::Signals, stun};
 use anyhow::Context;
 use axum::Router;
 use axum_server::Handle;
@@ -42,6 +42,8 @@ pub(crate) struct App {
     http: Handle<SocketAddr>,
     /// One task per listener.
     servers: JoinSet<std::io::Result<()>>,
+    /// Looks up the STUN server; ends with this.
+    _background: JoinSet<()>,
 }
 
 impl App {
@@ -81,6 +83,11 @@ impl App {
             media: &media,
         };
         let turn = turn::start(&config, &surroundings).context("the TURN server did not start")?;
+        let mut background = JoinSet::new();
+        let stun_server = &config.settings.ice.stun_server;
+        if !stun_server.is_empty() {
+            background.spawn(stun::keep_told(media.clone(), stun_server.clone()));
+        }
         let store = Store::open(&data_dir.join("keel.redb")).context("the store in data_dir did not open")?;
         let offer = turn.as_ref().map(|turn| turn.offer.clone());
         let signaling = AppState::new(signaling_config(&config, offer), media.clone(), store);
@@ -108,6 +115,7 @@ impl App {
             signaling,
             http,
             servers,
+            _background: background,
         })
     }
 
@@ -267,6 +275,7 @@ fn media_config(config: &Config, announce: Vec<IpAddr>) -> MediaConfig {
         },
         bind: media.addresses.clone(),
         port_base: media.port,
+        tcp: media.tcp,
         announce,
         sessions_per_worker_max: limits.sessions_per_worker as usize,
         pipelines_max: limits.pipelines as usize,

@@ -9,6 +9,7 @@ mod health;
 mod listen;
 mod report;
 mod shutdown;
+mod stun;
 mod telemetry;
 mod tls;
 mod turn;

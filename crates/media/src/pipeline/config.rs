@@ -3,7 +3,7 @@
 use super::Dscp;
 use crate::codec::Codec;
 use crate::rtp::Bitrate;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Settings of a [`super::MediaServer`].
 #[derive(Clone, Debug)]
@@ -16,6 +16,12 @@ pub struct MediaConfig {
     pub bind: Vec<IpAddr>,
     /// The first worker's UDP port; the next worker has the next one. 0 lets the system choose each.
     pub port_base: u16,
+    /// Whether peers may connect by TCP to the numbers of the UDP ports (RFC 6544).
+    pub tcp: bool,
+    /// TCP connections of one worker at most; further ones are closed at once.
+    pub tcp_connections_per_worker_max: usize,
+    /// Those of them that come from one address at most.
+    pub tcp_connections_per_address_max: usize,
     /// The addresses that peers are told, instead of those of the interfaces.
     pub announce: Vec<IpAddr>,
     /// Whether loopback addresses are announced as well when `announce` is empty.
@@ -55,6 +61,9 @@ impl Default for MediaConfig {
             placement: Placement::Together,
             bind: vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
             port_base: 10_000,
+            tcp: true,
+            tcp_connections_per_worker_max: 2_000,
+            tcp_connections_per_address_max: 256,
             announce: Vec::new(),
             announce_loopback: true,
             sessions_per_worker_max: 5_000,
@@ -113,6 +122,11 @@ pub struct EndpointSettings {
     /// Announce only addresses of these interfaces; empty: all. Configured announcements, which are of no
     /// interface, stay. Counts from the next gathering.
     pub interfaces: Vec<String>,
+    /// Announce no TCP candidates. Counts from the next gathering.
+    pub udp_only: bool,
+    /// The STUN server to ask for the public addresses, in place of those of
+    /// [`super::MediaServer::set_stun_servers`]. Counts from the next gathering.
+    pub stun_server: Option<SocketAddr>,
     /// The only video codec to negotiate; `None`: all that can be forwarded.
     pub video_codec: Option<Codec>,
     /// The only audio codec to negotiate; `None`: all that can be forwarded. Opus brings RED with it.

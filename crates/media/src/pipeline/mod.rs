@@ -39,7 +39,9 @@ pub use config::{
 };
 pub use data::{DataChannelInfo, DataChannelOptions, DataChannelState, DataSharing};
 pub use dscp::Dscp;
-pub use event::{ConnectionState, DtlsState, EndpointEvent, IceState, PipelineEvent, PipelineEvents};
+pub use event::{
+    ConnectionState, DtlsState, EndpointEvent, IceState, PipelineEvent, PipelineEvents, TransportProtocol,
+};
 pub use flow::{ElementKind, Flow, GraphEdge, GraphElement, PipelineGraph};
 pub use kind::{MediaKind, MediaType};
 pub use pass_through::PassThrough;

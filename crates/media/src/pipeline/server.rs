@@ -133,6 +133,17 @@ impl MediaServer {
         Ok((handle, PipelineEvents(receiver)))
     }
 
+    /// Has the media sockets ask these STUN servers (RFC 8489), instead of those named before, which public address
+    /// they have, at once and every 15 seconds. What they tell stands in candidates of later gatherings, as
+    /// server-reflexive ones; until a server has answered, or been silent for 3.5 s, a gathering does not end.
+    /// Each worker asks 16 servers at most, those of endpoints included.
+    pub async fn set_stun_servers(&self, servers: Vec<SocketAddr>) {
+        for worker in self.shared.workers.iter() {
+            let servers = servers.clone();
+            worker.call(|reply| Command::SetStunServers { servers, reply }).await;
+        }
+    }
+
     /// Gauges and counters of all workers.
     pub async fn snapshot(&self) -> MediaSnapshot {
         let mut sum = MediaSnapshot::default();
@@ -144,6 +155,13 @@ impl MediaServer {
             sum.sessions += part.sessions;
             sum.own_sockets += part.own_sockets;
             sum.own_sockets_refused += part.own_sockets_refused;
+            sum.tcp_connections += part.tcp_connections;
+            sum.tcp_accepted += part.tcp_accepted;
+            sum.tcp_refused += part.tcp_refused;
+            sum.tcp_expelled += part.tcp_expelled;
+            sum.stun_known += part.stun_known;
+            sum.stun_failing += part.stun_failing;
+            sum.stun_failures += part.stun_failures;
             sum.packets_in += part.packets_in;
             sum.packets_out += part.packets_out;
             sum.bytes_in += part.bytes_in;

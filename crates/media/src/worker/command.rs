@@ -17,6 +17,7 @@ use crate::session::sdp::LinesOffer;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
@@ -198,6 +199,10 @@ pub(crate) enum Command {
     SurveyEndpoints {
         endpoints: Vec<ElementId>,
         reply: Reply<Vec<EndpointSurvey>>,
+    },
+    SetStunServers {
+        servers: Vec<SocketAddr>,
+        reply: Reply<()>,
     },
     Snapshot {
         reply: Reply<MediaSnapshot>,

@@ -103,7 +103,13 @@ impl State {
             Command::RemoteDescription { endpoint, reply } => {
                 answer(reply, self.endpoints.get(&endpoint).and_then(|known| known.remote_sdp.clone()));
             }
-            Command::GatherCandidates { endpoint, reply } => answer(reply, self.gather_candidates(endpoint)),
+            Command::GatherCandidates { endpoint, reply } => {
+                answer(reply, self.gather_candidates(now, endpoint));
+            }
+            Command::SetStunServers { servers, reply } => {
+                self.set_stun_servers(now, servers);
+                answer(reply, ());
+            }
             Command::AddIceCandidate { endpoint, candidate, reply } => {
                 answer(reply, self.add_ice_candidate(now, endpoint, &candidate));
             }

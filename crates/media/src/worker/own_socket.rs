@@ -7,7 +7,7 @@
 
 use super::flush::SendQueue;
 use super::socket::{self, MediaSocket};
-use super::wait::Registrar;
+use super::wait::{Descriptor, Registrar};
 use super::{Counters, Outgoing, State};
 use crate::error::NegotiationError;
 use crate::id::{ElementId, SessionId};
@@ -87,7 +87,7 @@ impl OwnSockets {
                 socket::open_one(SocketAddr::new(beside.local.ip(), 0), announced, self.buffer_bytes)
                     .and_then(|socket| {
                         let place = self.sockets.vacant_key();
-                        self.registrar.add(&socket.socket, place)?;
+                        self.registrar.add(&socket.socket, Descriptor::Own(place))?;
                         self.sockets.insert(OwnSocket { session, socket });
                         Ok(place)
                     });

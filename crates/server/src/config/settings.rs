@@ -20,6 +20,7 @@ pub(crate) struct Settings {
     pub(crate) tls: TlsSettings,
     pub(crate) kurento: KurentoSettings,
     pub(crate) media: MediaSettings,
+    pub(crate) ice: IceSettings,
     pub(crate) turn: TurnSettings,
     pub(crate) rooms: RoomSettings,
     pub(crate) limits: LimitSettings,
@@ -97,6 +98,7 @@ pub(crate) enum FilterSetting {
 pub(crate) struct MediaSettings {
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) port: u16,
+    pub(crate) tcp: bool,
     pub(crate) workers: u16,
     pub(crate) placement: PlacementSetting,
     pub(crate) announce: Vec<String>,
@@ -112,6 +114,13 @@ pub(crate) enum PlacementSetting {
     Together,
     /// The next one.
     Spread,
+}
+
+/// `[ice]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct IceSettings {
+    pub(crate) stun_server: String,
 }
 
 /// `[turn]`
@@ -189,6 +198,7 @@ impl Default for Settings {
             tls: TlsSettings::default(),
             kurento: KurentoSettings::default(),
             media: MediaSettings::default(),
+            ice: IceSettings::default(),
             turn: TurnSettings::default(),
             rooms: RoomSettings::default(),
             limits: LimitSettings::default(),
@@ -226,6 +236,7 @@ impl Default for MediaSettings {
         Self {
             addresses: vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
             port: 10_000,
+            tcp: true,
             workers: 0,
             placement: PlacementSetting::Together,
             announce: Vec::new(),

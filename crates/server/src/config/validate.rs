@@ -2,7 +2,7 @@
 
 use super::{Access, AccessSetting, Config, ConfigErrors, IceServerSetting, Settings, Tls};
 use keel_turn::{Network, SECRET_BYTES_MIN};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -10,6 +10,8 @@ use tracing_subscriber::EnvFilter;
 
 /// Shorter tokens can be guessed over the network within a token's life.
 const TOKEN_LENGTH_MIN: usize = 16;
+/// RFC 8489 §18.6.
+const STUN_PORT: u16 = 3478;
 
 /// Checks `settings` and settles what several of them decide together.
 pub(super) fn config(settings: Settings) -> Result<Config, ConfigErrors> {
@@ -24,6 +26,7 @@ pub(super) fn config(settings: Settings) -> Result<Config, ConfigErrors> {
     kurento(&settings, &mut errors);
     addresses(&settings, &mut errors);
     media(&settings, &mut errors);
+    ice(&settings, &mut errors);
     turn(&settings, &mut errors);
     tokens(&settings, &mut errors);
     settings.allowed_origins.iter().for_each(|origin| check_origin(origin, &mut errors));
@@ -134,6 +137,34 @@ fn media(settings: &Settings, errors: &mut ConfigErrors) {
                 "media.announce",
                 format!("{name:?} is neither an IP address nor a DNS name; write it without port"),
             ),
+        }
+    }
+}
+
+fn ice(settings: &Settings, errors: &mut ConfigErrors) {
+    let server = &settings.ice.stun_server;
+    if !server.is_empty() && stun_server(server).is_none() {
+        errors.push(
+            "ice.stun_server",
+            format!("{server:?} is no server; write it as stun.example.org:3478, without stun: before it"),
+        );
+    }
+}
+
+/// The host and port of a STUN server: 3478 where none is said (RFC 8489 §18.6).
+pub(crate) fn stun_server(text: &str) -> Option<(&str, u16)> {
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Some((text, STUN_PORT)).filter(|_| !ip.is_unspecified());
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok().filter(|port| *port > 0)?),
+        None => (text, STUN_PORT),
+    };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    match bare {
+        Some(host) => host.parse::<Ipv6Addr>().ok().map(|_| (host, port)),
+        None => {
+            (host.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv4()) || is_dns_name(host)).then_some((host, port))
         }
     }
 }
@@ -334,6 +365,24 @@ mod tests {
         let with_tokens = format!("access_tokens = [\"0123456789abcdef\"]\n{public}");
         assert_eq!(accepted(&with_tokens).access, Access::Tokens);
         assert_eq!(accepted(&format!("access = \"open\"\n{public}")).access, Access::Open);
+    }
+
+    #[test]
+    fn a_stun_server_is_a_host_and_perhaps_a_port() {
+        for (text, expected) in [
+            ("stun.example.org", Some(("stun.example.org", 3478))),
+            ("stun.example.org:19302", Some(("stun.example.org", 19302))),
+            ("192.0.2.7:1", Some(("192.0.2.7", 1))),
+            ("2001:db8::7", Some(("2001:db8::7", 3478))),
+            ("[2001:db8::7]:5", Some(("2001:db8::7", 5))),
+            ("stun:stun.example.org", None),
+            ("stun.example.org:0", None),
+            ("0.0.0.0", None),
+            ("192.0.2", None),
+        ] {
+            assert_eq!(stun_server(text), expected, "{text}");
+        }
+        assert!(problem("[ice]\nstun_server = \"stun:a.example\"\n").starts_with("ice.stun_server: "));
     }
 
     #[test]

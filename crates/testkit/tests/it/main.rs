@@ -18,4 +18,5 @@ mod soak;
 mod speakers;
 mod spread;
 mod stage;
+mod tcp;
 mod trunk;

@@ -59,7 +59,6 @@ pub(super) struct Outgoing {
 /// A check that the peer answered with success.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answered {
-    pub(super) local: SocketAddr,
     pub(super) remote: SocketAddr,
     pub(super) nominated: bool,
 }
@@ -137,7 +136,7 @@ impl Checklist {
             && consent.sent.contains(&Some(id))
         {
             let is_same = (consent.local, consent.remote) == (local, remote);
-            return is_same.then_some(Answered { local, remote, nominated: true });
+            return is_same.then_some(Answered { remote, nominated: true });
         }
         let pair = self.find(id)?;
         // RFC 8445 §7.2.5.2.1: the answer must come from where the check went.
@@ -148,7 +147,7 @@ impl Checklist {
         else {
             return None;
         };
-        Some(Answered { local, remote, nominated: transaction.nominates })
+        Some(Answered { remote, nominated: transaction.nominates })
     }
 
     /// The peer answered with an error: the pair is tried again, at once after a role conflict.

@@ -19,6 +19,7 @@ mod h264;
 mod lines;
 mod offer;
 mod parse;
+mod reflexive;
 mod restriction;
 mod section;
 mod simulcast;
@@ -42,6 +43,7 @@ pub use lines::{
 };
 pub use offer::{Offer, accept_answer, offer};
 pub use parse::RemoteDescription;
+pub use reflexive::ReflexiveCandidate;
 pub use restriction::{Restriction, Restrictions};
 pub use section::{Msid, Protection, RemoteMedia, SectionKind};
 pub use simulcast::{SdpEncoding, Simulcast};

@@ -47,8 +47,13 @@ pub(crate) fn apply_to_all(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failur
     })
 }
 
-async fn configure(tree: &Tree, id: &ObjectId, endpoint: &Endpoint) -> Result<(), Failure> {
+/// Tells the media server what the properties of an endpoint are now.
+///
+/// # Errors
+/// As [`settings`].
+pub(crate) async fn configure(tree: &Tree, id: &ObjectId, endpoint: &Endpoint) -> Result<(), Failure> {
     let settings = settings(|name| stored(tree, id, name), measures_latency(tree), endpoint.formats)?;
+    let settings = EndpointSettings { stun_server: endpoint.stun_server, ..settings };
     endpoint.media.configure(settings).await;
     Ok(())
 }
@@ -104,6 +109,8 @@ pub(crate) fn settings(
         video_send_min: kilobits("minVideoSendBandwidth")?,
         external,
         interfaces: interfaces(&property("networkInterfaces"))?,
+        udp_only: property("iceTcp") == Value::Bool(false),
+        stun_server: None,
         audio_codec: formats.audio,
         video_codec: formats.video,
         latency_stats,
@@ -205,6 +212,7 @@ mod tests {
         let texts = ["externalIPv4", "externalIPv6", "networkInterfaces"];
         let mut properties: BTreeMap<&str, Value> = numbers.map(|name| (name, Value::Int(0))).into();
         properties.extend(texts.map(|name| (name, Value::from(""))));
+        properties.insert("iceTcp", Value::Bool(true));
         properties.extend(changes.iter().cloned());
         settings(|name| properties[name].clone(), false, Formats::default())
     }
@@ -252,6 +260,12 @@ mod tests {
         let external: Vec<String> = settings.external.iter().map(ToString::to_string).collect();
         assert_eq!(external, ["192.0.2.1", "2001:db8::1"]);
         assert_eq!(settings.interfaces, ["eth0", "wlan0"]);
+    }
+
+    #[test]
+    fn tcp_can_be_forbidden() {
+        let settings = with(&[("iceTcp", Value::Bool(false))]).expect("a flag");
+        assert!(settings.udp_only);
     }
 
     #[test]
