@@ -47,7 +47,7 @@ impl State {
                 self.remove_line(now, connection, line, &Completion::released(reply));
             }
             Command::CreateOffer { connection, restart, reply } => {
-                self.ask_for_lines_offer(connection, restart, reply);
+                self.ask_for_lines_offer(now, connection, restart, reply);
             }
             Command::ApplyAnswer { connection, answer: sdp, reply } => {
                 answer(reply, self.apply_answer(now, connection, &sdp));
@@ -92,7 +92,7 @@ impl State {
             }
             Command::CreateAnswer { endpoint, reply } => self.ask_for_answer(now, endpoint, reply),
             Command::GenerateOffer { endpoint, options, reply } => {
-                self.ask_for_offer(endpoint, options, reply);
+                self.ask_for_offer(now, endpoint, options, reply);
             }
             Command::ProcessAnswer { endpoint, answer: sdp, reply } => {
                 answer(reply, self.process_answer(now, endpoint, &sdp));
@@ -159,7 +159,7 @@ impl State {
                 answer(reply, self.create_answer(now, endpoint, &peers));
             }
             Message::GenerateOffer { endpoint, options, peers, reply } => {
-                answer(reply, self.generate_offer(endpoint, options, &peers));
+                answer(reply, self.generate_offer(now, endpoint, options, &peers));
             }
             Message::OpenLine { connection, line, options, reply } => {
                 let opened = self.open_line(connection, line, options);
@@ -171,7 +171,7 @@ impl State {
                 answer(reply, opened);
             }
             Message::CreateOffer { connection, restart, sources, reply } => {
-                answer(reply, self.create_lines_offer(connection, restart, &sources));
+                answer(reply, self.create_lines_offer(now, connection, restart, &sources));
             }
             Message::Lines { connection, began, ended } => self.note_lines(now, connection, &began, &ended),
             Message::Flow { endpoint, media, place, reply } => {

@@ -214,5 +214,6 @@ fn describe(rng: &mut impl Rng, ice: &IceCredentials, fingerprint: String) -> Lo
         video: SendStream { ssrc: ssrcs[1], rtx: Some(ssrcs[2]) },
         restrictions: Restrictions::default(),
         data_channels: false,
+        is_full_agent: false,
     }
 }

@@ -18,6 +18,7 @@ mod elements;
 mod endpoint;
 mod feeds;
 mod flush;
+mod full_agent;
 mod gathering;
 mod latency;
 mod lines;

@@ -34,6 +34,7 @@ impl State {
         id: ElementId,
         peers: &Peers,
     ) -> Result<String, NegotiationError> {
+        self.choose_agent(now, id, false);
         let endpoint = self.endpoints.get(&id).ok_or(NegotiationError::Released)?;
         let offer = match &endpoint.negotiation {
             Negotiation::OfferReceived(offer) => offer,
@@ -55,14 +56,17 @@ impl State {
 
     pub(super) fn generate_offer(
         &mut self,
+        now: Instant,
         id: ElementId,
         options: OfferOptions,
         peers: &Peers,
     ) -> Result<String, NegotiationError> {
-        let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
+        let endpoint = self.endpoints.get(&id).ok_or(NegotiationError::Released)?;
         if !matches!(endpoint.negotiation, Negotiation::New) {
             return Err(NegotiationError::AlreadyNegotiated);
         }
+        self.choose_agent(now, id, true);
+        let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
         let offer = sdp::offer(&endpoint.local, options, peers)?;
         let text = offer.sdp.clone();
         endpoint.local_sdp = Some(text.clone());

@@ -248,7 +248,8 @@ mod tests {
                 state.create_endpoint(PipelineId::new(1), id, 0, share, new, reply);
                 created.try_recv().expect("it is answered at once").expect("room for two sessions");
             }
-            let offer = state.generate_offer(OFFERER, OfferOptions::default(), &Peers::default());
+            let now = Instant::now(); // clock: the worker has no thread to read it
+            let offer = state.generate_offer(now, OFFERER, OfferOptions::default(), &Peers::default());
             let offer = offer.expect("an offer");
             state.set_remote_offer(ANSWERER, &offer).expect("Keel understands itself");
             Self { worker, _handle: handle, _events: events }

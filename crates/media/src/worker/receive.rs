@@ -110,13 +110,17 @@ impl State {
                 (self.streams.ends(place).map(|(local, _)| local), self.streams.session(place))
             }
         };
-        // Checks leave from own sockets, so only requests are expected on the shared ones.
         let id = match (owner, ice::username_local_ufrag(datagram)) {
             (Some(owner), _) => owner,
             (None, Some(ufrag)) => self.routes.by_ufrag(ufrag).ok_or(DropReason::StunUnknownUfrag)?,
             (None, None) => {
                 let SocketId::Shared(index) = socket else { return Err(DropReason::StunMalformed) };
-                return self.handle_server_answer(now, index, remote, datagram);
+                if self.discovery.asks(index, remote) {
+                    return self.handle_server_answer(now, index, remote, datagram);
+                }
+                // An answer to a check of a full agent; integrity says whether it is.
+                let slot = ice::answered_tag(datagram).ok_or(DropReason::StunMalformed)? as usize;
+                self.sessions.id_at(slot).ok_or(DropReason::StunUnexpected)?
             }
         };
         let local = local.ok_or(DropReason::StunUnexpected)?;

@@ -104,6 +104,12 @@ impl Discovery {
         self.handle_timeout(now);
     }
 
+    /// Whether a socket asks this server.
+    #[must_use]
+    pub fn asks(&self, socket: usize, server: SocketAddr) -> bool {
+        self.probes.contains_key(&(server, socket))
+    }
+
     /// Asks only these servers from now on.
     pub fn keep(&mut self, is_wanted: impl Fn(SocketAddr) -> bool) {
         self.probes.retain(|(server, _), _| is_wanted(*server));

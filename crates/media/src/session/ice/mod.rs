@@ -1,7 +1,8 @@
 //! A session's ICE: which of the peer's addresses are its own, and which pair carries media.
 //!
 //! Keel is an ICE-lite agent: it answers the peer's checks and lets the peer choose. Towards a peer that
-//! is lite itself it acts as a full controlling agent (`checks.rs`), since two lite agents never connect.
+//! is lite itself it acts as a full controlling agent (`checks.rs`), since two lite agents never connect. Behind a
+//! NAT it is a full one towards everybody: what it sends lets the peer's checks in.
 //!
 //! A request without valid integrity is never answered and changes nothing, so nobody can have datagrams
 //! sent to an address that is not his.
@@ -16,7 +17,7 @@ mod stun;
 mod tests;
 
 pub use base::Base;
-pub use stun::username_local_ufrag;
+pub use stun::{answered_tag, username_local_ufrag};
 
 use crate::forward::DropReason;
 use crate::pipeline::{IceState, TransportProtocol};
@@ -188,6 +189,17 @@ impl IceAgent {
         self.local_addresses = local_addresses;
     }
 
+    /// Acts as a full agent whoever the peer is: checks leave from what [`Self::check_from`] said, to every candidate of
+    /// the peer. The offerer is controlling (RFC 8445 §6.1.1). `tag` is what our transactions begin with. To be said
+    /// before [`Self::set_remote`].
+    pub fn act_full(&mut self, now: Instant, is_controlling: bool, tag: u32) {
+        let mut checklist = Box::new(Checklist::new(now, Some(tag)));
+        for (remote, priority) in &self.remote_candidates {
+            checklist.add(now, &self.local_addresses, *remote, *priority);
+        }
+        self.mode = Mode::Full { checklist, is_controlling };
+    }
+
     /// Restarts ICE under these new credentials of ours (RFC 8445 §9). Checks under those in use so far are
     /// answered, and the pair in use carries media, until the peer nominates a pair under the new ones.
     pub fn restart(&mut self, credentials: IceCredentials) {
@@ -210,7 +222,7 @@ impl IceAgent {
         self.remote = Some(credentials);
         self.remote_candidates.clear();
         if let Mode::Full { checklist, .. } = &mut self.mode {
-            **checklist = Checklist::new(now);
+            **checklist = Checklist::new(now, checklist.tag());
         }
         self.send_checks(now);
     }
@@ -218,8 +230,13 @@ impl IceAgent {
     /// The peer's credentials, from its description. From `remote_is_lite` on the agent checks by itself.
     pub fn set_remote(&mut self, now: Instant, credentials: IceCredentials, remote_is_lite: bool) {
         self.remote = Some(credentials);
-        if remote_is_lite && matches!(self.mode, Mode::Lite) {
-            let mut checklist = Box::new(Checklist::new(now));
+        let tag = match &self.mode {
+            Mode::Lite => None,
+            Mode::Full { checklist, .. } => checklist.tag(),
+        };
+        // RFC 8445 §6.1.1: towards a lite agent the full one is controlling.
+        if remote_is_lite {
+            let mut checklist = Box::new(Checklist::new(now, tag));
             for (remote, priority) in &self.remote_candidates {
                 checklist.add(now, &self.local_addresses, *remote, *priority);
             }
@@ -406,6 +423,7 @@ impl IceAgent {
         self.resolve_role(request.role);
         self.validate(now, local, remote);
         let is_controlled = !matches!(self.mode, Mode::Full { is_controlling: true, .. });
+        self.check_back(now, local, remote, priority);
         // A pair of the credentials before is not gone to any more.
         if request.uses_candidate && is_controlled && is_current {
             self.nominate(now, local, remote, priority);
@@ -413,6 +431,16 @@ impl IceAgent {
             self.renew_consent(now, local, remote);
         }
         Ok(())
+    }
+
+    /// RFC 8445 §7.3.1.4: where a check came from is checked, too.
+    fn check_back(&mut self, now: Instant, local: Base, remote: SocketAddr, priority: u32) {
+        if let Mode::Full { checklist, .. } = &mut self.mode
+            && local.protocol == TransportProtocol::Udp
+        {
+            let ours = self.local_addresses.iter().find(|(known, _)| *known == local.address);
+            checklist.add(now, ours.map_or(&[], std::slice::from_ref), remote, priority);
+        }
     }
 
     /// Whether a check in this role is accepted, by changing ours if need be (RFC 8445 §7.3.1.1).

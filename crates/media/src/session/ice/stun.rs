@@ -38,6 +38,18 @@ pub fn username_local_ufrag(datagram: &[u8]) -> Option<&str> {
     std::str::from_utf8(username).ok()?.split_once(':').map(|(local, _)| local)
 }
 
+/// The tag of the check that a datagram answers (see [`super::IceAgent::act_full`]): the first 32 bits of its
+/// transaction. `None` for what is no answer.
+#[must_use]
+pub fn answered_tag(datagram: &[u8]) -> Option<u32> {
+    body(datagram)?;
+    let (header, _) = datagram.split_first_chunk::<HEADER>()?;
+    let [kind_high, kind_low, _, _, _, _, _, _, t0, t1, t2, t3, ..] = *header;
+    let mut kind = MessageType::default();
+    kind.read_value(u16::from_be_bytes([kind_high, kind_low]));
+    matches!(kind, BINDING_SUCCESS | BINDING_ERROR).then_some(u32::from_be_bytes([t0, t1, t2, t3]))
+}
+
 /// A binding request that asks a STUN server for our address, and nothing else.
 pub(super) fn binding_request(transaction: [u8; 12]) -> Vec<u8> {
     let mut message = Vec::with_capacity(HEADER);

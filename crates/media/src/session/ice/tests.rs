@@ -347,15 +347,32 @@ struct Pair {
 impl Pair {
     /// Each is told that the other is lite or not.
     fn new(seed: u64, is_lite: [bool; 2]) -> Self {
+        let mut pair = Self::unacquainted(seed);
+        pair.introduce(is_lite, [true, true], None);
+        pair
+    }
+
+    /// Two that know nothing of each other.
+    fn unacquainted(seed: u64) -> Self {
         let addresses = [address(KEEL), address("192.0.2.2:10000")];
         let now = Instant::now();
-        let mut agents = [agent(seed, KEEL), agent(seed + 1000, "192.0.2.2:10000")];
+        let agents = [agent(seed, KEEL), agent(seed + 1000, "192.0.2.2:10000")];
+        Self { agents, addresses, now, loss: 0.0, rng: StdRng::seed_from_u64(seed) }
+    }
+
+    /// Each hears whether the other is lite, and its candidate or not; `full`: who of two full agents is controlling.
+    fn introduce(&mut self, is_lite: [bool; 2], knows_candidate: [bool; 2], full: Option<[bool; 2]>) {
+        let Self { agents, addresses, now, .. } = self;
         let credentials = agents.each_ref().map(|agent| agent.local_credentials().clone());
         for (place, other) in [(0, 1), (1, 0)] {
-            agents[place].add_remote_candidate(now, addresses[other], 2_130_706_431);
-            agents[place].set_remote(now, credentials[other].clone(), is_lite[other]);
+            if let Some(is_controlling) = full {
+                agents[place].act_full(*now, is_controlling[place], 7);
+            }
+            if knows_candidate[place] {
+                agents[place].add_remote_candidate(*now, addresses[other], 2_130_706_431);
+            }
+            agents[place].set_remote(*now, credentials[other].clone(), is_lite[other]);
         }
-        Self { agents, addresses, now, loss: 0.0, rng: StdRng::seed_from_u64(seed) }
     }
 
     /// Lets virtual time pass; datagrams arrive at once or never.
@@ -419,6 +436,35 @@ fn two_keel_endpoints_check_each_other() {
         pair.run(Duration::from_secs(120));
         assert_eq!(pair.agents.each_ref().map(IceAgent::state), [IceState::Connected; 2], "seed {seed}");
     }
+}
+
+// covers: RFC 8445 §6.1.1, §7.3.1.4
+#[test]
+fn two_full_agents_connect_and_the_offerer_chooses() {
+    for seed in 0..20 {
+        for knows_candidates in [[true, true], [true, false], [false, true]] {
+            let mut pair = Pair::unacquainted(seed);
+            pair.loss = 0.2;
+            pair.introduce([false, false], knows_candidates, Some([true, false]));
+            pair.run(Duration::from_secs(20));
+            let states = pair.agents.each_ref().map(IceAgent::state);
+            assert_eq!(states, [IceState::Connected; 2], "seed {seed}, {knows_candidates:?}");
+            assert_eq!(pair.agents[0].selected().map(|(_, remote)| remote), Some(pair.addresses[1]));
+            assert_eq!(pair.agents[1].selected().map(|(_, remote)| remote), Some(pair.addresses[0]));
+        }
+    }
+}
+
+#[test]
+fn an_answer_names_whose_check_it_is_to() {
+    let mut pair = Pair::unacquainted(5);
+    pair.introduce([false, false], [true, false], Some([true, false]));
+    let check = pair.agents[0].poll_transmit().expect("the offerer checks");
+    assert_eq!(answered_tag(&check.bytes), None, "it is no answer");
+    let local = check.remote;
+    pair.agents[1].handle_stun(pair.now, local, check.local.address, &check.bytes).expect("a valid check");
+    let answer = pair.agents[1].poll_transmit().expect("an answer");
+    assert_eq!(answered_tag(&answer.bytes), Some(7));
 }
 
 #[test]

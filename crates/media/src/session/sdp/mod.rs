@@ -78,6 +78,8 @@ pub struct LocalDescription {
     pub restrictions: Restrictions,
     /// Whether the peer may have data channels.
     pub data_channels: bool,
+    /// Whether Keel sends checks of its own, whoever the peer is; a lite agent otherwise.
+    pub is_full_agent: bool,
 }
 
 /// The SSRCs of one stream that Keel sends.
