@@ -2,6 +2,7 @@
 //! other file one theme.
 
 mod attack;
+mod behind_nat;
 mod binary;
 mod call;
 mod clocks;
