@@ -59,6 +59,8 @@ async fn call(stage: &Stage) -> Result<(Guest, Tunnel, Guest)> {
     let talkative = |seed| PeerOptions { channels: vec!["chat".to_owned()], ..seeded(seed) };
     let mut alice = stage.arrive(talkative(1)).await?;
     let mut bob = stage.arrive(talkative(2)).await?;
+    // His stack would connect by TCP besides.
+    bob.endpoint.configure(EndpointSettings { udp_only: true, ..EndpointSettings::default() }).await;
     for kind in MediaKind::ALL {
         alice.endpoint.connect(&bob.endpoint, kind).await?;
         bob.endpoint.connect(&alice.endpoint, kind).await?;
