@@ -52,7 +52,7 @@ pub use config::{RelayAddresses, TurnConfig, TurnLimits};
 pub use count::{AllocationView, Counts, DropReason, Traffic, TurnSnapshot};
 pub use credential::{Credentials, Issued, SECRET_BYTES_MIN};
 pub use foreign::{
-    ForeignRelay, ForeignRelays, ForeignServer, Login, RelayError, RelayKeeper, Relayed,
+    ForeignRelay, ForeignRelays, ForeignServer, Login, RelayError, RelayKeeper,
 };
 pub use io::{Doors, StartError, TurnServer};
 pub use peer::{Network, NetworkError, OwnSocket, PeerPolicy};

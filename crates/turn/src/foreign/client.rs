@@ -52,11 +52,11 @@ impl fmt::Debug for Login {
 
 /// The addresses of an allocation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Relayed {
+pub(crate) struct Relayed {
     /// Where peers send to.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// Where the server sees us.
-    pub mapped: SocketAddr,
+    pub(crate) mapped: SocketAddr,
 }
 
 /// Why there is no allocation.

@@ -13,7 +13,7 @@
 mod client;
 mod path;
 
-pub use client::{Login, Relayed};
+pub use client::Login;
 
 use path::Path;
 use std::collections::BTreeMap;
@@ -44,8 +44,9 @@ pub struct ForeignServer {
 pub struct ForeignRelay {
     /// The media socket behind it.
     pub target: SocketAddr,
-    /// Its addresses; none before the first allocation, and while it is lost.
-    pub relayed: watch::Receiver<Option<Relayed>>,
+    /// The relayed address, and the one that the server sees us at; none before the first allocation, and while it is
+    /// lost.
+    pub relayed: watch::Receiver<Option<(SocketAddr, SocketAddr)>>,
     /// Takes the addresses of peers that are to be let through.
     pub permits: mpsc::Sender<IpAddr>,
 }
@@ -88,7 +89,7 @@ struct Order {
 /// A relay that lives while somebody else has its sender.
 #[derive(Debug)]
 struct Known {
-    relayed: watch::Receiver<Option<Relayed>>,
+    relayed: watch::Receiver<Option<(SocketAddr, SocketAddr)>>,
     permits: mpsc::WeakSender<IpAddr>,
 }
 

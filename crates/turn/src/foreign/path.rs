@@ -1,7 +1,7 @@
 //! One allocation's sockets: one towards the TURN server, and for each peer one towards the media socket.
 
 use super::client::{RelayClient, RelayEvent};
-use super::{ForeignServer, Relayed};
+use super::ForeignServer;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::collections::HashMap;
@@ -29,7 +29,7 @@ pub(super) struct Path {
     server: UdpSocket,
     server_address: SocketAddr,
     target: SocketAddr,
-    teller: watch::Sender<Option<Relayed>>,
+    teller: watch::Sender<Option<(SocketAddr, SocketAddr)>>,
     permitted: mpsc::Receiver<IpAddr>,
     peers: HashMap<SocketAddr, Peer>,
     readers: JoinSet<()>,
@@ -56,7 +56,7 @@ impl Path {
     pub(super) async fn open(
         server: &ForeignServer,
         target: SocketAddr,
-        teller: watch::Sender<Option<Relayed>>,
+        teller: watch::Sender<Option<(SocketAddr, SocketAddr)>>,
         permitted: mpsc::Receiver<IpAddr>,
     ) -> io::Result<Self> {
         let unspecified: IpAddr =
@@ -137,7 +137,7 @@ impl Path {
             match event {
                 RelayEvent::Ready(relayed) => {
                     tracing::info!(%server, relayed = %relayed.address, "a relayed address on a TURN server");
-                    self.teller.send_replace(Some(relayed));
+                    self.teller.send_replace(Some((relayed.address, relayed.mapped)));
                 }
                 RelayEvent::Lost(loss) => {
                     tracing::warn!(%server, ?loss, "no relayed address: the TURN server is silent or refuses");
