@@ -12,6 +12,8 @@
 
 mod client;
 mod path;
+#[cfg(test)]
+mod tests;
 
 pub use client::Login;
 
