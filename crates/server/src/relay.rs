@@ -22,7 +22,7 @@ pub(crate) async fn keep(media: MediaServer, relays: ForeignRelays, setting: Str
         let pause = if found.is_some() { LOOKUP_EVERY } else { RETRY_EVERY };
         match found {
             Some(address) if known != Some(address) => {
-                let login = Login { username: user.to_owned(), password: password.to_owned().into() };
+                let login = Login { username: user.to_owned(), password: password.to_owned() };
                 media.set_relays(open(&media, &relays, &ForeignServer { address, login }).await).await;
                 known = Some(address);
             }

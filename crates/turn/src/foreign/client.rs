@@ -11,7 +11,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
-use zeroize::Zeroizing;
 
 /// Peers' addresses that are permitted at the same time; the one longest unused gives way.
 const PEERS_MAX: usize = 512;
@@ -41,7 +40,7 @@ pub struct Login {
     /// The name.
     pub username: String,
     /// The password.
-    pub password: Zeroizing<String>,
+    pub password: String,
 }
 
 impl fmt::Debug for Login {

@@ -26,7 +26,7 @@ impl Scene {
         let stage = Stage::new(|_| {});
         let (who, user) = (stage.client(OURS), stage.user("keel"));
         let password = password.map_or(user.password, str::to_owned);
-        let login = Login { username: user.username, password: password.into() };
+        let login = Login { username: user.username, password };
         let relay = RelayClient::new(login, stage.now.steady, &mut StdRng::seed_from_u64(1));
         Self { stage, who, relay, sent: Vec::new(), events: Vec::new() }
     }

@@ -56,7 +56,7 @@ pub(crate) fn apply_turn_server(call: Call<'_>) -> BoxFuture<'_, Result<Value, F
         if let (Some(url), Some(keeper)) = (TurnUrl::parse(url).filter(TurnUrl::is_spoken), &surroundings.relays) {
             let address = look_up(url.host, url.port).await;
             let address = address.ok_or_else(|| illegal("'turnUrl' has a name that cannot be looked up"))?;
-            let login = Login { username: url.user.to_owned(), password: url.password.to_owned().into() };
+            let login = Login { username: url.user.to_owned(), password: url.password.to_owned() };
             for target in surroundings.media.relay_targets() {
                 let server = ForeignServer { address, login: login.clone() };
                 match keeper.open(server, *target).await {
