@@ -7,7 +7,7 @@ use crate::listen::{Place, interface_addresses, listen};
 use crate::report::Report;
 use crate::tls::CertificateFiles;
 use crate::turn::{self, Surroundings, Turn};
-use crate::{file_limit, shutdown::Signals, stun};
+use crate::{file_limit, relay, shutdown::Signals, stun};
 use anyhow::Context;
 use axum::Router;
 use axum_server::Handle;
@@ -18,6 +18,7 @@ use keel_signaling::{
     AppState, Filters, IceServer, KurentoConfig, Limits, OriginPolicy, RoomLimits, Store, Token, TurnOffer,
     kurento_router,
 };
+use keel_turn::ForeignRelays;
 use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -42,7 +43,7 @@ pub(crate) struct App {
     http: Handle<SocketAddr>,
     /// One task per listener.
     servers: JoinSet<std::io::Result<()>>,
-    /// Looks up the STUN server; ends with this.
+    /// Looks up the STUN server, keeps relayed addresses; ends with this.
     _background: JoinSet<()>,
 }
 
@@ -84,13 +85,19 @@ impl App {
         };
         let turn = turn::start(&config, &surroundings).context("the TURN server did not start")?;
         let mut background = JoinSet::new();
+        let (relays, keeper) = ForeignRelays::new();
+        background.spawn(keeper.run());
+        let turn_url = &config.settings.ice.turn_url;
+        if !turn_url.is_empty() {
+            background.spawn(relay::keep(media.clone(), relays.clone(), turn_url.clone()));
+        }
         let stun_server = &config.settings.ice.stun_server;
         if !stun_server.is_empty() {
             background.spawn(stun::keep_told(media.clone(), stun_server.clone()));
         }
         let store = Store::open(&data_dir.join("keel.redb")).context("the store in data_dir did not open")?;
         let offer = turn.as_ref().map(|turn| turn.offer.clone());
-        let signaling = AppState::new(signaling_config(&config, offer), media.clone(), store);
+        let signaling = AppState::new(signaling_config(&config, offer, relays), media.clone(), store);
 
         let http = Handle::new();
         let mut servers = JoinSet::new();
@@ -285,7 +292,11 @@ fn media_config(config: &Config, announce: Vec<IpAddr>) -> MediaConfig {
     }
 }
 
-fn signaling_config(config: &Config, turn: Option<TurnOffer>) -> keel_signaling::Config {
+fn signaling_config(
+    config: &Config,
+    turn: Option<TurnOffer>,
+    relays: ForeignRelays,
+) -> keel_signaling::Config {
     let settings = &config.settings;
     let optional = |text: &String| (!text.is_empty()).then(|| text.clone());
     keel_signaling::Config {
@@ -306,7 +317,7 @@ fn signaling_config(config: &Config, turn: Option<TurnOffer>) -> keel_signaling:
             loopback_only: config.access == Access::Local,
         },
         limits: signaling_limits(settings),
-        kurento: kurento_config(&settings.kurento),
+        kurento: KurentoConfig { relays: Some(relays), ..kurento_config(&settings.kurento) },
     }
 }
 

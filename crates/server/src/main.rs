@@ -7,6 +7,7 @@ mod config;
 mod file_limit;
 mod health;
 mod listen;
+mod relay;
 mod report;
 mod shutdown;
 mod stun;

@@ -4,6 +4,7 @@ use super::Dscp;
 use crate::codec::Codec;
 use crate::rtp::Bitrate;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use tokio::sync::{mpsc, watch};
 
 /// Settings of a [`super::MediaServer`].
 #[derive(Clone, Debug)]
@@ -127,6 +128,9 @@ pub struct EndpointSettings {
     /// The STUN server to ask for the public addresses, in place of those of
     /// [`super::MediaServer::set_stun_servers`]. Counts from the next gathering.
     pub stun_server: Option<SocketAddr>,
+    /// Relayed addresses to announce, in place of those of [`super::MediaServer::set_relays`]; those in front of other
+    /// workers' sockets are passed over. Counts from the next gathering.
+    pub relays: Vec<RelayPath>,
     /// The only video codec to negotiate; `None`: all that can be forwarded.
     pub video_codec: Option<Codec>,
     /// The only audio codec to negotiate; `None`: all that can be forwarded. Opus brings RED with it.
@@ -135,6 +139,25 @@ pub struct EndpointSettings {
     /// more reading of the clock in each round of the worker.
     pub latency_stats: bool,
 }
+
+/// A relayed address on a TURN server elsewhere, in front of a media socket. It is kept for as long as a clone of this is.
+#[derive(Clone, Debug)]
+pub struct RelayPath {
+    /// The media socket: one of [`super::MediaServer::addresses`].
+    pub target: SocketAddr,
+    /// The relayed address, and the one that the TURN server sees us at; none while there is no allocation.
+    pub relayed: watch::Receiver<Option<(SocketAddr, SocketAddr)>>,
+    /// Takes the addresses of peers that are to be let through.
+    pub permits: mpsc::Sender<IpAddr>,
+}
+
+impl PartialEq for RelayPath {
+    fn eq(&self, other: &Self) -> bool {
+        self.target == other.target && self.permits.same_channel(&other.permits)
+    }
+}
+
+impl Eq for RelayPath {}
 
 /// What [`super::WebRtcEndpoint::generate_offer`] offers.
 #[derive(Clone, Copy, Debug)]

@@ -36,6 +36,7 @@ pub(crate) mod survey;
 
 pub use config::{
     EndpointOptions, EndpointSettings, IceCandidate, MediaConfig, OfferDirection, OfferOptions, Placement,
+    RelayPath,
 };
 pub use data::{DataChannelInfo, DataChannelOptions, DataChannelState, DataSharing};
 pub use dscp::Dscp;

@@ -2,7 +2,7 @@
 
 use super::placement::Placer;
 use super::survey;
-use super::{MediaConfig, MediaSnapshot, Pipeline, PipelineEvent, PipelineEvents, PipelineSurvey, Placement};
+use super::{MediaConfig, MediaSnapshot, RelayPath, Pipeline, PipelineEvent, PipelineEvents, PipelineSurvey, Placement};
 use crate::capture::{CAPTURES_MAX, Capture, CaptureLimits};
 use crate::error::{CaptureError, CreateError, StartError};
 use crate::id::{ElementId, PipelineId};
@@ -43,6 +43,7 @@ struct Shared {
     threads: Mutex<Vec<JoinHandle<()>>>,
     addresses: Vec<SocketAddr>,
     announced: Vec<AnnouncedAddress>,
+    relay_targets: Vec<SocketAddr>,
     pipelines_max: usize,
     next_pipeline: AtomicU64,
     next_element: Arc<AtomicU64>,
@@ -75,6 +76,7 @@ impl MediaServer {
             prepared.iter().flat_map(|(worker, _)| worker.local_addresses()).collect();
         addresses.sort();
         let announced = prepared.iter().flat_map(|(worker, _)| worker.announced_addresses()).collect();
+        let relay_targets = prepared.iter().filter_map(|(worker, _)| worker.relay_target()).collect();
         let granted = prepared.iter().filter_map(|(worker, _)| worker.buffers()).reduce(SocketBuffers::least);
         report(&config, &addresses, granted);
         let workers: Arc<[WorkerHandle]> = prepared.iter().map(|(_, handle)| handle.clone()).collect();
@@ -92,6 +94,7 @@ impl MediaServer {
                 threads: Mutex::new(threads),
                 addresses,
                 announced,
+                relay_targets,
                 pipelines_max: config.pipelines_max,
                 next_pipeline: AtomicU64::new(1),
                 next_element: Arc::new(AtomicU64::new(1)),
@@ -142,6 +145,20 @@ impl MediaServer {
             let servers = servers.clone();
             worker.call(|reply| Command::SetStunServers { servers, reply }).await;
         }
+    }
+
+    /// Has peers told these relayed addresses, in place of those said before, and their peers let through.
+    pub async fn set_relays(&self, relays: Vec<RelayPath>) {
+        for worker in self.shared.workers.iter() {
+            let relays = relays.clone();
+            worker.call(|reply| Command::SetRelays { relays, reply }).await;
+        }
+    }
+
+    /// One socket of each worker that a relay can stand in front of: of IPv4, and no loopback one, where there is such.
+    #[must_use]
+    pub fn relay_targets(&self) -> &[SocketAddr] {
+        &self.shared.relay_targets
     }
 
     /// Gauges and counters of all workers.

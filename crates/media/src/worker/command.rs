@@ -11,7 +11,7 @@ use crate::pipeline::survey::{EndpointSurvey, PipelineOutline};
 use crate::pipeline::{
     AppliedAnswer, AppliedOffer, ConnectionStats, DataChannelOptions, DataSharing, DeliveryChange,
     EndpointOptions, EndpointSettings, EndpointStats, Flow, IceCandidate, IceRestart, LineOptions,
-    MediaSnapshot, MediaType, OfferOptions, PipelineEvent,
+    MediaSnapshot, MediaType, OfferOptions, PipelineEvent, RelayPath,
 };
 use crate::session::sdp::LinesOffer;
 use rustix::event::{EventfdFlags, eventfd};
@@ -199,6 +199,10 @@ pub(crate) enum Command {
     SurveyEndpoints {
         endpoints: Vec<ElementId>,
         reply: Reply<Vec<EndpointSurvey>>,
+    },
+    SetRelays {
+        relays: Vec<RelayPath>,
+        reply: Reply<()>,
     },
     SetStunServers {
         servers: Vec<SocketAddr>,

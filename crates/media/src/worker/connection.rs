@@ -414,6 +414,7 @@ impl State {
             // Also a description that rejects everything, and so has no transport.
             seat.session.renew_remote(now, remote);
         }
+        self.permit_peers(id);
         self.settle(now, session);
     }
 

@@ -106,6 +106,10 @@ impl State {
             Command::GatherCandidates { endpoint, reply } => {
                 answer(reply, self.gather_candidates(now, endpoint));
             }
+            Command::SetRelays { relays, reply } => {
+                self.set_relays(now, relays);
+                answer(reply, ());
+            }
             Command::SetStunServers { servers, reply } => {
                 self.set_stun_servers(now, servers);
                 answer(reply, ());

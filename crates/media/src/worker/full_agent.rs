@@ -12,11 +12,12 @@ use std::time::Instant;
 
 impl State {
     /// Settles, before an endpoint's first description, which kind of agent it is: a full one where a STUN server is
-    /// asked for it, which nobody has who is not behind a NAT. The offerer is controlling (RFC 8445 §6.1.1).
+    /// asked for it or a relay stands before it, which nobody has who is not behind a NAT. The offerer is controlling (RFC 8445 §6.1.1).
     pub(super) fn choose_agent(&mut self, now: Instant, id: ElementId, is_controlling: bool) {
+        let has_relays = self.has_relays(id);
         let Self { endpoints, sessions, outgoing, stun_servers, .. } = self;
         let Some(endpoint) = endpoints.get_mut(&id).filter(|known| known.local_sdp.is_none()) else { return };
-        if endpoint.settings.stun_server.is_none() && stun_servers.is_empty() {
+        if endpoint.settings.stun_server.is_none() && stun_servers.is_empty() && !has_relays {
             return;
         }
         let Some(seat) = sessions.get_mut(endpoint.session) else { return };

@@ -74,6 +74,12 @@ impl State {
         for candidate in ReflexiveCandidate::of(&known, &hosts) {
             self.emit_candidate(id, candidate.to_string());
         }
+        if !has_own {
+            for candidate in self.relayed_candidates(id) {
+                self.emit_candidate(id, candidate.to_string());
+            }
+            self.permit_peers(id);
+        }
         self.emit(id, EndpointEvent::GatheringDone);
     }
 

@@ -26,6 +26,7 @@ mod negotiation;
 mod own_socket;
 mod receive;
 mod relay;
+mod relayed;
 mod routing;
 mod settings;
 mod sharing;
@@ -131,6 +132,8 @@ pub(super) struct State {
     discovery: Discovery,
     /// The STUN servers of the configuration.
     stun_servers: Vec<SocketAddr>,
+    /// The relayed addresses of the configuration, in front of sockets of ours.
+    relay_paths: Vec<RelayPath>,
     /// Endpoints whose gathering waits for a STUN server's answer.
     gathering: BTreeSet<ElementId>,
     /// The host's addresses at the start, with their interfaces.
@@ -272,6 +275,7 @@ impl Worker {
             streams,
             discovery: Discovery::new(&mut rng),
             stun_servers: Vec::new(),
+            relay_paths: Vec::new(),
             gathering: BTreeSet::new(),
             interfaces: socket::interfaces(),
             certificate,
@@ -304,6 +308,12 @@ impl Worker {
             let local = socket.local;
             socket.announced.iter().map(move |announced| AnnouncedAddress { announced: *announced, local })
         })
+    }
+
+    /// The socket that a relay can stand in front of: of IPv4 and no loopback one, where there is such.
+    pub(crate) fn relay_target(&self) -> Option<SocketAddr> {
+        let by_fitness = |local: &SocketAddr| (!local.is_ipv4(), local.ip().is_loopback());
+        self.local_addresses().min_by_key(by_fitness)
     }
 
     /// The smallest buffers that the system granted its sockets; `None` where it has none.

@@ -112,6 +112,7 @@ impl State {
         let trickled = RemoteCandidate::parse(&candidate.candidate)?;
         let seat = self.sessions.get_mut(session).ok_or(CandidateError::Released)?;
         seat.session.add_remote_candidate(now, &trickled);
+        self.permit_peers(id);
         self.settle(now, session);
         Ok(())
     }
@@ -130,6 +131,7 @@ impl State {
             seat.session.allow_data(now, data.message_bytes_max);
         }
         seat.session.set_remote(now, remote, negotiated.dtls_role, &mut self.rng);
+        self.permit_peers(id);
         self.settle(now, session);
         self.apply_limits(id);
         self.report_abilities(id);

@@ -146,6 +146,12 @@ pub(crate) const FIELDS: &[Field] = &[
         "HOST:PORT",
         "STUN server to ask for the public address of the media ports, where a NAT has it",
     ),
+    field(
+        "ice.turn_url",
+        "turn-url",
+        "USER:PASSWORD@HOST:PORT",
+        "TURN server elsewhere on which to have relayed addresses, where nothing else reaches a server behind a NAT",
+    ),
     field("turn.enabled", "turn", "BOOL", "Relay for peers that reach the media ports in no other way"),
     field("turn.addresses", "turn-addresses", "LIST", "Addresses of the TURN server; none: those of media"),
     field("turn.port", "turn-port", "PORT", "UDP and TCP port of the TURN server; 0: any free one"),

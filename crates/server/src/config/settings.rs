@@ -121,6 +121,7 @@ pub(crate) enum PlacementSetting {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct IceSettings {
     pub(crate) stun_server: String,
+    pub(crate) turn_url: String,
 }
 
 /// `[turn]`
@@ -300,6 +301,7 @@ impl Settings {
         shown.access_tokens = self.access_tokens.iter().map(hide).collect();
         shown.admin_token = hide(&self.admin_token);
         shown.turn.secret = hide(&self.turn.secret);
+        shown.ice.turn_url = hide(&self.ice.turn_url);
         for server in &mut shown.ice_servers {
             server.credential = hide(&server.credential);
         }

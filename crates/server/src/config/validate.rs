@@ -149,6 +149,18 @@ fn ice(settings: &Settings, errors: &mut ConfigErrors) {
             format!("{server:?} is no server; write it as stun.example.org:3478, without stun: before it"),
         );
     }
+    // The URL stays out of the message: there is a password in it.
+    if !settings.ice.turn_url.is_empty() && turn_url(&settings.ice.turn_url).is_none() {
+        errors.push("ice.turn_url", "is no server; write it as user:password@turn.example.org:3478");
+    }
+}
+
+/// User, password, host and port of a TURN server.
+pub(crate) fn turn_url(text: &str) -> Option<(&str, &str, (&str, u16))> {
+    // A password may have an '@' in it, an address cannot.
+    let (credentials, server) = text.rsplit_once('@')?;
+    let (user, password) = credentials.split_once(':').filter(|(user, _)| !user.is_empty())?;
+    Some((user, password, stun_server(server)?))
 }
 
 /// The host and port of a STUN server: 3478 where none is said (RFC 8489 §18.6).
@@ -382,6 +394,9 @@ mod tests {
         ] {
             assert_eq!(stun_server(text), expected, "{text}");
         }
+        assert_eq!(turn_url("me:p@ss@[::1]:1"), Some(("me", "p@ss", ("::1", 1))));
+        let refusal = problem("[ice]\nturn_url = \"secret@host\"\n");
+        assert!(refusal.starts_with("ice.turn_url: ") && !refusal.contains("secret"), "{refusal}");
         assert!(problem("[ice]\nstun_server = \"stun:a.example\"\n").starts_with("ice.stun_server: "));
     }
 

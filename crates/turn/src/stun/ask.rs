@@ -1,12 +1,13 @@
-//! The other side: requests as clients write them and answers as they read them. For tests and the fuzz target.
+//! The other side: requests as clients write them and answers as they read them. For `foreign/`, tests and the fuzz
+//! target.
 
-use super::{Answer, Crypto, HEADER, Key, Method, TransactionId, attributes, body, unmask};
+use super::{Answer, Crypto, HEADER, Key, KeyKind, Method, TransactionId, attributes, body, unmask};
 use rtc_stun::attributes::{
-    ATTR_CHANNEL_NUMBER, ATTR_DATA, ATTR_ERROR_CODE, ATTR_LIFETIME, ATTR_NONCE, ATTR_PASSWORD_ALGORITHM,
+    ATTR_CHANNEL_NUMBER, ATTR_DATA, ATTR_ERROR_CODE, ATTR_LIFETIME, ATTR_MESSAGE_INTEGRITY, ATTR_NONCE, ATTR_PASSWORD_ALGORITHM,
     ATTR_PASSWORD_ALGORITHMS, ATTR_REALM, ATTR_REQUESTED_TRANSPORT, ATTR_USERNAME, ATTR_XOR_PEER_ADDRESS,
     ATTR_XOR_RELAYED_ADDRESS, ATTR_XORMAPPED_ADDRESS, AttrType,
 };
-use rtc_stun::message::{CLASS_INDICATION, CLASS_REQUEST, MessageType};
+use rtc_stun::message::{CLASS_INDICATION, CLASS_REQUEST, METHOD_DATA, MessageType};
 use std::net::SocketAddr;
 
 /// A request that is being written.
@@ -72,6 +73,24 @@ impl Ask {
     }
 }
 
+/// The peer and its data in a Data indication (RFC 8656 §11.4); `None` for anything else.
+pub(crate) fn data_of(message: &[u8]) -> Option<(SocketAddr, &[u8])> {
+    let body = body(message)?;
+    if !message.starts_with(&MessageType::new(METHOD_DATA, CLASS_INDICATION).value().to_be_bytes()) {
+        return None;
+    }
+    let transaction = message.get(8..HEADER)?.try_into().ok()?;
+    let (mut peer, mut data) = (None, None);
+    for attribute in attributes(body) {
+        match attribute? {
+            (_, ATTR_XOR_PEER_ADDRESS, value) => peer = peer.or(Some(unmask(value, &transaction)?)),
+            (_, ATTR_DATA, value) => data = data.or(Some(value)),
+            _ => {}
+        }
+    }
+    Some((peer?, data?))
+}
+
 /// An answer, or an indication of data, as a client reads it.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Reply {
@@ -119,6 +138,17 @@ impl Reply {
             }
         }
         Some(reply)
+    }
+
+    /// Whether an answer was made with this key, by MESSAGE-INTEGRITY; compared in constant time.
+    pub(crate) fn is_authentic(message: &[u8], crypto: &Crypto, key: &Key) -> bool {
+        let Some(body) = body(message) else { return false };
+        let proof = attributes(body).flatten().find(|(_, kind, _)| *kind == ATTR_MESSAGE_INTEGRITY);
+        let Some((offset, _, tag)) = proof else { return false };
+        let (Some(kind), Some(covered)) = (message.get(..2), message.get(4..offset)) else { return false };
+        // RFC 8489 §14.5: the length in the header is taken to end with this attribute.
+        let Ok(length) = u16::try_from(offset + 4 + tag.len() - HEADER) else { return false };
+        crypto.verify(&key.bytes, KeyKind::Sha1, &[kind, &length.to_be_bytes(), covered], tag)
     }
 
     /// Whether it is the success of this method.

@@ -372,6 +372,11 @@ impl IceAgent {
         self.addresses.iter().map(|address| (address.local, address.remote))
     }
 
+    /// The candidates that the peer has named, at most 100.
+    pub fn remote_candidates(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.remote_candidates.iter().map(|(remote, _)| *remote)
+    }
+
     /// The pair to send on, ours first; `None` before one is nominated and while consent is lost.
     #[must_use]
     pub fn selected(&self) -> Option<(Base, SocketAddr)> {

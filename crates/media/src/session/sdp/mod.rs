@@ -20,6 +20,7 @@ mod lines;
 mod offer;
 mod parse;
 mod reflexive;
+mod relayed;
 mod restriction;
 mod section;
 mod simulcast;
@@ -44,6 +45,7 @@ pub use lines::{
 pub use offer::{Offer, accept_answer, offer};
 pub use parse::RemoteDescription;
 pub use reflexive::ReflexiveCandidate;
+pub use relayed::RelayedCandidate;
 pub use restriction::{Restriction, Restrictions};
 pub use section::{Msid, Protection, RemoteMedia, SectionKind};
 pub use simulcast::{SdpEncoding, Simulcast};

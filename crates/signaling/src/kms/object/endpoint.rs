@@ -6,7 +6,7 @@ use super::settings::Formats;
 use super::{ObjectId, Tree, media_type};
 use crate::kms::failure::Code;
 use crate::kms::model::{EventType, Fields, Record, Value, event, record};
-use keel_media::{ConnectionState, DtlsState, EndpointEvent, MediaKind, WebRtcEndpoint};
+use keel_media::{ConnectionState, DtlsState, EndpointEvent, MediaKind, RelayPath, WebRtcEndpoint};
 use std::net::SocketAddr;
 
 /// KMS: all media and data of an endpoint share one bundled connection.
@@ -21,6 +21,8 @@ pub(crate) struct Endpoint {
     pub(crate) formats: Formats,
     /// `stunServerAddress` and `stunServerPort`, looked up.
     pub(crate) stun_server: Option<SocketAddr>,
+    /// `turnUrl`, allocated.
+    pub(crate) relays: Vec<RelayPath>,
 }
 
 /// Whether an endpoint was created with `useDataChannels`.
@@ -56,7 +58,7 @@ pub(crate) struct Progress {
 impl Endpoint {
     pub(crate) fn new(media: WebRtcEndpoint, data_channels: DataChannels) -> Self {
         let (progress, formats) = (Progress::new(), Formats::default());
-        Self { media, data_channels, progress, formats, stun_server: None }
+        Self { media, data_channels, progress, formats, stun_server: None, relays: Vec::new() }
     }
 }
 

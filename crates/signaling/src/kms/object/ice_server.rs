@@ -1,9 +1,11 @@
-//! The STUN server that an application names for an endpoint.
+//! The STUN and TURN servers that an application names for an endpoint.
 
-use super::settings::{self, configure, illegal};
+use super::settings::{self, configure, illegal, is_host};
 use crate::kms::failure::Failure;
 use crate::kms::model::{Call, Value};
 use futures_util::future::BoxFuture;
+use keel_media::RelayPath;
+use keel_turn::{ForeignRelay, ForeignServer, Login};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::net::lookup_host;
@@ -11,6 +13,8 @@ use tokio::time::timeout;
 
 /// How long the look-up of a name may take: the socket's next request waits for it.
 const LOOKUP_MAX: Duration = Duration::from_secs(2);
+/// How long a first allocation is waited for, likewise. One that takes longer counts from a later gathering.
+const ALLOCATION_MAX: Duration = Duration::from_secs(3);
 
 /// Makes `stunServerAddress` and `stunServerPort` effective.
 ///
@@ -36,6 +40,74 @@ pub(crate) fn apply_stun_server(call: Call<'_>) -> BoxFuture<'_, Result<Value, F
         configure(call.tree, &call.object, call.tree.endpoint(&call.object)).await?;
         Ok(Value::Null)
     })
+}
+
+/// Makes `turnUrl` effective: relayed addresses on that server, which go with the endpoint.
+///
+/// # Errors
+/// 40107 for what is no such URL, or has a name that cannot be looked up.
+pub(crate) fn apply_turn_server(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
+    Box::pin(async move {
+        let url = settings::stored(call.tree, &call.object, "turnUrl");
+        let url = url.as_text().unwrap_or_default();
+        settings::check_turn_url(url)?;
+        let surroundings = call.tree.surroundings();
+        let mut relays = Vec::new();
+        if let (Some(url), Some(keeper)) = (TurnUrl::parse(url).filter(TurnUrl::is_spoken), &surroundings.relays) {
+            let address = look_up(url.host, url.port).await;
+            let address = address.ok_or_else(|| illegal("'turnUrl' has a name that cannot be looked up"))?;
+            let login = Login { username: url.user.to_owned(), password: url.password.to_owned() };
+            for target in surroundings.media.relay_targets() {
+                let server = ForeignServer { address, login: login.clone() };
+                match keeper.open(server, *target).await {
+                    Ok(relay) => relays.push(relay),
+                    Err(error) => tracing::warn!(%error, "an endpoint goes without a relayed address"),
+                }
+            }
+            let allocated = async {
+                for relay in &mut relays {
+                    // An error means that the relay is given up.
+                    let _ = relay.relayed.wait_for(Option::is_some).await;
+                }
+            };
+            if timeout(ALLOCATION_MAX, allocated).await.is_err() {
+                tracing::debug!(%address, "no relayed address yet");
+            }
+        }
+        let paths = relays.into_iter().map(|ForeignRelay { target, relayed, permits }| RelayPath { target, relayed, permits });
+        call.tree.endpoint_mut(&call.object).relays = paths.collect();
+        configure(call.tree, &call.object, call.tree.endpoint(&call.object)).await?;
+        Ok(Value::Null)
+    })
+}
+
+/// `user:password@host:port`, with `?transport=udp`, `tcp` or `tls` behind it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TurnUrl<'a> {
+    user: &'a str,
+    password: &'a str,
+    host: &'a str,
+    port: u16,
+    transport: &'a str,
+}
+
+impl<'a> TurnUrl<'a> {
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
+        let (place, transport) = text.split_once("?transport=").unwrap_or((text, "udp"));
+        // A password may have an '@' in it, an address cannot.
+        let (credentials, server) = place.rsplit_once('@')?;
+        let (host, port) = server.rsplit_once(':')?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let (user, password) = credentials.split_once(':')?;
+        let port = port.parse().ok().filter(|port| *port > 0)?;
+        let is_one = matches!(transport, "udp" | "tcp" | "tls") && !user.is_empty() && is_host(host);
+        is_one.then_some(Self { user, password, host, port, transport })
+    }
+
+    /// Whether Keel speaks to the server in that way.
+    fn is_spoken(&self) -> bool {
+        self.transport == "udp"
+    }
 }
 
 /// The first address of a name.

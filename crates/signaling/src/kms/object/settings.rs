@@ -1,6 +1,7 @@
 //! What an endpoint's properties mean to the media server.
 
 use super::endpoint::Endpoint;
+use super::ice_server::TurnUrl;
 use super::{Body, ObjectId, Tree};
 use crate::kms::failure::{Code, Failure};
 use crate::kms::model::{Call, Class, Get, Property, Value};
@@ -53,7 +54,8 @@ pub(crate) fn apply_to_all(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failur
 /// As [`settings`].
 pub(crate) async fn configure(tree: &Tree, id: &ObjectId, endpoint: &Endpoint) -> Result<(), Failure> {
     let settings = settings(|name| stored(tree, id, name), measures_latency(tree), endpoint.formats)?;
-    let settings = EndpointSettings { stun_server: endpoint.stun_server, ..settings };
+    let (stun_server, relays) = (endpoint.stun_server, endpoint.relays.clone());
+    let settings = EndpointSettings { stun_server, relays, ..settings };
     endpoint.media.configure(settings).await;
     Ok(())
 }
@@ -111,6 +113,7 @@ pub(crate) fn settings(
         interfaces: interfaces(&property("networkInterfaces"))?,
         udp_only: property("iceTcp") == Value::Bool(false),
         stun_server: None,
+        relays: Vec::new(),
         audio_codec: formats.audio,
         video_codec: formats.video,
         latency_stats,
@@ -161,29 +164,14 @@ pub(crate) fn check_stun_address(text: &str) -> Result<(), Failure> {
 /// # Errors
 /// 40107 for another form. The message does not have the text: there is a password in it.
 pub(crate) fn check_turn_url(text: &str) -> Result<(), Failure> {
-    if text.is_empty() || is_turn_url(text) {
+    if text.is_empty() || TurnUrl::parse(text).is_some() {
         return Ok(());
     }
     Err(illegal("'turnUrl' is not of the form user:password@address:port[?transport=udp|tcp|tls]"))
 }
 
-fn is_turn_url(text: &str) -> bool {
-    let (place, transport) = match text.split_once("?transport=") {
-        Some((place, transport)) => (place, transport),
-        None => (text, "udp"),
-    };
-    // A password may have an '@' in it, an address cannot.
-    let Some((credentials, server)) = place.rsplit_once('@') else { return false };
-    let Some((host, port)) = server.rsplit_once(':') else { return false };
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    matches!(transport, "udp" | "tcp" | "tls")
-        && credentials.split_once(':').is_some_and(|(user, _)| !user.is_empty())
-        && port.parse::<u16>().is_ok_and(|port| port > 0)
-        && is_host(host)
-}
-
 /// RFC 1123 §2.1: labels of letters, digits and hyphens; or an address.
-fn is_host(text: &str) -> bool {
+pub(super) fn is_host(text: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

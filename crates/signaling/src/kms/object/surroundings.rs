@@ -4,6 +4,7 @@ use super::{Census, ObjectId};
 use crate::kms::model::{Fields, Filters};
 use crate::kms::session_id::SessionId;
 use keel_media::MediaServer;
+use keel_turn::ForeignRelays;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -13,6 +14,8 @@ pub(crate) struct Surroundings {
     pub(crate) media: MediaServer,
     pub(crate) census: Arc<Census>,
     pub(crate) filters: Filters,
+    /// For relayed addresses that applications name TURN servers for.
+    pub(crate) relays: Option<ForeignRelays>,
     /// What `ServerManager.getMetadata` answers.
     pub(crate) metadata: String,
     /// To the manager's tree, which waits for no other tree: so others may wait for it.

@@ -7,7 +7,7 @@ use crate::kms::model::{
     Value, enumeration, event, record,
 };
 use crate::kms::object::endpoint::{DataChannels, Endpoint};
-use crate::kms::object::ice_server::apply_stun_server;
+use crate::kms::object::ice_server::{apply_stun_server, apply_turn_server};
 use crate::kms::object::settings::{self, Formats, apply, illegal};
 use crate::kms::object::{Body, dscp};
 use futures_util::future::BoxFuture;
@@ -16,8 +16,6 @@ use keel_media::{
     NegotiationError, OfferDirection,
 };
 
-/// Set, and not used yet.
-const NO_SERVERS: &str = "Keel relays nothing through other servers";
 const NO_LIMIT: Literal = Literal::Int(-1);
 
 pub(crate) static WEB_RTC_ENDPOINT: Class = Class {
@@ -81,9 +79,9 @@ pub(crate) static WEB_RTC_ENDPOINT: Class = Class {
             name: "turnUrl",
             kind: Type::String,
             about: "A TURN server, as `user:password@address:port[?transport=udp|tcp|tls]`.",
-            state: State::Stored(NO_SERVERS),
+            state: State::Differs("it is spoken to by UDP; with another transport the URL is stored only"),
             get: Get::Stored(Literal::Text("")),
-            set: Set::Applied(Run::Now(check_turn_url)),
+            set: Set::Applied(Run::Media(apply_turn_server)),
             aliases: &[],
         },
         Property {
@@ -209,12 +207,6 @@ fn construct(call: Call<'_>) -> BoxFuture<'_, Result<Body, Failure>> {
         media.configure(settings::settings(initial, latency, Formats::default())?).await;
         Ok(Body::WebRtc(Box::new(Endpoint::new(media, data_channels))))
     })
-}
-
-fn check_turn_url(call: Call<'_>) -> Result<Value, Failure> {
-    let url = settings::stored(call.tree, &call.object, "turnUrl");
-    settings::check_turn_url(url.as_text().unwrap_or_default())?;
-    Ok(Value::Null)
 }
 
 fn gather_candidates(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {
