@@ -51,9 +51,7 @@ pub use client::{Client, RelayId, Transport};
 pub use config::{RelayAddresses, TurnConfig, TurnLimits};
 pub use count::{AllocationView, Counts, DropReason, Traffic, TurnSnapshot};
 pub use credential::{Credentials, Issued, SECRET_BYTES_MIN};
-pub use foreign::{
-    ForeignRelay, ForeignRelays, ForeignServer, Login, RelayError, RelayKeeper,
-};
+pub use foreign::{ForeignRelay, ForeignRelays, ForeignServer, Login, RelayError, RelayKeeper};
 pub use io::{Doors, StartError, TurnServer};
 pub use peer::{Network, NetworkError, OwnSocket, PeerPolicy};
 pub use rate::Rate;

@@ -2,7 +2,9 @@
 
 use super::placement::Placer;
 use super::survey;
-use super::{MediaConfig, MediaSnapshot, RelayPath, Pipeline, PipelineEvent, PipelineEvents, PipelineSurvey, Placement};
+use super::{
+    MediaConfig, MediaSnapshot, Pipeline, PipelineEvent, PipelineEvents, PipelineSurvey, Placement, RelayPath,
+};
 use crate::capture::{CAPTURES_MAX, Capture, CaptureLimits};
 use crate::error::{CaptureError, CreateError, StartError};
 use crate::id::{ElementId, PipelineId};

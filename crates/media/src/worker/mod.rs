@@ -47,7 +47,9 @@ use crate::error::StartError;
 use crate::forward::{DropCounters, DropReason, Forwarder, SpeakerWatch};
 use crate::id::{ElementId, PipelineId, SessionId};
 use crate::pipeline::graph::Graph;
-use crate::pipeline::{AnnouncedAddress, Dscp, EndpointEvent, MediaConfig, PipelineEvent, TransportProtocol};
+use crate::pipeline::{
+    AnnouncedAddress, Dscp, EndpointEvent, MediaConfig, PipelineEvent, RelayPath, TransportProtocol,
+};
 use crate::rtp::Ssrc;
 use crate::rtp::rtcp::Feedback;
 use crate::session::ice::discovery::Discovery;

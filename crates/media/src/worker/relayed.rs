@@ -30,14 +30,18 @@ impl State {
     /// An endpoint's relayed candidates, as far as they are allocated at present.
     pub(super) fn relayed_candidates(&self, id: ElementId) -> Vec<RelayedCandidate> {
         let known = self.relays_of(id).filter_map(|relay| *relay.relayed.borrow());
-        (0..).zip(known).map(|(number, (address, mapped))| RelayedCandidate::new(number, address, mapped)).collect()
+        (0..)
+            .zip(known)
+            .map(|(number, (address, mapped))| RelayedCandidate::new(number, address, mapped))
+            .collect()
     }
 
     /// Has an endpoint's relays let its peer through, by all addresses that it has named.
     pub(super) fn permit_peers(&self, id: ElementId) {
         let Some(endpoint) = self.endpoints.get(&id) else { return };
         let Some(seat) = self.sessions.get(endpoint.session) else { return };
-        let named: BTreeSet<IpAddr> = seat.session.ice.remote_candidates().map(|remote| remote.ip()).collect();
+        let named: BTreeSet<IpAddr> =
+            seat.session.ice.remote_candidates().map(|remote| remote.ip()).collect();
         for relay in self.relays_of(id) {
             for peer in &named {
                 // A full queue leaves the peer out until it names another candidate; others reach it.

@@ -4,7 +4,9 @@
 //! Peers are permitted by their address as soon as they are named. What goes to one travels in Send indications until
 //! a channel is bound for it (RFC 8656 §12).
 
-use crate::stun::{Ask, CHANNEL_HEADER, ChannelData, Crypto, Key, KeyKind, Method, Reply, TransactionId, data_of};
+use crate::stun::{
+    Ask, CHANNEL_HEADER, ChannelData, Crypto, Key, KeyKind, Method, Reply, TransactionId, data_of,
+};
 use rand::rngs::StdRng;
 use rand::{CryptoRng, RngExt, SeedableRng};
 use std::collections::{BTreeMap, VecDeque};
@@ -193,7 +195,13 @@ impl RelayClient {
     }
 
     /// Writes what carries a datagram to a peer into `message`; `false` while there is no allocation.
-    pub(crate) fn wrap(&mut self, now: Instant, peer: SocketAddr, payload: &[u8], message: &mut Vec<u8>) -> bool {
+    pub(crate) fn wrap(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        payload: &[u8],
+        message: &mut Vec<u8>,
+    ) -> bool {
         let Stage::Ready { .. } = self.stage else { return false };
         let Ok(length) = u16::try_from(payload.len()) else { return false };
         message.clear();
@@ -307,9 +315,7 @@ impl RelayClient {
             Want::Allocate => Ask::allocate(transaction).lifetime(LIFETIME_S),
             Want::Refresh { lifetime_s } => Ask::new(Method::Refresh, transaction).lifetime(lifetime_s),
             // RFC 8656 §9.1: the port says nothing.
-            Want::Permit(ip) => {
-                Ask::new(Method::CreatePermission, transaction).peer(SocketAddr::new(ip, 9))
-            }
+            Want::Permit(ip) => Ask::new(Method::CreatePermission, transaction).peer(SocketAddr::new(ip, 9)),
             Want::Bind(peer) => {
                 let Some(channel) = self.channels.get(&peer) else { return };
                 Ask::bind(transaction, channel.number, peer)

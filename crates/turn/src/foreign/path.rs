@@ -1,7 +1,7 @@
 //! One allocation's sockets: one towards the TURN server, and for each peer one towards the media socket.
 
-use super::client::{RelayClient, RelayEvent};
 use super::ForeignServer;
+use super::client::{RelayClient, RelayEvent};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::collections::HashMap;
@@ -59,8 +59,11 @@ impl Path {
         teller: watch::Sender<Option<(SocketAddr, SocketAddr)>>,
         permitted: mpsc::Receiver<IpAddr>,
     ) -> io::Result<Self> {
-        let unspecified: IpAddr =
-            if server.address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let unspecified: IpAddr = if server.address.is_ipv4() {
+            Ipv4Addr::UNSPECIFIED.into()
+        } else {
+            Ipv6Addr::UNSPECIFIED.into()
+        };
         let socket = UdpSocket::bind((unspecified, 0)).await?;
         // Nothing is taken from anybody else.
         socket.connect(server.address).await?;

@@ -74,7 +74,10 @@ impl Scene {
 
     fn send(&mut self, payload: &[u8]) -> Vec<u8> {
         let mut message = Vec::new();
-        assert!(self.relay.wrap(self.stage.now.steady, peer(), payload, &mut message), "there is an allocation");
+        assert!(
+            self.relay.wrap(self.stage.now.steady, peer(), payload, &mut message),
+            "there is an allocation"
+        );
         self.deliver(&message);
         message
     }

@@ -40,8 +40,8 @@ mod tests {
 
     #[test]
     fn a_relayed_candidate_reads_as_one() {
-        let [relayed, mapped] =
-            ["203.0.113.9:50000", "198.51.100.1:4000"].map(|text| text.parse::<SocketAddr>().expect("an address"));
+        let [relayed, mapped] = ["203.0.113.9:50000", "198.51.100.1:4000"]
+            .map(|text| text.parse::<SocketAddr>().expect("an address"));
         let line = RelayedCandidate::new(1, relayed, mapped).to_string();
         assert_eq!(
             line,
@@ -49,7 +49,10 @@ mod tests {
         );
         match RemoteCandidate::parse(&line) {
             Ok(Trickled::Candidate(read)) => {
-                assert_eq!((read.kind, read.address), (CandidateKind::Relayed, CandidateAddress::Ip(relayed)));
+                assert_eq!(
+                    (read.kind, read.address),
+                    (CandidateKind::Relayed, CandidateAddress::Ip(relayed))
+                );
             }
             other => panic!("{other:?}"),
         }

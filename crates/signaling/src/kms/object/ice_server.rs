@@ -53,7 +53,9 @@ pub(crate) fn apply_turn_server(call: Call<'_>) -> BoxFuture<'_, Result<Value, F
         settings::check_turn_url(url)?;
         let surroundings = call.tree.surroundings();
         let mut relays = Vec::new();
-        if let (Some(url), Some(keeper)) = (TurnUrl::parse(url).filter(TurnUrl::is_spoken), &surroundings.relays) {
+        if let (Some(url), Some(keeper)) =
+            (TurnUrl::parse(url).filter(TurnUrl::is_spoken), &surroundings.relays)
+        {
             let address = look_up(url.host, url.port).await;
             let address = address.ok_or_else(|| illegal("'turnUrl' has a name that cannot be looked up"))?;
             let login = Login { username: url.user.to_owned(), password: url.password.to_owned() };
@@ -74,7 +76,11 @@ pub(crate) fn apply_turn_server(call: Call<'_>) -> BoxFuture<'_, Result<Value, F
                 tracing::debug!(%address, "no relayed address yet");
             }
         }
-        let paths = relays.into_iter().map(|ForeignRelay { target, relayed, permits }| RelayPath { target, relayed, permits });
+        let paths = relays.into_iter().map(|ForeignRelay { target, relayed, permits }| RelayPath {
+            target,
+            relayed,
+            permits,
+        });
         call.tree.endpoint_mut(&call.object).relays = paths.collect();
         configure(call.tree, &call.object, call.tree.endpoint(&call.object)).await?;
         Ok(Value::Null)
