@@ -107,7 +107,7 @@ impl State {
                 answer(reply, self.gather_candidates(now, endpoint));
             }
             Command::SetRelays { relays, reply } => {
-                self.set_relays(now, relays);
+                self.set_relays(relays);
                 answer(reply, ());
             }
             Command::SetStunServers { servers, reply } => {

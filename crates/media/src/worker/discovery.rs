@@ -87,7 +87,7 @@ impl State {
     }
 
     /// Looks again at who waits for servers.
-    pub(super) fn finish_gatherings(&mut self) {
+    fn finish_gatherings(&mut self) {
         for endpoint in std::mem::take(&mut self.gathering) {
             self.finish_gathering(endpoint);
         }

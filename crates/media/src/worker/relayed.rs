@@ -9,17 +9,14 @@ use crate::pipeline::RelayPath;
 use crate::session::sdp::RelayedCandidate;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::time::Instant;
 
 impl State {
     /// Learns the relayed addresses of the configuration, of all workers.
-    pub(super) fn set_relays(&mut self, now: Instant, relays: Vec<RelayPath>) {
+    pub(super) fn set_relays(&mut self, relays: Vec<RelayPath>) {
         self.relay_paths = relays.into_iter().filter(|relay| self.is_ours(relay)).collect();
         for endpoint in self.endpoints.keys().copied().collect::<Vec<_>>() {
             self.permit_peers(endpoint);
         }
-        self.finish_gatherings();
-        tracing::debug!(paths = self.relay_paths.len(), at = ?now, "relayed addresses");
     }
 
     /// Whether an endpoint's own relays, or those of the configuration, lead to this worker's sockets.
