@@ -1,5 +1,6 @@
 //! What relaying costs: CPU for each packet through Keel's TURN server and through coturn's turnserver, in the same
-//! run, loaded by coturn's `turnutils_uclient` (Debian's package `coturn`). `scripts/bench --bench turn_relay`.
+//! run, loaded by coturn's `turnutils_uclient` (Debian's package `coturn`). `scripts/bench --bench turn_relay`; the
+//! standard `scripts/bench` puts its table at the end of `docs/performance.md`.
 //!
 //! Each client sends a datagram of 1000 bytes every two milliseconds through a channel to a peer that sends it back, so that a
 //! message is two relayed packets. What the client loses on a busy machine was relayed once.
@@ -35,6 +36,7 @@ fn main() -> Result<()> {
         }
     });
     let mut out = std::io::stdout();
+    writeln!(out, "| round | clients by | Keel, us | coturn, us |\n| --- | --- | --- | --- |")?;
     for round in 1..=rounds {
         for transport in [&[][..], &["-t"]] {
             let (server, port) = keel()?;
@@ -46,10 +48,7 @@ fn main() -> Result<()> {
             let stat = format!("/proc/{}/stat", coturn.child.id());
             let theirs = cost(&stat, peer, coturn.port, messages, transport)?;
             let name = if transport.is_empty() { "UDP" } else { "TCP" };
-            writeln!(
-                out,
-                "round {round}, {name}: Keel {keel:.2} us, coturn {theirs:.2} us for each relayed packet"
-            )?;
+            writeln!(out, "| {round} | {name} | {keel:.2} | {theirs:.2} |")?;
         }
     }
     Ok(())

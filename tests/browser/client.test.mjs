@@ -4,6 +4,9 @@ import { Guest } from './guest.mjs';
 import { tell } from './stage.mjs';
 import { until } from '../shared/waiting.mjs';
 
+/** Messages that even a busy machine passes on faster than 256 of them a second. */
+const FLOOD = 2_000;
+
 /** Pages that use the client by themselves: any page of the server will do to load it. */
 tell('A program on the client', { person: Guest, seating: { video: 'off' } }, (stage) => {
   it('makes a room of two in advance, moderates it, and a third is told that it is full', async () => {
@@ -131,12 +134,17 @@ tell('A program on the client', { person: Guest, seating: { video: 'off' } }, (s
         await window.room.openData();
       });
     }
-    await ada.page.evaluate(() => {
-      for (let number = 0; number < 2_000; number += 1) window.room.sendData('flood');
-    });
-    await until('what was dropped', () => stage.keel.metric('keel_drops_total{reason="data_too_fast"}'), (dropped) => dropped > 1_000);
-    const counted = await ben.page.evaluate(() => window.count);
-    assert.ok(counted >= 1 && counted < 1_000, `${counted}`);
+    const dropped = () => stage.keel.metric('keel_drops_total{reason="data_too_fast"}');
+    const before = await dropped();
+    await ada.page.evaluate(async (count) => {
+      for (let number = 1; number <= count; number += 1) {
+        window.room.sendData('flood');
+        if (number % 100 === 0) await new Promise((resume) => setTimeout(resume)); // as a program that draws in between
+      }
+    }, FLOOD);
+    const look = async () => ({ dropped: (await dropped()) - before, arrived: await ben.page.evaluate(() => window.count) });
+    const seen = await until('each to have arrived or been counted', look, (seen) => seen.dropped + seen.arrived === FLOOD);
+    assert.ok(seen.dropped > 0 && seen.arrived >= 512, JSON.stringify(seen)); // 512 KiB at once, of 1 KiB each
   });
 
   it('finds another way when the network changes', async () => {

@@ -2,7 +2,7 @@ import { drawDevices } from './drawn-devices.mjs';
 import { relayOnly } from './relay-only.mjs';
 import { tcpOnly } from './tcp-only.mjs';
 import { openPage } from './page.mjs';
-import { connectionStates, offeredHosts, pictureBitrate, selectedPath, selectedProtocol, srtpCipher } from '../shared/peer-watch.mjs';
+import { connectionStates, offeredHosts, pictureBitrate, selectedPath, srtpCipher } from '../shared/peer-watch.mjs';
 import { Viewer } from '../shared/viewer.mjs';
 import { until } from '../shared/waiting.mjs';
 
@@ -17,16 +17,16 @@ export class Seat extends Viewer {
    * @param {import('puppeteer-core').Browser} browser
    * @param {string} url of the server
    * @param {string} name the name to give later
-   * @param {{drawn?: boolean, accessToken?: string, video?: string, network?: BadNetwork, relay?: string, tcp?: boolean}} options `drawn`: see
+   * @param {{drawn?: boolean, accessToken?: string, video?: string, network?: BadNetwork, relay?: string, relayPort?: number, tcp?: boolean}} options `drawn`: see
    *   drawn-devices.mjs; `video`: see `web/options.js`; `network`: see ../shared/bad-network.mjs; `relay`: how to reach
-   *   the TURN server, see relay-only.mjs; `tcp`: see tcp-only.mjs
+   *   the TURN server, and `relayPort`: a port of 127.0.0.1 to reach it by, see relay-only.mjs; `tcp`: see tcp-only.mjs
    */
-  static async open(browser, url, name, { drawn = false, accessToken, video, network, relay, tcp = false } = {}) {
+  static async open(browser, url, name, { drawn = false, accessToken, video, network, relay, relayPort, tcp = false } = {}) {
     const seat = new Seat();
     seat.name = name;
     const before = [];
     if (network) before.push((page) => network.surround(page));
-    if (relay) before.push((page) => page.evaluateOnNewDocument(relayOnly, relay));
+    if (relay) before.push((page) => page.evaluateOnNewDocument(relayOnly, relay, relayPort));
     if (tcp) before.push((page) => page.evaluateOnNewDocument(tcpOnly));
     if (drawn) before.push((page) => page.evaluateOnNewDocument(drawDevices));
     const opened = await openPage(browser, new URL('call.html', url), { video, accessToken, before });
@@ -130,9 +130,13 @@ export class Seat extends Viewer {
     return until('a pair of candidates in use', () => this.page.evaluate(selectedPath));
   }
 
-  /** What carries its datagrams, once the statistics have it. */
-  protocol() {
-    return until('a pair of candidates in use', () => this.page.evaluate(selectedProtocol));
+  /** The URLs of TURN servers that the server tells. */
+  turnUrls() {
+    return this.page.evaluate(async () => {
+      const response = await fetch('api/config');
+      const { iceServers } = await response.json();
+      return iceServers.flatMap(({ urls }) => urls);
+    });
   }
 
   /** The states of all connections that this page has made. */

@@ -8,8 +8,8 @@ tell('A browser whose network lets no UDP through', {}, (stage) => {
     const ben = await stage.seat('Ben');
     await stage.callBetween(ada, ben);
     await Promise.all([ada.seesAndHears(), ben.seesAndHears()]);
-    assert.deepEqual(await ada.protocol(), { protocol: 'tcp', tcpType: 'active' });
-    assert.deepEqual((await ben.protocol()).protocol, 'udp', 'who has UDP does not use TCP');
+    assert.equal((await ada.path()).wire, 'tcp');
+    assert.equal((await ben.path()).wire, 'udp', 'who has UDP does not use TCP');
     assert.equal(await stage.keel.metric('keel_tcp_connections'), 1);
   });
 });

@@ -25,6 +25,11 @@ export class BadNetwork {
     await page.evaluateOnNewDocument(takeDetours);
   }
 
+  /** The port of 127.0.0.1 by which a server (`ADDRESS:PORT`) is reached through it. */
+  async portBefore(server) {
+    return (await this.#proxy(server)).port;
+  }
+
   /**
    * Makes it better or worse while it is used.
    *

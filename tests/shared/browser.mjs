@@ -33,14 +33,16 @@ const FIREFOX_PREFERENCES = {
 /**
  * A headless Chromium with a camera that shows a moving pattern and a microphone that beeps.
  *
- * @param {{mdns?: boolean, devices?: keyof typeof DEVICE_FLAGS, trusting?: boolean}} options `mdns`: whether its host
- *   candidates are names instead of addresses, as by default; `trusting`: whether it takes any certificate, of TURN servers
- *   too
+ * @param {{mdns?: boolean, devices?: keyof typeof DEVICE_FLAGS, trusting?: boolean, network?: import('./network.mjs').Network}} options
+ *   `mdns`: whether its host candidates are names instead of addresses, as by default; `trusting`: whether it takes any
+ *   certificate, of TURN servers too; `network`: where it runs, in place of our own
  */
-export function launchChromium({ mdns = true, devices = 'granted', trusting = false } = {}) {
+export function launchChromium({ mdns = true, devices = 'granted', trusting = false, network } = {}) {
   const flags = [...CHROMIUM_FLAGS, ...DEVICE_FLAGS[devices]];
   if (trusting) flags.push('--ignore-certificate-errors');
   if (!mdns) flags.push('--disable-features=WebRtcHideLocalIpsWithMdns');
+  // Loopback there is not ours, a pipe is.
+  if (network) return launch('chrome', { executablePath: network.program(CHROMIUM), args: flags, pipe: true });
   return launch('chrome', { executablePath: CHROMIUM, args: flags });
 }
 

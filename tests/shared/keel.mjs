@@ -28,8 +28,10 @@ export class Keel {
   /**
    * Starts a server and waits until it has printed where to reach it.
    *
-   * @param {{workers?: number, placement?: string, tls?: boolean, accessToken?: string, flags?: string[]}} options `accessToken`: what
-   *   visitors must show; `flags`: further ones of the command line
+   * @param {{workers?: number, placement?: string, tls?: boolean, accessToken?: string, flags?: string[], address?: string,
+   *   httpPort?: number, mediaPort?: number, within?: string[]}} options `accessToken`: what visitors must show; `flags`: further ones of the command
+   *   line; `address`: where HTTP and Kurento's protocol are, in place of 127.0.0.1; `within`: a command that runs the
+   *   server's as its own arguments, in another network as a rule
    * @throws {Error} with the server's own words if it does not start
    */
   static async start(options = {}) {
@@ -37,7 +39,7 @@ export class Keel {
     const keel = new Keel();
     keel.#options = options;
     keel.#dataDir = await mkdtemp(join(tmpdir(), 'keel-story-'));
-    await keel.#run(0, 0);
+    await keel.#run(options.httpPort ?? 0, 0);
     return keel;
   }
 
@@ -45,6 +47,9 @@ export class Keel {
   url = '';
   /** The address that Kurento's clients use. */
   kurentoUrl = '';
+
+  /** The TURN server's port, of UDP and TCP; 0 when it is off. */
+  turnPort = 0;
 
   /** Stops the server and starts it again at the same address with the same data. */
   async restart() {
@@ -99,16 +104,18 @@ export class Keel {
 
   async #run(httpPort, kurentoPort) {
     const { workers = 1, placement = 'together', tls = false, accessToken, flags: further = [] } = this.#options;
+    const { address = '127.0.0.1', mediaPort = 0, within = [] } = this.#options;
     const flags = [
-      ...['--http-addresses', '127.0.0.1', '--http-port', String(httpPort)],
-      ...['--kurento-addresses', '127.0.0.1', '--kurento-port', String(kurentoPort)],
-      ...['--media-port', '0', '--turn-port', '0', '--workers', String(workers), '--data-dir', this.#dataDir],
+      ...['--http-addresses', address, '--http-port', String(httpPort)],
+      ...['--kurento-addresses', address, '--kurento-port', String(kurentoPort)],
+      ...['--media-port', String(mediaPort), '--turn-port', '0', '--workers', String(workers), '--data-dir', this.#dataDir],
       ...['--placement', placement],
       ...(tls ? ['--tls-self-signed', '--kurento-tls-port', '0'] : []),
       ...further,
     ];
     const environment = accessToken ? { ...process.env, KEEL_ACCESS_TOKENS: accessToken } : process.env;
-    const server = spawn(BINARY, flags, { cwd: this.#dataDir, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const [program, ...words] = [...within, BINARY, ...flags];
+    const server = spawn(program, words, { cwd: this.#dataDir, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = server;
     this.#output = '';
     for (const stream of [server.stdout, server.stderr]) {
@@ -116,15 +123,17 @@ export class Keel {
         this.#output += text;
       });
     }
-    const addresses = [/https?:\/\/[\w.-]+:\d+\//, /wss?:\/\/[\w.-]+:\d+\/kurento\b/];
+    const host = String.raw`(?:[\w.-]+|\[[\da-f:]+\])`;
+    const addresses = [`https?://${host}:\\d+/`, `wss?://${host}:\\d+/kurento\\b`].map((text) => new RegExp(text));
     await until(
       'the server to print its addresses',
       () => ({ output: this.#output, ended: server.exitCode ?? server.signalCode }),
-      ({ output, ended }) => addresses.every((address) => address.test(output)) || ended !== null,
+      ({ output, ended }) => /\n {2}stop /.test(output) || ended !== null,
     );
-    const [page, kurento] = addresses.map((address) => address.exec(this.#output)?.[0]);
+    const [page, kurento] = addresses.map((pattern) => pattern.exec(this.#output)?.[0]);
     if (!page || !kurento) throw new Error(`the server ended at its start: ${this.#output}`);
     this.url = page;
+    this.turnPort = Number(/turn +UDP and TCP (\d+)/.exec(this.#output)?.[1] ?? 0);
     this.kurentoUrl = kurento.replace('localhost', '127.0.0.1'); // the address that it was told to listen on
   }
 

@@ -138,18 +138,13 @@ export function connectionStates() {
   return window.keelPeers.map((peer) => peer.connectionState);
 }
 
-/** @returns {Promise<{protocol: string, tcpType?: string} | null>} what carries the newest connection's datagrams */
-export async function selectedProtocol() {
-  const report = await window.keelPeers.at(-1)?.getStats();
-  const transport = [...(report?.values() ?? [])].find((entry) => entry.type === 'transport');
-  const local = report?.get(report.get(transport?.selectedCandidatePairId)?.localCandidateId);
-  return local ? { protocol: local.protocol, tcpType: local.tcpType } : null;
-}
-
-/** @returns {Promise<{type: string, relayProtocol?: string} | null>} the local candidate that the newest connection uses */
+/**
+ * @returns {Promise<{type: string, wire: string} | null>} the local candidate that the newest connection uses, and the protocol
+ *   between the browser and the server
+ */
 export async function selectedPath() {
   const report = await window.keelPeers.at(-1)?.getStats();
   const transport = [...(report?.values() ?? [])].find((entry) => entry.type === 'transport');
   const local = report?.get(report.get(transport?.selectedCandidatePairId)?.localCandidateId);
-  return local ? { type: local.candidateType, relayProtocol: local.relayProtocol } : null;
+  return local ? { type: local.candidateType, wire: local.relayProtocol ?? local.protocol } : null;
 }

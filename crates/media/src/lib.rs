@@ -28,6 +28,8 @@ pub use pipeline::{
     GraphElement, IceCandidate, IceRestart, IceState, LineOptions, LineSound, LineStats, MediaConfig,
     MediaKind, MediaServer, MediaSnapshot, MediaType, OfferDirection, OfferOptions, PassThrough,
     PeerConnection, PeerConnectionOptions, Pipeline, PipelineEvent, PipelineEvents, PipelineGraph,
-    PipelineSurvey, Placement, RelayPath, StreamStats, StreamTotals, TransportProtocol, WebRtcEndpoint,
+    PipelineSurvey, Placement, RelayPath, StreamStats, StreamTotals, Subnet, SubnetError, TransportProtocol,
+    WebRtcEndpoint,
 };
+pub use session::ice::IceCredentials;
 pub use session::sdp::{LINES_MAX, LinesOffer};

@@ -1,10 +1,13 @@
 //! Wiring: builds the parts from the configuration, starts them, and ends them in order.
 
+use crate::announce::{Announcer, resolve};
 use crate::config::{
     Access, Config, FilterSetting, KurentoSettings, PlacementSetting, Settings, worker_count,
 };
 use crate::listen::{Place, interface_addresses, listen};
 use crate::report::Report;
+use crate::secret::{Secret, probe};
+use crate::shared_port::{Aside, SharedPort};
 use crate::tls::CertificateFiles;
 use crate::turn::{self, Surroundings, Turn};
 use crate::{file_limit, relay, shutdown::Signals, stun};
@@ -13,12 +16,12 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
-use keel_media::{MediaConfig, MediaServer, Placement};
+use keel_media::{AnnouncedAddress, IceCredentials, MediaConfig, MediaServer, Placement, Subnet};
 use keel_signaling::{
     AppState, Filters, IceServer, KurentoConfig, Limits, OriginPolicy, RoomLimits, Store, Token, TurnOffer,
     kurento_router,
 };
-use keel_turn::ForeignRelays;
+use keel_turn::{ForeignRelays, TurnServer};
 use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -45,6 +48,23 @@ pub(crate) struct App {
     servers: JoinSet<std::io::Result<()>>,
     /// Looks up the STUN server, keeps relayed addresses; ends with this.
     _background: JoinSet<()>,
+    /// What follows announced names; it ends when dropped.
+    _announcing: JoinSet<()>,
+}
+
+/// Where a server is reached on this machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    /// HTTP or HTTPS.
+    pub(crate) http: Vec<SocketAddr>,
+    /// The Kurento protocol.
+    pub(crate) kurento: Vec<SocketAddr>,
+    /// Media, as peers are told.
+    pub(crate) media: Vec<AnnouncedAddress>,
+    /// TURN over UDP and TCP; none where it is off.
+    pub(crate) turn: Vec<SocketAddr>,
+    /// TURN over TLS.
+    pub(crate) turn_tls: Vec<SocketAddr>,
 }
 
 impl App {
@@ -65,7 +85,7 @@ impl App {
                     // clock: the certificate's validity is in calendar time.
                     files.ensure_self_signed(names, SystemTime::now())?;
                 }
-                Some(RustlsConfig::from_config(files.server_config()?))
+                Some((files.server_config()?, files.shared_config()?))
             }
             None => None,
         };
@@ -74,13 +94,15 @@ impl App {
         let (listening, plain, secured) =
             (addresses(&pages)?, addresses(&kurento.plain)?, addresses(&kurento.tls)?);
 
-        let media = MediaServer::start(media_config(&config, announce.clone()))
+        let probe = probe(&Secret::Check.keep(&data_dir)?);
+        let media = MediaServer::start(media_config(&config, announce.clone(), Some(probe)))
             .context("media did not start; the settings under [media] decide (--media-port, --announce)")?;
         let surroundings = Surroundings {
             data_dir: &data_dir,
             interfaces: &interfaces,
             announce: &announce,
             certificate: certificate.as_ref(),
+            http: &listening,
             media: &media,
         };
         let turn = turn::start(&config, &surroundings).context("the TURN server did not start")?;
@@ -103,12 +125,26 @@ impl App {
         let mut servers = JoinSet::new();
         let page = keel_signaling::router(signaling.clone());
         let protocol = kurento_router(signaling.clone());
-        for (listeners, tls, router) in
-            [(pages, tls.clone(), &page), (kurento.plain, None, &protocol), (kurento.tls, tls, &protocol)]
+        let guest = turn.as_ref().filter(|turn| turn.shares_https).map(|turn| turn.offer.server.clone());
+        let (alone, shared) = tls.unzip();
+        let security = |config, turn| Security { config: RustlsConfig::from_config(config), turn };
+        let for_pages = match guest {
+            Some(turn) => shared.map(|config| security(config, Some(turn))),
+            None => alone.clone().map(|config| security(config, None)),
+        };
+        let alone = alone.map(|config| security(config, None));
+        for (listeners, security, router) in
+            [(pages, for_pages, &page), (kurento.plain, None, &protocol), (kurento.tls, alone, &protocol)]
         {
             for listener in listeners {
-                servers.spawn(serve(listener, tls.clone(), http.clone(), router.clone()));
+                servers.spawn(serve(listener, security.clone(), http.clone(), router.clone()));
             }
+        }
+        let mut announcing = JoinSet::new();
+        let relaying = turn.as_ref().map(|turn| turn.relaying.clone());
+        if let Some(announcer) = Announcer::new(&config, announce, media.clone(), relaying, signaling.clone())
+        {
+            announcing.spawn(announcer.run());
         }
         Ok(Self {
             config,
@@ -123,6 +159,7 @@ impl App {
             http,
             servers,
             _background: background,
+            _announcing: announcing,
         })
     }
 
@@ -139,6 +176,29 @@ impl App {
             data_dir: &self.data_dir,
         };
         report.text()
+    }
+
+    /// Where it is reached.
+    pub(crate) fn places(&self) -> Places {
+        let turn = self.turn.as_ref();
+        let listening = turn.map(|turn| turn.listening.clone()).unwrap_or_default();
+        let tls_port = turn.and_then(|turn| turn.tls_port);
+        Places {
+            http: self.listening.clone(),
+            kurento: self.kurento.iter().chain(&self.kurento_tls).copied().collect(),
+            media: self.media.announced_addresses(),
+            turn_tls: tls_port
+                .into_iter()
+                .flat_map(|port| listening.iter().map(move |address| SocketAddr::new(address.ip(), port)))
+                .collect(),
+            turn: listening,
+        }
+    }
+
+    /// Ends it.
+    pub(crate) async fn end(self) {
+        let deadline = Duration::from_secs(self.config.settings.shutdown_deadline_s);
+        self.drain(deadline).await;
     }
 
     /// Serves until a signal comes, then ends all calls.
@@ -174,9 +234,16 @@ impl App {
     }
 }
 
+/// How a listener speaks TLS, and who shares it.
+#[derive(Clone)]
+struct Security {
+    config: RustlsConfig,
+    turn: Option<TurnServer>,
+}
+
 async fn serve(
     listener: TcpListener,
-    tls: Option<RustlsConfig>,
+    security: Option<Security>,
     handle: Handle<SocketAddr>,
     router: Router,
 ) -> std::io::Result<()> {
@@ -184,20 +251,24 @@ async fn serve(
     let mut server = axum_server::from_tcp(listener)?
         .handle(handle)
         .first_request_timeout(REQUEST_HEAD_MAX)
-        .accept_error_handler(|_, error| tracing::warn!(%error, "cannot accept a connection"));
+        .accept_error_handler(|_, error| {
+            if !Aside::is_behind(error) {
+                tracing::warn!(%error, "cannot accept a connection");
+            }
+        });
     server.http_builder().http1().header_read_timeout(REQUEST_HEAD_MAX);
     // A message is one small write, and the next one waits for nobody: Nagle's algorithm (RFC 9293 §3.7.4) with
     // delayed acknowledgements would hold an event back 40 ms behind an answer.
-    match tls {
+    match security {
         None => server.acceptor(NoDelayAcceptor::new()).serve(service).await,
-        Some(tls) => {
-            let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
-            server.acceptor(acceptor).serve(service).await
+        Some(Security { config, turn }) => {
+            let acceptor = RustlsAcceptor::new(config).acceptor(NoDelayAcceptor::new());
+            server.acceptor(SharedPort::new(acceptor, turn)).serve(service).await
         }
     }
 }
 
-fn page_place(config: &Config) -> Place<'_> {
+pub(crate) fn page_place(config: &Config) -> Place<'_> {
     let http = &config.settings.http;
     Place {
         addresses: &http.addresses,
@@ -210,12 +281,15 @@ fn page_place(config: &Config) -> Place<'_> {
 
 /// The listeners of the Kurento protocol: none while it is off.
 #[derive(Default)]
-struct KurentoListeners {
-    plain: Vec<TcpListener>,
-    tls: Vec<TcpListener>,
+pub(crate) struct KurentoListeners {
+    pub(crate) plain: Vec<TcpListener>,
+    pub(crate) tls: Vec<TcpListener>,
 }
 
-fn kurento_listeners(settings: &KurentoSettings, has_tls: bool) -> anyhow::Result<KurentoListeners> {
+pub(crate) fn kurento_listeners(
+    settings: &KurentoSettings,
+    has_tls: bool,
+) -> anyhow::Result<KurentoListeners> {
     if !settings.enabled {
         return Ok(KurentoListeners::default());
     }
@@ -240,26 +314,10 @@ fn addresses(listeners: &[TcpListener]) -> std::io::Result<Vec<SocketAddr>> {
     listeners.iter().map(TcpListener::local_addr).collect()
 }
 
-fn make_data_dir(path: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn make_data_dir(path: &str) -> anyhow::Result<PathBuf> {
     let problem = || format!("data_dir: cannot use {path}; choose another with --data-dir");
     fs::create_dir_all(path).with_context(problem)?;
     fs::canonicalize(path).with_context(problem)
-}
-
-/// The addresses behind `names`, each of which is an address or a DNS name.
-async fn resolve(names: &[String]) -> anyhow::Result<Vec<IpAddr>> {
-    let mut addresses = Vec::new();
-    for name in names {
-        let found = tokio::net::lookup_host((name.as_str(), 0))
-            .await
-            .with_context(|| format!("media.announce: cannot look up {name}"))?;
-        for address in found.map(|found| found.ip()) {
-            if !addresses.contains(&address) {
-                addresses.push(address);
-            }
-        }
-    }
-    Ok(addresses)
 }
 
 /// What a self-signed certificate stands for.
@@ -271,7 +329,11 @@ fn names<'a>(addresses: impl Iterator<Item = &'a IpAddr>) -> Vec<String> {
     names
 }
 
-fn media_config(config: &Config, announce: Vec<IpAddr>) -> MediaConfig {
+pub(crate) fn media_config(
+    config: &Config,
+    announce: Vec<IpAddr>,
+    probe: Option<IceCredentials>,
+) -> MediaConfig {
     let media = &config.settings.media;
     let limits = &config.settings.limits;
     MediaConfig {
@@ -284,6 +346,9 @@ fn media_config(config: &Config, announce: Vec<IpAddr>) -> MediaConfig {
         port_base: media.port,
         tcp: media.tcp,
         announce,
+        interfaces: media.interfaces.clone(),
+        excluded: media.exclude.iter().filter_map(|network| network.parse::<Subnet>().ok()).collect(),
+        probe,
         sessions_per_worker_max: limits.sessions_per_worker as usize,
         pipelines_max: limits.pipelines as usize,
         socket_buffer_bytes: media.socket_buffer_kib as usize * 1024,

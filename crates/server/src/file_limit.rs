@@ -24,3 +24,8 @@ pub(crate) fn raise(connections: u32) {
         limit => tracing::debug!(?limit, "limit of open files"),
     }
 }
+
+/// How many may be open at most; `None` without a limit.
+pub(crate) fn most() -> Option<u64> {
+    getrlimit(Resource::Nofile).maximum
+}

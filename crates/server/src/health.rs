@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A server that takes longer to say that it is well is not well.
-const TIMEOUT: Duration = Duration::from_secs(3);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Bytes of an answer that are read; the status line is in the first few.
 const ANSWER_BYTES_MAX: u64 = 4096;
@@ -26,6 +26,16 @@ const ANSWER_BYTES_MAX: u64 = 4096;
 /// When it does not, or not within three seconds; over HTTPS also when it shows another certificate than
 /// the configured one.
 pub(crate) fn check(config: &Config, url: Option<&str>) -> anyhow::Result<()> {
+    let (url, status) = status(config, url)?;
+    ensure!(status == "200", "{url} answered {status}");
+    Ok(())
+}
+
+/// The status that the server at `url`, or the one that `config` describes, answers with, and the URL.
+///
+/// # Errors
+/// As for [`check`], when there is no answer.
+pub(crate) fn status(config: &Config, url: Option<&str>) -> anyhow::Result<(String, String)> {
     let files = CertificateFiles::of(&config.tls, Path::new(&config.settings.data_dir));
     let url = match url {
         Some(url) => url.to_owned(),
@@ -50,8 +60,7 @@ pub(crate) fn check(config: &Config, url: Option<&str>) -> anyhow::Result<()> {
     } else {
         ask(stream, &request)?
     };
-    ensure!(status == "200", "{url} answered {status}");
-    Ok(())
+    Ok((url, status))
 }
 
 fn own_url(config: &Config, tls: bool) -> anyhow::Result<String> {
@@ -101,7 +110,11 @@ fn ask(mut stream: impl Read + Write, request: &str) -> anyhow::Result<String> {
     }
 }
 
-fn pinned_connection(files: &CertificateFiles, host: &str) -> anyhow::Result<ClientConnection> {
+/// A TLS client that accepts the certificate in these files and no other.
+///
+/// # Errors
+/// When the files cannot be read, or the host is none.
+pub(crate) fn pinned_connection(files: &CertificateFiles, host: &str) -> anyhow::Result<ClientConnection> {
     let provider = Arc::new(ring::default_provider());
     let expected = files.chain()?.into_iter().next().context("no certificate")?;
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider))

@@ -1,14 +1,18 @@
 //! `keel`: the media server, its signaling and its pages in one program. `keel --help` lists what it can
 //! be told; `config/` reads that, `app.rs` wires the parts, `shutdown.rs` ends them.
 
+mod announce;
 mod app;
 mod build_info;
+mod check;
 mod config;
 mod file_limit;
 mod health;
 mod listen;
 mod relay;
 mod report;
+mod secret;
+mod shared_port;
 mod shutdown;
 mod stun;
 mod telemetry;
@@ -30,6 +34,7 @@ fn main() -> ExitCode {
     let result = match &flags.action {
         Action::Serve => serve(config),
         Action::PrintConfig => config.redacted_toml().map(|text| say(&text)),
+        Action::Check => check::run(config),
         Action::HealthCheck { url } => health::check(&config, url.as_deref()).map(|()| say("ok\n")),
     };
     result.unwrap_or_else(|error| fail(&format!("keel: {error:#}")))

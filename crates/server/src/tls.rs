@@ -21,6 +21,12 @@ const VALID_DAYS: u32 = 825;
 /// A certificate is made anew this long before it ends, so that no running server outlives its own.
 const RENEW_DAYS: u32 = 90;
 
+/// WebSockets start from HTTP/1.1 (RFC 6455 §1.3), so nothing else is offered.
+const HTTP: [&[u8]; 1] = [b"http/1.1"];
+
+/// RFC 7443 §3: clients of TURN that name a protocol name one of these.
+const TURN: [&[u8]; 2] = [b"stun.turn", b"stun.nat-discovery"];
+
 /// The PEM files that serve HTTPS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CertificateFiles {
@@ -84,8 +90,15 @@ impl CertificateFiles {
     /// # Errors
     /// When a file cannot be read, holds no PEM, or the two do not belong together.
     pub(crate) fn server_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
-        // WebSockets start from HTTP/1.1 (RFC 6455 §1.3), so nothing else is offered.
-        self.config_for(&[b"http/1.1"])
+        self.config_for(&HTTP)
+    }
+
+    /// That of the HTTP listeners which serve TURN, too.
+    ///
+    /// # Errors
+    /// As for HTTP.
+    pub(crate) fn shared_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
+        self.config_for(&[&HTTP[..], &TURN].concat())
     }
 
     /// That of TURN over TLS.
@@ -93,8 +106,7 @@ impl CertificateFiles {
     /// # Errors
     /// As for HTTP.
     pub(crate) fn turn_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
-        // RFC 7443 §3: clients that name a protocol name one of these.
-        self.config_for(&[b"stun.turn", b"stun.nat-discovery"])
+        self.config_for(&TURN)
     }
 
     fn config_for(&self, protocols: &[&[u8]]) -> anyhow::Result<Arc<ServerConfig>> {

@@ -2,16 +2,15 @@
 
 use crate::config::{Access, Config, Tls, TurnSettings};
 use crate::listen::{Place, listen};
-use crate::tls::{CertificateFiles, write_private};
-use anyhow::{Context, bail};
-use keel_media::MediaServer;
+use crate::secret::Secret;
+use crate::tls::CertificateFiles;
+use keel_media::{AnnouncedAddress, MediaServer};
 use keel_signaling::TurnOffer;
 use keel_turn::{
     Credentials, Doors, Network, OwnSocket, PeerPolicy, Rate, RelayAddresses, TurnConfig, TurnLimits,
     TurnServer,
 };
 use socket2::{Domain, Protocol, Socket, Type};
-use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
@@ -21,8 +20,6 @@ use std::time::Duration;
 const PORT_CHOICES_MAX: u32 = 16;
 /// What a socket asks for: all clients' media comes in by it.
 const SOCKET_BUFFER: usize = 4 << 20;
-/// Bytes of a secret that Keel makes.
-const SECRET_BYTES: usize = 32;
 
 /// A running TURN server and where it listens.
 #[derive(Debug)]
@@ -33,6 +30,10 @@ pub(crate) struct Turn {
     pub(crate) listening: Vec<SocketAddr>,
     /// Its port for TLS.
     pub(crate) tls_port: Option<u16>,
+    /// What decides to whom is relayed.
+    pub(crate) relaying: Relaying,
+    /// Whether TURN is served on the HTTPS port, too.
+    pub(crate) shares_https: bool,
 }
 
 /// What of the machine and the rest of the configuration it needs to know.
@@ -45,6 +46,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) announce: &'a [IpAddr],
     /// The certificate, if there is one.
     pub(crate) certificate: Option<&'a CertificateFiles>,
+    /// Where HTTP listens.
+    pub(crate) http: &'a [SocketAddr],
     /// Whose sockets are relayed to.
     pub(crate) media: &'a MediaServer,
 }
@@ -58,8 +61,7 @@ pub(crate) fn start(config: &Config, surroundings: &Surroundings<'_>) -> anyhow:
     if !settings.enabled {
         return Ok(None);
     }
-    let addresses =
-        if settings.addresses.is_empty() { &config.settings.media.addresses } else { &settings.addresses };
+    let addresses = addresses(config);
     let (udp, tcp) = doors(config, addresses)?;
     let listening = tcp.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
     let tls = match surroundings.certificate {
@@ -71,19 +73,51 @@ pub(crate) fn start(config: &Config, surroundings: &Surroundings<'_>) -> anyhow:
         Some(listener) => Some(listener.local_addr()?.port()),
         None => None,
     };
-    let secret = secret(settings, surroundings.data_dir)?;
-    let lifetime = Duration::from_secs(settings.credential_lifetime_s);
-    let credentials = Credentials::new(secret.as_bytes(), lifetime);
+    let credentials = match settings.secret.as_str() {
+        "" => credentials(settings, &Secret::Turn.keep(surroundings.data_dir)?),
+        known => credentials(settings, known),
+    };
     let turn_config = turn_config(settings, credentials.clone(), surroundings)?;
     let doors = Doors { udp, tcp, tls: tls.unwrap_or_default(), tls_config };
     let server = TurnServer::start(turn_config, doors)?;
-    let urls = urls(config, &listening, tls_port, surroundings.interfaces);
-    Ok(Some(Turn { offer: TurnOffer { urls, credentials, server }, listening, tls_port }))
+    let shares_https = tls_port.is_some() && settings.https;
+    // Who has the page has come by that port, and only one is told: each costs every peer an allocation.
+    let told_port = match surroundings.http.first().map(SocketAddr::port) {
+        Some(port) if shares_https && covers(surroundings.http, &listening) => Some(port),
+        _ => tls_port,
+    };
+    let urls = urls(config, &listening, told_port, surroundings.interfaces);
+    let interfaces = surroundings.interfaces.to_vec();
+    let relaying = Relaying { server: server.clone(), settings: settings.clone(), interfaces };
+    let offer = TurnOffer { urls, credentials, server };
+    Ok(Some(Turn { offer, listening, tls_port, relaying, shares_https }))
+}
+
+/// The addresses that it is to listen on.
+pub(crate) fn addresses(config: &Config) -> &[IpAddr] {
+    let own = &config.settings.turn.addresses;
+    if own.is_empty() { &config.settings.media.addresses } else { own }
+}
+
+/// What makes credentials with this secret.
+pub(crate) fn credentials(settings: &TurnSettings, secret: &str) -> Credentials {
+    Credentials::new(secret.as_bytes(), Duration::from_secs(settings.credential_lifetime_s))
+}
+
+/// Whether whoever reaches the TURN server reaches HTTP.
+fn covers(http: &[SocketAddr], turn: &[SocketAddr]) -> bool {
+    turn.iter().all(|turn| {
+        let same = |http: &&SocketAddr| http.is_ipv4() == turn.is_ipv4();
+        http.iter().filter(same).any(|http| http.ip().is_unspecified() || http.ip() == turn.ip())
+    })
 }
 
 /// UDP and TCP sockets on one port. Where another program has it, a machine that serves itself takes any free one;
 /// elsewhere a firewall names the port, and silence about it would be found out by those who cannot call.
-fn doors(config: &Config, addresses: &[IpAddr]) -> anyhow::Result<(Vec<UdpSocket>, Vec<TcpListener>)> {
+pub(crate) fn doors(
+    config: &Config,
+    addresses: &[IpAddr],
+) -> anyhow::Result<(Vec<UdpSocket>, Vec<TcpListener>)> {
     let port = config.settings.turn.port;
     match doors_on(addresses, port) {
         Err(error) if port != 0 && is_for_this_machine(config, addresses) && is_in_use(&error) => {
@@ -143,28 +177,58 @@ fn place(addresses: &[IpAddr], port: u16) -> Place<'_> {
     Place { addresses, port, section: "turn", port_setting: "turn.port", port_flag: "--turn-port" }
 }
 
-fn tls_place<'a>(settings: &TurnSettings, addresses: &'a [IpAddr]) -> Place<'a> {
+pub(crate) fn tls_place<'a>(settings: &TurnSettings, addresses: &'a [IpAddr]) -> Place<'a> {
     let port = if settings.port == 0 { 0 } else { settings.tls_port };
     Place { port_setting: "turn.tls_port", port_flag: "--turn-tls-port", ..place(addresses, port) }
 }
 
-/// The configured secret, else the one of `data_dir`, which is made at the first start.
-fn secret(settings: &TurnSettings, data_dir: &Path) -> anyhow::Result<String> {
-    if !settings.secret.is_empty() {
-        return Ok(settings.secret.clone());
-    }
-    let path = data_dir.join("turn-secret");
-    match fs::read_to_string(&path) {
-        Ok(text) if text.trim().len() >= keel_turn::SECRET_BYTES_MIN => Ok(text.trim().to_owned()),
-        Ok(_) => bail!("{} holds no secret; remove it, and a new one is made", path.display()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let bytes: [u8; SECRET_BYTES] = rand::random();
-            let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            write_private(&path, &text)?;
-            Ok(text)
+/// What decides to whom is relayed, and under which addresses; media's part of it may change.
+#[derive(Clone, Debug)]
+pub(crate) struct Relaying {
+    server: TurnServer,
+    settings: TurnSettings,
+    interfaces: Vec<IpAddr>,
+}
+
+impl Relaying {
+    /// Media is announced at these addresses from now on: relays to all of these sockets, those first that count
+    /// first.
+    pub(crate) async fn follow(&self, announce: &[IpAddr], sockets: impl Iterator<Item = AnnouncedAddress>) {
+        match scope(&self.settings, &self.interfaces, announce, sockets) {
+            Ok(Scope { peers, external, .. }) => self.server.announce(peers, external).await,
+            Err(error) => tracing::error!(%error, "turn.allow_peers was valid at start"),
         }
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
+}
+
+/// To whom is relayed, and under which addresses.
+struct Scope {
+    peers: PeerPolicy,
+    external: Vec<IpAddr>,
+    host: Vec<IpAddr>,
+}
+
+fn scope(
+    settings: &TurnSettings,
+    interfaces: &[IpAddr],
+    announce: &[IpAddr],
+    sockets: impl Iterator<Item = AnnouncedAddress>,
+) -> anyhow::Result<Scope> {
+    let mut peers =
+        PeerPolicy::media_only(sockets.map(|address| OwnSocket {
+            announced: address.announced,
+            local: on_this_machine(address.local),
+        }));
+    let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    let host: Vec<IpAddr> = interfaces.iter().copied().chain(loopback).collect();
+    let external = if settings.external.is_empty() { announce.to_vec() } else { settings.external.clone() };
+    if !settings.allow_peers.is_empty() {
+        let networks =
+            settings.allow_peers.iter().map(|text| text.parse::<Network>()).collect::<Result<_, _>>()?;
+        let own = host.iter().chain(&external).chain(announce).copied();
+        peers = peers.open_to(networks, own, settings.relay_port_first..=settings.relay_port_last);
+    }
+    Ok(Scope { peers, external, host })
 }
 
 fn turn_config(
@@ -172,23 +236,9 @@ fn turn_config(
     credentials: Credentials,
     surroundings: &Surroundings<'_>,
 ) -> anyhow::Result<TurnConfig> {
-    let ports = settings.relay_port_first..=settings.relay_port_last;
-    let sockets = surroundings.media.announced_addresses().iter();
-    let mut peers =
-        PeerPolicy::media_only(sockets.map(|address| OwnSocket {
-            announced: address.announced,
-            local: on_this_machine(address.local),
-        }));
-    let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-    let host: Vec<IpAddr> = surroundings.interfaces.iter().copied().chain(loopback).collect();
-    let external =
-        if settings.external.is_empty() { surroundings.announce.to_vec() } else { settings.external.clone() };
-    if !settings.allow_peers.is_empty() {
-        let networks =
-            settings.allow_peers.iter().map(|text| text.parse::<Network>()).collect::<Result<_, _>>()?;
-        let own = host.iter().chain(&external).chain(surroundings.announce).copied();
-        peers = peers.open_to(networks, own, ports.clone());
-    }
+    let sockets = surroundings.media.announced_addresses().into_iter();
+    let Scope { peers, external, host } =
+        scope(settings, surroundings.interfaces, surroundings.announce, sockets)?;
     let bytes_per_second = u64::from(settings.bandwidth_kbps) * 1_000 / 8;
     let limits = TurnLimits {
         allocations_max: settings.allocations as usize,
@@ -198,12 +248,13 @@ fn turn_config(
         bandwidth: Rate { per_second: bytes_per_second, at_once: (bytes_per_second / 2).max(65_536) },
         ..TurnLimits::default()
     };
+    let ports = settings.relay_port_first..=settings.relay_port_last;
     let relay = RelayAddresses { external, host, ports };
     Ok(TurnConfig { realm: settings.realm.clone(), credentials, relay, peers, limits })
 }
 
 /// Where a socket of this machine is reached from this machine.
-fn on_this_machine(local: SocketAddr) -> SocketAddr {
+pub(crate) fn on_this_machine(local: SocketAddr) -> SocketAddr {
     match local.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), local.port()),
         IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), local.port()),
@@ -230,7 +281,7 @@ fn urls(
 }
 
 /// One host: each would cost every peer an allocation for each way.
-fn host(config: &Config, listening: &[SocketAddr], interfaces: &[IpAddr]) -> Option<String> {
+pub(crate) fn host(config: &Config, listening: &[SocketAddr], interfaces: &[IpAddr]) -> Option<String> {
     let settings = &config.settings;
     let named = Some(&settings.turn.host).filter(|host| !host.is_empty()).or(settings.media.announce.first());
     if let Some(name) = named {
@@ -285,19 +336,12 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_made_once_and_stays_private() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().expect("a directory");
-        let first = secret(&TurnSettings::default(), dir.path()).expect("made");
-        assert_eq!(first.len(), 2 * SECRET_BYTES);
-        assert_eq!(secret(&TurnSettings::default(), dir.path()).expect("kept"), first);
-        let mode = fs::metadata(dir.path().join("turn-secret")).expect("a file").permissions().mode();
-        assert_eq!(mode & 0o077, 0, "nobody else reads it");
-        fs::write(dir.path().join("turn-secret"), "short").expect("written");
-        assert!(
-            secret(&TurnSettings::default(), dir.path()).is_err(),
-            "a broken file is not taken for a secret"
-        );
+    fn the_https_port_is_told_where_it_has_all_addresses_of_the_turn_server() {
+        let both = addresses(&["0.0.0.0:443", "[::]:443"]);
+        let turn = addresses(&["192.168.1.20:3478", "[2001:db8::20]:3478"]);
+        assert!(covers(&both, &turn) && covers(&addresses(&["192.168.1.20:443"]), &turn[..1]));
+        assert!(!covers(&both[..1], &turn), "nobody of IPv6 would reach it");
+        assert!(!covers(&addresses(&["127.0.0.1:443", "[::1]:443"]), &turn));
     }
 
     #[test]

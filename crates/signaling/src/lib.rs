@@ -54,6 +54,7 @@ pub use config::{Config, IceServer};
 pub use ice_servers::TurnOffer;
 pub use kms::{Filters, KurentoConfig, kurento_router};
 pub use limits::{Limits, Rate, RoomLimits};
+pub use metrics::NameLookup;
 pub use state::AppState;
 pub use store::{OpenError, Store};
 

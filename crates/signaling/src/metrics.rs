@@ -49,6 +49,28 @@ pub(crate) struct Metrics {
     kurento_requests: Family<[(&'static str, &'static str); 2], Counter>,
     kurento_events: Family<Label, Counter>,
     capture_dropped: Counter,
+    name_lookups: Family<Label, Counter>,
+}
+
+/// How a look-up of the names ended that media is announced at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NameLookup {
+    /// The addresses are those of before.
+    Same,
+    /// They are others, and peers are told those now.
+    Changed,
+    /// There was no answer: those of before are kept.
+    Failed,
+}
+
+impl NameLookup {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Changed => "changed",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// Upper bounds in seconds: a call on a LAN is up in tens of milliseconds, one over TURN in seconds.
@@ -80,6 +102,7 @@ impl Metrics {
             kurento_requests: Family::default(),
             kurento_events: Family::default(),
             capture_dropped: Counter::default(),
+            name_lookups: Family::default(),
         };
         metrics.registered()
     }
@@ -135,6 +158,11 @@ impl Metrics {
             "Packets that captures lack because they were not downloaded fast enough",
             self.capture_dropped.clone(),
         );
+        registry.register(
+            "announce_lookups",
+            "Look-ups of the DNS names that media is announced at, after the start",
+            self.name_lookups.clone(),
+        );
         registry.register_collector(Box::new(Arc::clone(&self.media)));
         registry.register_collector(Box::new(Arc::clone(&self.turn)));
         self
@@ -146,6 +174,10 @@ impl Metrics {
 
     pub(crate) fn count_refused_call(&self, refusal: CallRefusal) {
         self.calls_refused.get_or_create(&[("reason", refusal.label())]).inc();
+    }
+
+    pub(crate) fn count_name_lookup(&self, outcome: NameLookup) {
+        self.name_lookups.get_or_create(&[("outcome", outcome.label())]).inc();
     }
 
     pub(crate) fn count_registration(&self, result: Result<Admitted, RegisterRefusal>) {

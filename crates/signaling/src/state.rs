@@ -5,7 +5,7 @@ use crate::config::{Config, IceServer};
 use crate::error::ApiError;
 use crate::kms::Kurento;
 use crate::limits::{ConnectionCounts, RateLimiter, TooManyConnections};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, NameLookup};
 use crate::room::{self, Desk, House};
 use crate::socket::connection::Connection;
 use crate::socket::{ConnectionId, Protocol, SocketEvent};
@@ -115,6 +115,11 @@ impl AppState {
     #[must_use]
     pub fn ice_servers_for(&self, user: &str) -> Vec<IceServer> {
         self.shared.config.ice_servers_for(user)
+    }
+
+    /// Counts a look-up of the names that media is announced at.
+    pub fn count_name_lookup(&self, outcome: NameLookup) {
+        self.shared.metrics.count_name_lookup(outcome);
     }
 
     pub(crate) fn config(&self) -> &Config {

@@ -59,7 +59,7 @@ enum Input {
     Change(Change),
 }
 
-/// What may change while a proxy runs, on the way from the target to the peers.
+/// What may change while a proxy runs, on the way from the target to the peers where nothing else is said.
 #[derive(Clone, Copy, Debug)]
 pub enum Change {
     /// The bottleneck's rate in bits per second, also for what waits before it; `None` for no bottleneck.
@@ -70,6 +70,9 @@ pub enum Change {
     Cut,
     /// The end of a cut.
     Mend,
+    /// From now on the target sees each peer at another address, as after a change of network or of a NAT's mind. What
+    /// it sends to the old one is lost.
+    Move,
 }
 
 impl Proxy {
@@ -163,6 +166,7 @@ async fn run(front: Arc<UdpSocket>, target: SocketAddr, config: ProxyConfig, sha
             peers.insert(source, sender);
             let peer = Peer {
                 source,
+                target,
                 front: Arc::clone(&front),
                 back,
                 up: Link::new(seed, config.up.clone()),
@@ -186,6 +190,7 @@ async fn connect(target: SocketAddr) -> io::Result<UdpSocket> {
 
 struct Peer {
     source: SocketAddr,
+    target: SocketAddr,
     front: Arc<UdpSocket>,
     back: UdpSocket,
     up: Link,
@@ -204,7 +209,7 @@ impl Peer {
                     Some(Input::Inject(datagram)) => {
                         let _ = self.back.send(&datagram).await;
                     }
-                    Some(Input::Change(change)) => self.change(change),
+                    Some(Input::Change(change)) => self.change(change).await,
                     None => return,
                 },
                 // An error here is the target's port being closed; it may open again.
@@ -218,12 +223,18 @@ impl Peer {
         }
     }
 
-    fn change(&mut self, change: Change) {
+    async fn change(&mut self, change: Change) {
         match change {
             Change::Rate(rate) => self.down.set_rate(Instant::now(), rate),
             Change::Loss(loss) => self.down.set_loss(loss),
             Change::Cut => self.down.cut(),
             Change::Mend => self.down.mend(),
+            Change::Move => {
+                // Without a free port it stays where it is, and the story fails for it.
+                if let Ok(elsewhere) = connect(self.target).await {
+                    self.back = elsewhere;
+                }
+            }
         }
     }
 

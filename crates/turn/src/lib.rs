@@ -3,7 +3,8 @@
 //!
 //! [`Server`] is the protocol as a machine, without sockets and clocks. [`TurnServer`] is the thread with the
 //! sockets around it: UDP, TCP and TLS towards clients, one UDP socket for each relayed address. `stun/` reads and
-//! writes messages, `peer.rs` says to whom is relayed, `nonce.rs` and `credential.rs` who may.
+//! writes messages, `peer.rs` says to whom is relayed, `nonce.rs` and `credential.rs` who may. [`Visit`] is a client, for checks
+//! of an installation.
 //!
 //! [`ForeignRelays`] is the other side: relayed addresses of ours on somebody else's server.
 //!
@@ -43,6 +44,7 @@ mod refusal;
 mod server;
 mod stage;
 mod stun;
+mod visit;
 
 #[doc(hidden)]
 pub mod fuzz;
@@ -58,3 +60,4 @@ pub use rate::Rate;
 pub use refusal::ErrorCode;
 pub use server::{Moment, Output, Server, ToClient, ToPeer};
 pub use stun::{Family, Method};
+pub use visit::{Relayed, Visit, VisitError};

@@ -21,7 +21,8 @@ pub struct OwnSocket {
 #[derive(Clone, Debug, Default)]
 pub struct PeerPolicy {
     local_by_announced: BTreeMap<SocketAddr, SocketAddr>,
-    announced_by_local: BTreeMap<SocketAddr, SocketAddr>,
+    /// Those that came first stand first.
+    announced_by_local: BTreeMap<SocketAddr, Vec<SocketAddr>>,
     own_ips: BTreeSet<IpAddr>,
     open: Vec<Network>,
     /// This machine's addresses, of which nothing but media and relayed addresses is ever opened.
@@ -30,13 +31,14 @@ pub struct PeerPolicy {
 }
 
 impl PeerPolicy {
-    /// Only this server's own media sockets.
+    /// Only this server's own media sockets. One that peers are told several addresses of stands there several
+    /// times, the address that counts most first.
     #[must_use]
     pub fn media_only(sockets: impl IntoIterator<Item = OwnSocket>) -> Self {
         let mut policy = Self::default();
         for OwnSocket { announced, local } in sockets {
             policy.local_by_announced.insert(announced, local);
-            policy.announced_by_local.entry(local).or_insert(announced);
+            policy.announced_by_local.entry(local).or_default().push(announced);
             policy.own_ips.insert(announced.ip());
         }
         policy
@@ -63,9 +65,9 @@ impl PeerPolicy {
         own.or_else(|| self.is_open(peer).then_some(peer))
     }
 
-    /// The name by which clients know who sends from here.
-    pub(crate) fn name(&self, from: SocketAddr) -> SocketAddr {
-        self.announced_by_local.get(&from).copied().unwrap_or(from)
+    /// The names by which clients may know who sends from here: one at least.
+    pub(crate) fn names<'a>(&'a self, from: &'a SocketAddr) -> &'a [SocketAddr] {
+        self.announced_by_local.get(from).map_or(std::slice::from_ref(from), Vec::as_slice)
     }
 
     /// Whether some port of this address may be relayed to, which is all that a permission names.
@@ -333,7 +335,7 @@ mod tests {
         let own = OwnSocket { announced: address("198.41.0.9:10000"), local: address("127.0.0.1:10000") };
         let policy = PeerPolicy::media_only([own]);
         assert_eq!(policy.route(own.announced), Some(own.local));
-        assert_eq!(policy.name(own.local), own.announced);
+        assert_eq!(policy.names(&own.local), [own.announced]);
         assert_eq!(policy.route(own.local), None, "what nobody was told is nobody's business");
     }
 

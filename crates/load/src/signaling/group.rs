@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 /// Lets a group in: all join and publish, and then each takes what the others do.
 pub(super) fn join(door: &Door<'_>, group: usize) -> anyhow::Result<Vec<Connection>> {
     // A room that another run, or one of before, has not made.
-    let room = format!("load-{}-{group}", process::id());
+    let room = format!("load-{}-{}", process::id(), ROOMS.fetch_add(1, Ordering::Relaxed));
     let size = door.plan.participants();
     let mut participants = Vec::with_capacity(size);
     for place in 0..size {
@@ -26,6 +27,9 @@ pub(super) fn join(door: &Door<'_>, group: usize) -> anyhow::Result<Vec<Connecti
     }
     Ok(participants.into_iter().map(|participant| participant.connection).collect())
 }
+
+/// Rooms that this process has filled.
+static ROOMS: AtomicU64 = AtomicU64::new(0);
 
 struct Participant {
     connection: Connection,

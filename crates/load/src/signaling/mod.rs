@@ -11,7 +11,9 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, SystemTime};
-use tungstenite::{Message, WebSocket};
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::{Message, Utf8Bytes, WebSocket};
 
 /// How long a server may take to answer a request, or to say what is awaited.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
@@ -183,6 +185,14 @@ impl Connection {
         };
         self.0.get_ref().set_read_timeout(Some(ANSWER_MAX))?;
         result
+    }
+}
+
+impl Drop for Connection {
+    /// Says goodbye as a browser's tab does: who is merely lost keeps its place in a room for a while.
+    fn drop(&mut self) {
+        // A server that is gone needs no word.
+        let _ = self.0.close(Some(CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::default() }));
     }
 }
 

@@ -1,8 +1,9 @@
 //! What a media server, an endpoint and an offer can be told.
 
-use super::Dscp;
+use super::{Dscp, Subnet};
 use crate::codec::Codec;
 use crate::rtp::Bitrate;
+use crate::session::ice::IceCredentials;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::sync::{mpsc, watch};
 
@@ -27,6 +28,14 @@ pub struct MediaConfig {
     pub announce: Vec<IpAddr>,
     /// Whether loopback addresses are announced as well when `announce` is empty.
     pub announce_loopback: bool,
+    /// When `announce` is empty and a wildcard is bound: the interfaces whose addresses are used. Empty: all.
+    pub interfaces: Vec<String>,
+    /// In the same case: networks whose addresses are not used.
+    pub excluded: Vec<Subnet>,
+    /// Who asks a media socket by a binding request with these is told where the request came from, so that an
+    /// installation can be checked. The fragment needs a character that no session's has, as `-`. `None`:
+    /// nobody.
+    pub probe: Option<IceCredentials>,
     /// Sessions that one worker takes at most.
     pub sessions_per_worker_max: usize,
     /// Sessions of one worker that may act as a full ICE agent at the same time, which they do towards
@@ -67,6 +76,9 @@ impl Default for MediaConfig {
             tcp_connections_per_address_max: 256,
             announce: Vec::new(),
             announce_loopback: true,
+            interfaces: Vec::new(),
+            excluded: Vec::new(),
+            probe: None,
             sessions_per_worker_max: 5_000,
             full_sessions_per_worker_max: 500,
             pipelines_max: 10_000,

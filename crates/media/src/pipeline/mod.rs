@@ -32,6 +32,7 @@ mod peer_connection;
 mod placement;
 mod server;
 mod stats;
+mod subnet;
 pub(crate) mod survey;
 
 pub use config::{
@@ -53,6 +54,7 @@ pub use peer_connection::{
 };
 pub use server::{AnnouncedAddress, MediaServer};
 pub use stats::{EndpointStats, MediaSnapshot, StreamStats, StreamTotals};
+pub use subnet::{Subnet, SubnetError};
 pub use survey::{ElementSurvey, PipelineSurvey};
 
 use crate::error::{

@@ -10,11 +10,12 @@ use crate::error::{CaptureError, CreateError, StartError};
 use crate::id::{ElementId, PipelineId};
 use crate::session::Certificate;
 use crate::worker::batch::gso_supported;
+use crate::worker::place::{self, Place};
 use crate::worker::{self, Command, SocketBuffers, WorkerHandle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 use tokio::sync::{Semaphore, mpsc};
@@ -44,7 +45,7 @@ struct Shared {
     placement: Placement,
     threads: Mutex<Vec<JoinHandle<()>>>,
     addresses: Vec<SocketAddr>,
-    announced: Vec<AnnouncedAddress>,
+    announced: Mutex<Vec<AnnouncedAddress>>,
     relay_targets: Vec<SocketAddr>,
     pipelines_max: usize,
     next_pipeline: AtomicU64,
@@ -95,7 +96,7 @@ impl MediaServer {
                 placement: config.placement,
                 threads: Mutex::new(threads),
                 addresses,
-                announced,
+                announced: Mutex::new(announced),
                 relay_targets,
                 pipelines_max: config.pipelines_max,
                 next_pipeline: AtomicU64::new(1),
@@ -114,8 +115,37 @@ impl MediaServer {
 
     /// The addresses that peers are told, with the sockets behind them.
     #[must_use]
-    pub fn announced_addresses(&self) -> &[AnnouncedAddress] {
-        &self.shared.announced
+    pub fn announced_addresses(&self) -> Vec<AnnouncedAddress> {
+        self.shared.announced.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What [`Self::announced_addresses`] would be for this configuration, without opening anything; where the
+    /// system is to choose a port, the port is 0.
+    #[must_use]
+    pub fn planned_addresses(config: &MediaConfig) -> Vec<AnnouncedAddress> {
+        let places = (0..config.workers).flat_map(|index| place::plan(index, config));
+        let told = places.flat_map(|Place { address: local, announced }| {
+            let port = local.port();
+            announced
+                .into_iter()
+                .map(move |ip| AnnouncedAddress { announced: SocketAddr::new(ip, port), local })
+        });
+        told.collect()
+    }
+
+    /// Makes these the addresses that peers are told, in place of [`MediaConfig::announce`]: each socket is
+    /// announced at those of its family. It counts for peers whose candidates are gathered from now on; calls in
+    /// progress go on where they are.
+    pub async fn announce(&self, addresses: &[IpAddr]) {
+        let addresses: Arc<[IpAddr]> = addresses.into();
+        let mut told = Vec::new();
+        for worker in self.shared.workers.iter() {
+            let addresses = Arc::clone(&addresses);
+            told.extend(
+                worker.call(|reply| Command::Announce { addresses, reply }).await.unwrap_or_default(),
+            );
+        }
+        *self.shared.announced.lock().unwrap_or_else(PoisonError::into_inner) = told;
     }
 
     /// Creates a pipeline on the least loaded worker.
@@ -257,6 +287,10 @@ fn report(config: &MediaConfig, addresses: &[SocketAddr], granted: Option<Socket
     let hosts: BTreeSet<IpAddr> = addresses.iter().map(SocketAddr::ip).collect();
     let ports: BTreeSet<u16> = addresses.iter().map(SocketAddr::port).collect();
     tracing::info!(workers = config.workers, ?hosts, ?ports, sending, "media sockets are open");
+    let interfaces = place::interfaces();
+    for name in config.interfaces.iter().filter(|name| !interfaces.iter().any(|(known, _)| known == *name)) {
+        tracing::warn!(name, "this machine has no interface of that name");
+    }
     let wanted_bytes = config.socket_buffer_bytes;
     let SocketBuffers { receive, send } = granted.unwrap_or(SocketBuffers { receive: 0, send: 0 });
     for (buffer, granted_bytes, limit) in

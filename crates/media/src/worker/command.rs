@@ -9,15 +9,15 @@ use crate::error::{
 use crate::id::{ElementId, PipelineId};
 use crate::pipeline::survey::{EndpointSurvey, PipelineOutline};
 use crate::pipeline::{
-    AppliedAnswer, AppliedOffer, ConnectionStats, DataChannelOptions, DataSharing, DeliveryChange,
-    EndpointOptions, EndpointSettings, EndpointStats, Flow, IceCandidate, IceRestart, LineOptions,
-    MediaSnapshot, MediaType, OfferOptions, PipelineEvent, RelayPath,
+    AnnouncedAddress, AppliedAnswer, AppliedOffer, ConnectionStats, DataChannelOptions, DataSharing,
+    DeliveryChange, EndpointOptions, EndpointSettings, EndpointStats, Flow, IceCandidate, IceRestart,
+    LineOptions, MediaSnapshot, MediaType, OfferOptions, PipelineEvent, RelayPath,
 };
 use crate::session::sdp::LinesOffer;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
@@ -100,6 +100,10 @@ pub(crate) enum Command {
         pipeline: PipelineId,
         element: ElementId,
         reply: Reply<Result<(), CreateError>>,
+    },
+    Announce {
+        addresses: Arc<[IpAddr]>,
+        reply: Reply<Vec<AnnouncedAddress>>,
     },
     Connect {
         source: ElementId,

@@ -62,6 +62,7 @@ impl State {
             Command::ReleaseElement { element, reply } => {
                 self.release_element(now, element, reply.map(Completion::released).as_ref());
             }
+            Command::Announce { addresses, reply } => answer(reply, self.announce(&addresses)),
             Command::Connect { source, sink, media, reply } => {
                 match self.connect(Edge { source, sink, media }) {
                     Ok(changes) => self.follow(now, changes, Some(&Completion::connected(reply))),

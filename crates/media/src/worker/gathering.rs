@@ -1,15 +1,32 @@
 //! Which addresses an endpoint tells its peer.
 
 use super::State;
+use super::place::of_family;
 use crate::error::NegotiationError;
 use crate::id::ElementId;
-use crate::pipeline::{EndpointEvent, EndpointSettings, IceCandidate};
+use crate::pipeline::{AnnouncedAddress, EndpointEvent, EndpointSettings, IceCandidate};
 use crate::session::ice::discovery::Finding;
 use crate::session::sdp::{HostCandidate, ReflexiveCandidate};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 impl State {
+    /// Makes these the addresses that peers are told, in place of those that were configured, from the next
+    /// gathering on; what was told before stays as true as the network has it. What is told now.
+    pub(super) fn announce(&mut self, addresses: &[IpAddr]) -> Vec<AnnouncedAddress> {
+        for shared in &mut self.outgoing {
+            let (ip, port) = (shared.local.ip(), shared.local.port());
+            let told =
+                of_family(addresses, &ip).into_iter().map(|announced| SocketAddr::new(announced, port));
+            shared.announced = told.collect();
+        }
+        let pairs = self.outgoing.iter().flat_map(|shared| {
+            let local = shared.local;
+            shared.announced.iter().map(move |announced| AnnouncedAddress { announced: *announced, local })
+        });
+        pairs.collect()
+    }
+
     /// Reports the endpoint's candidates, once. They are its own sockets' where it is known to have some,
     /// which an answerer knows; an offerer's are those of the shared ones, and if its checks leave from
     /// others later, the peer learns of these by the checks.

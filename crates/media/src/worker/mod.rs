@@ -24,6 +24,7 @@ mod latency;
 mod lines;
 mod negotiation;
 mod own_socket;
+pub(crate) mod place;
 mod receive;
 mod relay;
 mod relayed;
@@ -53,7 +54,7 @@ use crate::pipeline::{
 use crate::rtp::Ssrc;
 use crate::rtp::rtcp::Feedback;
 use crate::session::ice::discovery::Discovery;
-use crate::session::ice::{Base, Transmit};
+use crate::session::ice::{Base, Probe, Transmit};
 use crate::session::{Certificate, Session, SessionEvent};
 use batch::{Destination, ReceiveBatch, Segmentation};
 use command::{CommandInbox, Reservation};
@@ -68,6 +69,7 @@ use rand::rngs::StdRng;
 use relay::{Abilities, Relays};
 use socket::{MediaSocket, SocketId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -140,6 +142,8 @@ pub(super) struct State {
     gathering: BTreeSet<ElementId>,
     /// The host's addresses at the start, with their interfaces.
     interfaces: Vec<(String, IpAddr)>,
+    /// Answers checks of the installation.
+    probe: Option<Probe>,
     certificate: Arc<Certificate>,
     rng: StdRng,
     counters: Counters,
@@ -279,7 +283,13 @@ impl Worker {
             stun_servers: Vec::new(),
             relay_paths: Vec::new(),
             gathering: BTreeSet::new(),
-            interfaces: socket::interfaces(),
+            interfaces: place::interfaces(),
+            probe: config
+                .probe
+                .clone()
+                .map(Probe::new)
+                .transpose()
+                .map_err(|error| StartError::Worker(io::Error::other(error)))?,
             certificate,
             rng,
             counters: Counters::default(),

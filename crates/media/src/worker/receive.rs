@@ -1,5 +1,6 @@
 //! One datagram's way in: cheapest refusal first, every refusal counted.
 
+use super::batch::Destination;
 use super::demux::{Protocol, classify};
 use super::socket::SocketId;
 use super::{Seat, State};
@@ -112,7 +113,13 @@ impl State {
         };
         let id = match (owner, ice::username_local_ufrag(datagram)) {
             (Some(owner), _) => owner,
-            (None, Some(ufrag)) => self.routes.by_ufrag(ufrag).ok_or(DropReason::StunUnknownUfrag)?,
+            (None, Some(ufrag)) => match self.routes.by_ufrag(ufrag) {
+                Some(id) => id,
+                None if self.probe.as_ref().is_some_and(|probe| probe.is_named(ufrag)) => {
+                    return self.answer_probe(socket, remote, datagram);
+                }
+                None => return Err(DropReason::StunUnknownUfrag),
+            },
             (None, None) => {
                 let SocketId::Shared(index) = socket else { return Err(DropReason::StunMalformed) };
                 if self.discovery.asks(index, remote) {
@@ -128,6 +135,22 @@ impl State {
         let result = seat.session.handle_stun(now, local, remote, datagram);
         self.settle(now, id);
         result
+    }
+
+    /// An operator's check of the installation: the answer leaves from where the question came to.
+    fn answer_probe(
+        &mut self,
+        socket: SocketId,
+        remote: SocketAddr,
+        datagram: &[u8],
+    ) -> Result<(), DropReason> {
+        let SocketId::Shared(index) = socket else { return Err(DropReason::StunUnexpected) };
+        let (Some(probe), Some(out)) = (&self.probe, self.outgoing.get_mut(index)) else {
+            return Err(DropReason::StunUnknownUfrag);
+        };
+        let answer = probe.answer(remote, datagram)?;
+        out.queue.push(Destination { address: remote, dscp: None }, &answer);
+        Ok(())
     }
 
     fn handle_dtls(

@@ -1,6 +1,6 @@
 //! A worker's media sockets: opening them, and which addresses peers are told.
 
-use super::wait::SOCKETS_MAX;
+use super::place::{Place, plan};
 use crate::error::StartError;
 use crate::pipeline::MediaConfig;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -49,36 +49,17 @@ impl SocketBuffers {
 }
 
 /// Opens the sockets of the worker `index`.
-///
-/// A wildcard bind without configured announcements becomes one socket for each unicast address of the
-/// host: a reply then always leaves from the address that the peer sent to, which a wildcard socket on a
-/// host with several addresses does not promise.
 pub(super) fn open(index: usize, config: &MediaConfig) -> Result<Vec<MediaSocket>, StartError> {
-    let port = if config.port_base == 0 { 0 } else { config.port_base + index as u16 };
     let mut sockets: Vec<MediaSocket> = Vec::new();
-    for bind in &config.bind {
-        if bind.is_unspecified() && config.announce.is_empty() {
-            for ip in host_addresses(config.announce_loopback).into_iter().filter(|ip| same_family(ip, bind))
-            {
-                if !sockets.iter().any(|open| open.local.ip() == ip) {
-                    sockets.push(open_shared(SocketAddr::new(ip, port), &[ip], config)?);
-                }
-            }
-            continue;
-        }
-        let announced: Vec<IpAddr> = if config.announce.is_empty() {
-            vec![*bind]
-        } else {
-            config.announce.iter().copied().filter(|ip| same_family(ip, bind)).collect()
-        };
-        match open_shared(SocketAddr::new(*bind, port), &announced, config) {
+    for Place { address, announced } in plan(index, config) {
+        match open_shared(address, &announced, config) {
             Ok(socket) => sockets.push(socket),
             // A host without IPv6 is no reason not to start; asking for a wildcard asks for what there is.
-            Err(StartError::Bind { source, .. }) if bind.is_unspecified() && lacks_family(&source) => {}
+            Err(StartError::Bind { source, .. })
+                if address.ip().is_unspecified() && lacks_family(&source) => {}
             Err(error) => return Err(error),
         }
     }
-    sockets.truncate(SOCKETS_MAX);
     if sockets.iter().all(|socket| socket.announced.is_empty()) {
         return Err(StartError::NoAddress);
     }
@@ -146,33 +127,6 @@ pub(super) fn open_one(
     let local = socket.local_addr()?;
     let announced = announced.map(|ip| SocketAddr::new(ip, local.port())).collect();
     Ok(MediaSocket { socket, local, announced, buffers, listener: None })
-}
-
-/// The host's addresses with the names of their interfaces.
-pub(super) fn interfaces() -> Vec<(String, IpAddr)> {
-    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    interfaces.into_iter().map(|interface| (interface.name.clone(), interface.ip())).collect()
-}
-
-/// The host's unicast addresses that a peer could reach: no link-local ones (they need a zone that SDP
-/// cannot carry), loopback last.
-fn host_addresses(loopback: bool) -> Vec<IpAddr> {
-    let mut addresses: Vec<IpAddr> = interfaces()
-        .into_iter()
-        .map(|(_, ip)| ip)
-        .filter(|ip| loopback || !ip.is_loopback())
-        .filter(|ip| match ip {
-            IpAddr::V4(v4) => !v4.is_link_local() && !v4.is_unspecified(),
-            IpAddr::V6(v6) => !v6.is_unicast_link_local() && !v6.is_unspecified(),
-        })
-        .collect();
-    addresses.sort_by_key(|ip| (ip.is_loopback(), *ip));
-    addresses.dedup();
-    addresses
-}
-
-fn same_family(a: &IpAddr, b: &IpAddr) -> bool {
-    a.is_ipv4() == b.is_ipv4()
 }
 
 fn lacks_family(error: &io::Error) -> bool {

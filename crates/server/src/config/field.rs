@@ -133,6 +133,19 @@ pub(crate) const FIELDS: &[Field] = &[
         "LIST",
         "Addresses or DNS names that peers are told to send media to",
     ),
+    field(
+        "media.announce_refresh_s",
+        "announce-refresh-s",
+        "SECONDS",
+        "How often names of media.announce are looked up again",
+    ),
+    field(
+        "media.interfaces",
+        "media-interfaces",
+        "LIST",
+        "Network interfaces whose addresses are used for media; none: all",
+    ),
+    field("media.exclude", "media-exclude", "LIST", "Networks whose addresses are not used for media"),
     field("media.socket_buffer_kib", "media-socket-buffer-kib", "KIB", "Buffer to ask for per media socket"),
     field(
         "media.trace_packets_every",
@@ -161,6 +174,7 @@ pub(crate) const FIELDS: &[Field] = &[
         "PORT",
         "TCP port of TURN over TLS, served when TLS is configured",
     ),
+    field("turn.https", "turn-https", "BOOL", "Serve TURN on the HTTPS port, too, and tell peers of it"),
     field("turn.host", "turn-host", "NAME", "Address or DNS name of the TURN server that peers are told"),
     field(
         "turn.external",

@@ -13,6 +13,8 @@ pub(crate) enum Action {
     Serve,
     /// Print the settings in force and end.
     PrintConfig,
+    /// Test the installation and say what to fix, and end.
+    Check,
     /// Ask a running server whether it is well, and end.
     HealthCheck {
         /// The URL to ask; without it the one that this configuration serves.
@@ -37,6 +39,8 @@ impl Flags {
         let text = |name: &str| matches.get_one::<String>(name).cloned();
         let action = if matches.get_flag("print-config") {
             Action::PrintConfig
+        } else if matches.contains_id("command") {
+            Action::Check
         } else if matches.contains_id("health-check") {
             Action::HealthCheck { url: text("health-check").filter(|url| !url.is_empty()) }
         } else {
@@ -56,6 +60,17 @@ pub(crate) fn command() -> Command {
             "Keel, a WebRTC media server. Without arguments it serves http://localhost:8080/ to this \
              machine.\n\nA setting is taken from its flag, else from its variable, else from the file, else \
              it has the default shown. A LIST is separated by commas. keel.example.toml explains each setting.",
+        )
+        .arg(
+            Arg::new("command")
+                .value_name("COMMAND")
+                .value_parser(["check"])
+                .conflicts_with_all(["print-config", "health-check"])
+                .help(
+                    "check: test the installation that these settings describe, a running server too, say in plain \
+                     words what to fix, and end with 0 if nothing is wrong. Where no server runs, one is started for \
+                     the length of the check",
+                ),
         )
         .arg(
             Arg::new("config").long("config").value_name("FILE").help("TOML file with settings [env: KEEL_CONFIG]"),
@@ -132,6 +147,9 @@ mod tests {
     #[test]
     fn actions_are_told_apart() {
         assert_eq!(parse(&["--print-config"]).action, Action::PrintConfig);
+        assert_eq!(parse(&["check"]).action, Action::Check);
+        assert_eq!(parse(&["--http-port=1", "check", "--turn=false"]).action, Action::Check);
+        assert!(command().try_get_matches_from(["keel", "chekc"]).is_err(), "a mistyped word is no start");
         assert_eq!(parse(&["--health-check"]).action, Action::HealthCheck { url: None });
         assert_eq!(
             parse(&["--health-check", "http://[::1]:1/"]).action,

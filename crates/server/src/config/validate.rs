@@ -1,6 +1,7 @@
 //! The rules that settings obey, each with a message that says what to do.
 
 use super::{Access, AccessSetting, Config, ConfigErrors, IceServerSetting, Settings, Tls};
+use keel_media::Subnet;
 use keel_turn::{Network, SECRET_BYTES_MIN};
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroUsize;
@@ -121,6 +122,24 @@ fn media(settings: &Settings, errors: &mut ConfigErrors) {
             "media.port",
             format!("{workers} workers from port {} go past 65535; choose a lower port", media.port),
         );
+    }
+    range("media.announce_refresh_s", media.announce_refresh_s, 5..=86_400, errors);
+    for network in &media.exclude {
+        if let Err(error) = network.parse::<Subnet>() {
+            errors.push("media.exclude", format!("{network:?} {error}"));
+        }
+    }
+    let has_choice = media.announce.is_empty() && media.addresses.iter().any(IpAddr::is_unspecified);
+    for (name, is_set) in
+        [("media.interfaces", !media.interfaces.is_empty()), ("media.exclude", !media.exclude.is_empty())]
+    {
+        if is_set && !has_choice {
+            errors.push(
+                name,
+                "chooses among this machine's addresses, which media.announce or media.addresses already replace; \
+                 remove one of the two",
+            );
+        }
     }
     range("media.socket_buffer_kib", u64::from(media.socket_buffer_kib), 64..=1_048_576, errors);
     for name in &media.announce {
@@ -457,6 +476,10 @@ mod tests {
             ("[media]\nannounce = [\"0.0.0.0\"]", "media.announce: 0.0.0.0 is no address of a machine"),
             ("[media]\nannounce = [\"1.2.3.4:5\"]", "media.announce: \"1.2.3.4:5\" is neither"),
             ("[media]\nannounce = [\"1.2.3.400\"]", "media.announce: \"1.2.3.400\" is neither"),
+            ("[media]\nannounce_refresh_s = 4", "media.announce_refresh_s: 4 is outside 5 to"),
+            ("[media]\nexclude = [\"172.17.0.1/16\"]", "media.exclude: \"172.17.0.1/16\" is no network"),
+            ("[media]\nannounce = [\"1.2.3.4\"]\ninterfaces = [\"eth0\"]", "media.interfaces: chooses among"),
+            ("[media]\naddresses = [\"10.0.0.1\"]\nexclude = [\"::/0\"]", "media.exclude: chooses among"),
             ("[kurento]\naddresses = []", "kurento.addresses: is empty"),
             ("[kurento]\naddresses = [\"0.0.0.0\"]", "kurento.addresses: 0.0.0.0 can be reached"),
             ("[kurento]\ngarbage_collection_s = 0", "kurento.garbage_collection_s: 0 is outside 1 to"),
@@ -497,7 +520,8 @@ mod tests {
              ice_servers = [{ urls = [\"stun:stun.example.org:3478\"] }, \
              { urls = [\"turns:t.example:443?transport=tcp\"], username = \"u\", credential = \"c\" }]\n\
              [media]\nannounce = [\"203.0.113.7\", \"2001:db8::7\", \"media.example.org\"]\nport = 65535\nworkers = 1\n\
-             [log]\nfilter = \"info,keel_media=debug\"\n",
+             announce_refresh_s = 5\n[log]\nfilter = \"info,keel_media=debug\"\n",
         );
+        accepted("[media]\ninterfaces = [\"eth0\", \"lo\"]\nexclude = [\"172.16.0.0/12\", \"fd00::/8\"]\n");
     }
 }

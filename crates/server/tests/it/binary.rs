@@ -56,9 +56,12 @@ impl Server {
     pub(crate) fn start_in(dir: &Path, arguments: &[&str]) -> Result<Self, String> {
         let places = ["--http-addresses=127.0.0.1", "--kurento-addresses=127.0.0.1", "--workers=1"];
         let ports = ["--http-port=0", "--kurento-port=0", "--media-port=0", "--turn-port=0"];
-        let mut child = keel(dir, &places)
-            .args(ports)
-            .args(arguments)
+        Self::start_as(dir, &[&places[..], &ports, arguments].concat())
+    }
+
+    /// Starts `keel` with nothing but these arguments; its last words when it ends instead of serving.
+    pub(crate) fn start_as(dir: &Path, arguments: &[&str]) -> Result<Self, String> {
+        let mut child = keel(dir, arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -3,8 +3,8 @@
 //! `bad-network TARGET SETTINGS` prints the address to send to instead of TARGET and runs until its standard input
 //! ends. SETTINGS is a JSON object; what stands in it holds for the way from the target to the peers, `delay_ms`
 //! for both: `{ "delay_ms": 20, "rate": 500000, "queue_ms": 500, "loss": 0.05, "seed": 1 }`. Each further line of
-//! standard input is such an object, of which `rate` and `loss` change the running link, and is answered with what
-//! happened on the way from the target so far: `{ "sent": 900, "delivered": 880, "dropped": 20 }`.
+//! standard input is such an object, of which `rate` and `loss` change the running link and `move` gives the peers
+//! other addresses, and is answered with what happened on the way from the target so far: `{ "sent": 900, "delivered": 880, "dropped": 20 }`.
 
 use anyhow::Context;
 use keel_testkit::net::{LinkConfig, Loss, QueueLimit};
@@ -22,6 +22,7 @@ struct Settings {
     queue_ms: Option<u64>,
     loss: Option<f64>,
     seed: Option<u64>,
+    r#move: Option<bool>,
 }
 
 #[tokio::main]
@@ -56,6 +57,9 @@ async fn main() -> anyhow::Result<()> {
         }
         if let Some(loss) = settings.loss {
             proxy.change(Change::Loss(Loss::Random(loss))).await;
+        }
+        if settings.r#move == Some(true) {
+            proxy.change(Change::Move).await;
         }
         let (_, down) = proxy.counters();
         let dropped = down.lost + down.queue_full;

@@ -12,6 +12,7 @@ mod direct;
 mod graph;
 mod kurento_soak;
 mod loss;
+mod mobility;
 mod negotiation;
 mod room;
 mod settings;

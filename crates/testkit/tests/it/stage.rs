@@ -148,10 +148,20 @@ impl Stage {
         what: &str,
         enough: impl FnMut(&Vec<PipelineEvent>) -> bool,
     ) -> Result<Vec<PipelineEvent>> {
+        self.within(PATIENCE, what, enough).await
+    }
+
+    /// The same, for what takes its time on a healthy machine.
+    pub(crate) async fn within(
+        &self,
+        patience: Duration,
+        what: &str,
+        enough: impl FnMut(&Vec<PipelineEvent>) -> bool,
+    ) -> Result<Vec<PipelineEvent>> {
         let mut events = self.events.clone();
-        match tokio::time::timeout(PATIENCE, events.wait_for(enough)).await {
+        match tokio::time::timeout(patience, events.wait_for(enough)).await {
             Ok(events) => Ok(events.context("the pipeline is released")?.clone()),
-            Err(_) => bail!("no {what} within {PATIENCE:?}: {:?}", self.events.borrow()),
+            Err(_) => bail!("no {what} within {patience:?}: {:?}", self.events.borrow()),
         }
     }
 

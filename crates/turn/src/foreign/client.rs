@@ -371,7 +371,7 @@ impl RelayClient {
             }
             0 => {
                 let key = self.challenge.as_ref().map(|challenge| &challenge.key);
-                if key.is_some_and(|key| !Reply::is_authentic(message, &self.crypto, key)) {
+                if key.is_some_and(|key| !Reply::is_signed(message, &self.crypto, key)) {
                     // Not the server's: the true answer may still come.
                     self.pending.insert(reply.transaction, pending);
                     return;

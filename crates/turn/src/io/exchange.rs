@@ -5,13 +5,14 @@ use super::run::Run;
 use super::stream::StreamQueue;
 use crate::client::{AddressBlock, Client, RelayId, Transport};
 use crate::count::{AllocationView, DropReason, TurnSnapshot};
+use crate::peer::PeerPolicy;
 use crate::server::{Moment, Output, Server, ToClient};
 use crate::stun::Family;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::task::JoinHandle;
@@ -74,6 +75,10 @@ impl Exchange {
 
     pub(super) fn allocations(&self, limit: usize) -> Vec<AllocationView> {
         self.server.borrow().allocations(moment().steady, limit)
+    }
+
+    pub(super) fn announce(&self, peers: PeerPolicy, external: Vec<IpAddr>) {
+        self.server.borrow_mut().handle_announced(peers, external);
     }
 
     pub(super) fn expire(self: &Rc<Self>) {

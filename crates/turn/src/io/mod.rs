@@ -7,27 +7,33 @@ mod path;
 mod run;
 mod stream;
 
+use crate::client::{Client, Transport};
 use crate::config::TurnConfig;
 use crate::count::{AllocationView, TurnSnapshot};
+use crate::peer::PeerPolicy;
 use crate::server::Server;
 use exchange::Exchange;
 use path::UdpPath;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rustls::ServerConfig;
+use std::fmt;
 use std::io;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinSet, LocalSet};
 
-/// Questions that may wait for the thread; who asks waits for the answer.
+/// Questions and connections that may wait for the thread; who asks or brings one waits.
 const COMMANDS_MAX: usize = 16;
+/// The number that connections have which other listeners accepted; own listeners count from 0.
+const ADOPTED_DOOR: u16 = u16::MAX;
 /// How often what has run out is ended.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -67,7 +73,22 @@ pub struct TurnServer {
 enum Command {
     Snapshot { reply: oneshot::Sender<TurnSnapshot> },
     Allocations { limit: usize, reply: oneshot::Sender<Vec<AllocationView>> },
+    Announce { peers: Box<PeerPolicy>, external: Vec<IpAddr> },
+    Adopt { client: Client, stream: BoxedStream },
     Stop { reply: oneshot::Sender<()> },
+}
+
+/// A stream whatever its kind.
+struct BoxedStream(Box<dyn Stream>);
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+impl fmt::Debug for BoxedStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BoxedStream")
+    }
 }
 
 impl TurnServer {
@@ -111,6 +132,26 @@ impl TurnServer {
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Allocations { limit, reply }).await.ok()?;
         answer.await.ok()
+    }
+
+    /// Relays to these peers from now on, and tells clients these external addresses
+    /// ([`crate::RelayAddresses::external`]). Allocations keep their relayed addresses.
+    pub async fn announce(&self, peers: PeerPolicy, external: Vec<IpAddr>) {
+        // Once it has ended there is nobody to relay for.
+        let _ = self.commands.send(Command::Announce { peers: Box::new(peers), external }).await;
+    }
+
+    /// Serves a client whose TLS connection another listener has accepted, as one of its own listeners' own. It counts
+    /// among the connections; past their number it is closed.
+    pub async fn adopt(
+        &self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) {
+        let client = Client { transport: Transport::Tls, door: ADOPTED_DOOR, local, remote };
+        // Once it has ended the connection is closed like its own.
+        let _ = self.commands.send(Command::Adopt { client, stream: BoxedStream(Box::new(stream)) }).await;
     }
 
     /// Closes every socket and waits for the thread's end.
@@ -178,6 +219,7 @@ async fn exchange(
             tasks.spawn_local(stream::accept(Rc::clone(&exchange), listener, door_number(place), config));
         }
     }
+    let mut adopted = JoinSet::new();
     let mut ticks = tokio::time::interval(TICK);
     loop {
         tokio::select! {
@@ -185,8 +227,13 @@ async fn exchange(
                 // Who asked may have gone.
                 Command::Snapshot { reply } => _ = reply.send(exchange.snapshot()),
                 Command::Allocations { limit, reply } => _ = reply.send(exchange.allocations(limit)),
+                Command::Announce { peers, external } => exchange.announce(*peers, external),
+                Command::Adopt { client, stream } => {
+                    adopted.spawn_local(stream::adopt(Rc::clone(&exchange), stream.0, client));
+                }
                 Command::Stop { reply } => return Some(reply),
             },
+            Some(ended) = adopted.join_next() => stream::report_failure(ended),
             Some(ended) = tasks.join_next() => {
                 tracing::error!(?ended, "a listener of the TURN server ended by itself");
                 return None;

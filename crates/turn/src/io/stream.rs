@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
@@ -79,12 +79,22 @@ pub(super) async fn accept(
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            Some(ended) = connections.join_next() => {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "a task of a TURN connection failed");
-                }
-            }
+            Some(ended) = connections.join_next() => report_failure(ended),
         }
+    }
+}
+
+/// Serves a connection that another listener accepted, TLS and all.
+pub(super) async fn adopt(exchange: Rc<Exchange>, stream: impl AsyncRead + AsyncWrite, client: Client) {
+    let Some((seat, queue)) = exchange.seat(client) else { return };
+    converse(&exchange, stream, client, &queue).await;
+    drop(seat);
+}
+
+/// Connections end well whatever their clients do: anything else is a mistake of ours.
+pub(super) fn report_failure(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a task of a TURN connection failed");
     }
 }
 

@@ -13,6 +13,10 @@ const PERMISSION: Duration = Duration::from_secs(300);
 /// RFC 8656 §12: how long a channel lasts.
 const CHANNEL: Duration = Duration::from_secs(600);
 
+/// Peers whose place differs from their name that one client's last names are known of; of further ones the first
+/// name is taken that it admits.
+const PLACES_MAX: usize = 64;
+
 /// A place in the table of allocations.
 pub(super) struct Slot {
     pub(super) life: u64,
@@ -66,6 +70,8 @@ pub(super) struct Allocation {
     pub(super) to_clients: Traffic,
     permissions: Vec<Permission>,
     channels: Vec<Channel>,
+    /// Where the client last sent to, and by which name: one for each place, at most [`PLACES_MAX`].
+    sent: Vec<(SocketAddr, SocketAddr)>,
 }
 
 #[derive(Clone, Copy)]
@@ -98,6 +104,7 @@ impl Allocation {
             to_clients: Traffic::default(),
             permissions: Vec::new(),
             channels: Vec::new(),
+            sent: Vec::with_capacity(PLACES_MAX),
         }
     }
 
@@ -157,9 +164,27 @@ impl Allocation {
         self.channels.iter().find(|channel| channel.number == number && channel.until > now).copied()
     }
 
-    /// The channel of the peer that is at `from`.
-    pub(super) fn channel_from(&self, now: Instant, from: SocketAddr) -> Option<Channel> {
-        self.channels.iter().find(|channel| channel.route == from && channel.until > now).copied()
+    /// The channel of this peer.
+    pub(super) fn channel_of(&self, now: Instant, peer: SocketAddr) -> Option<Channel> {
+        self.channels.iter().find(|channel| channel.peer == peer && channel.until > now).copied()
+    }
+
+    /// The client has sent to the peer that it calls `peer` and that is at `route`.
+    pub(super) fn note_sent(&mut self, peer: SocketAddr, route: SocketAddr) {
+        if let Some((_, name)) = self.sent.iter_mut().find(|(place, _)| *place == route) {
+            *name = peer;
+        } else if peer != route && self.sent.len() < PLACES_MAX {
+            // Where both are the same, nothing need be remembered.
+            self.sent.push((route, peer));
+        }
+    }
+
+    /// Which of its `names` this client knows the peer at `from` by: the one that it last sent to, else the first
+    /// that it admits. `None`: it admits none.
+    pub(super) fn peer_at(&self, now: Instant, from: SocketAddr, names: &[SocketAddr]) -> Option<SocketAddr> {
+        let last = self.sent.iter().find(|(place, _)| *place == from).map(|(_, name)| *name);
+        let mut known = last.filter(|name| names.contains(name)).into_iter().chain(names.iter().copied());
+        known.find(|name| self.is_permitted(now, name.ip()))
     }
 
     /// How many peers are admitted, and how many have a channel.

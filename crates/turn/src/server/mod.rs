@@ -18,6 +18,7 @@ use crate::client::{AddressBlock, AllocationId, Client, RelayId, Transport};
 use crate::config::TurnConfig;
 use crate::count::{AllocationView, Counts, DropReason, TurnSnapshot};
 use crate::nonce::Nonces;
+use crate::peer::PeerPolicy;
 use crate::rate::AddressLimiter;
 use crate::refusal::ErrorCode;
 use crate::stun::{Answer, Crypto, Family, Key, Malformed, Method, Request, SendIndication};
@@ -25,7 +26,7 @@ use allocation::{Slot, State};
 use rand::rngs::StdRng;
 use slab::Slab;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 /// When something happens: on the steady clock, which counts, and in seconds since 1970, for credentials.
@@ -134,6 +135,12 @@ impl Server {
             _ => self.counts.drop(DropReason::Malformed, 1),
         }
         None
+    }
+
+    /// Peers and external addresses are others from now on. Allocations keep their relayed addresses.
+    pub fn handle_announced(&mut self, peers: PeerPolicy, external: Vec<IpAddr>) {
+        self.config.peers = peers;
+        self.config.relay.external = external;
     }
 
     /// A client's stream has ended, and its allocation with it (RFC 8656 §6).

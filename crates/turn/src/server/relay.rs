@@ -57,6 +57,7 @@ impl Server {
         };
         let found = self.open(&client).map(|(relay, allocation)| {
             let channel = allocation.channel(now, data.number).ok_or(DropReason::NoChannel)?;
+            allocation.note_sent(channel.peer, channel.route);
             Ok((relay(Family::of(channel.peer.ip())), channel.route))
         });
         let (relay, to) = self.counted(found.unwrap_or(Err(DropReason::NoAllocation)))?;
@@ -83,6 +84,9 @@ impl Server {
         let relay = self.counted(found.unwrap_or(Err(DropReason::NoAllocation)))?;
         // A permission names an address; its ports are judged one by one.
         let to = self.route(peer)?;
+        if let Some((_, allocation)) = self.open(&client) {
+            allocation.note_sent(peer, to);
+        }
         self.send_up(now, client, relay, to, payload)
     }
 
@@ -94,27 +98,26 @@ impl Server {
         from: SocketAddr,
         length: usize,
     ) -> Option<ToClient> {
-        let peer = self.config.peers.name(from);
+        let names = self.config.peers.names(&from);
         let mut transaction = [0; 12];
         let judged = match self.slots.get_mut(relay.allocation.slot) {
             Some(Slot { life, client, state: State::Open(allocation), .. })
                 if *life == relay.allocation.life =>
             {
                 let rate = self.config.limits.bandwidth;
-                if !allocation.is_permitted(now, peer.ip()) {
-                    Err(DropReason::NoPermission)
-                } else if self.config.peers.route(peer).is_none() {
-                    Err(DropReason::PeerForbidden)
-                } else if !allocation.down.take(now, rate, length as u64) {
-                    Err(DropReason::Bandwidth)
-                } else {
-                    allocation.to_clients.add(length);
-                    Ok((*client, allocation.channel_from(now, from)))
+                match allocation.peer_at(now, from, names) {
+                    None => Err(DropReason::NoPermission),
+                    Some(peer) if self.config.peers.route(peer).is_none() => Err(DropReason::PeerForbidden),
+                    Some(_) if !allocation.down.take(now, rate, length as u64) => Err(DropReason::Bandwidth),
+                    Some(peer) => {
+                        allocation.to_clients.add(length);
+                        Ok((*client, peer, allocation.channel_of(now, peer)))
+                    }
                 }
             }
             _ => Err(DropReason::NoAllocation),
         };
-        let (client, channel) = self.counted(judged)?;
+        let (client, peer, channel) = self.counted(judged)?;
         let Some(length) = u16::try_from(length).ok().filter(|length| *length <= DATA_MAX) else {
             self.counts.drop(DropReason::TooLong, 1);
             return None;

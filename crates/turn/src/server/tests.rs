@@ -3,6 +3,7 @@
 mod abuse;
 
 use crate::client::Transport;
+use crate::peer::{OwnSocket, PeerPolicy};
 use crate::stage::{MEDIA, Stage};
 use crate::stun::{Ask, CHANNEL_HEADER, Family, KeyKind, Method, Reply};
 use std::net::SocketAddr;
@@ -94,6 +95,50 @@ fn media_that_is_announced_elsewhere_is_reached_where_it_is() {
         .handle_peer(stage.now.steady, relay, behind_nat.local, 1)
         .expect("its answer comes back");
     assert_eq!(back.prefix(), [0x40, 1, 0, 1]);
+}
+
+#[test]
+fn a_peer_with_two_names_answers_by_the_one_that_was_called() {
+    let here: SocketAddr = "127.0.0.1:10000".parse().expect("an address");
+    let names = ["198.41.0.9:10000", "198.41.0.10:10000"].map(|name| name.parse().expect("an address"));
+    let sockets = names.map(|announced| OwnSocket { announced, local: here });
+    let mut stage = Stage::new(|config| config.peers = PeerPolicy::media_only(sockets));
+    let (client, user) = (stage.client(ALICE), stage.user("alice"));
+    let (nonce, relayed) = stage.allocate(client, &user);
+    let relay = stage.relay(relayed.port());
+    let ask = Ask::new(Method::CreatePermission, stage.transaction()).peer(names[0]).peer(names[1]);
+    assert_eq!(stage.ask_as(client, &user, &nonce, ask).code, 0);
+    for name in [names[1], names[0], names[1]] {
+        assert!(
+            stage.deliver(client, &Ask::send([1; 12], name, b"hello")).is_some_and(|data| data.to == here)
+        );
+        let back = stage.server.handle_peer(stage.now.steady, relay, here, 4).expect("it is delivered");
+        let message = [back.prefix(), b"back", &[0; 3][..back.padding()]].concat();
+        assert_eq!(Reply::parse(&message).and_then(|reply| reply.peer), Some(name));
+    }
+}
+
+#[test]
+fn a_client_goes_on_when_media_is_announced_anew() {
+    let mut stage = Stage::new(|_| {});
+    let (client, user) = (stage.client(ALICE), stage.user("alice"));
+    let (nonce, relayed) = stage.allocate(client, &user);
+    let before = MEDIA[1];
+    let ask = Ask::bind(stage.transaction(), 0x4001, before.announced);
+    assert_eq!(stage.ask_as(client, &user, &nonce, ask).code, 0);
+
+    let now = OwnSocket { announced: "198.41.0.77:10001".parse().expect("an address"), ..before };
+    stage.server.handle_announced(PeerPolicy::media_only([now, before]), vec![now.announced.ip()]);
+    let data = stage.deliver(client, &[0x40, 1, 0, 0]).expect("it is relayed");
+    assert_eq!(data.to, before.local);
+    let relay = stage.relay(relayed.port());
+    let back = stage.server.handle_peer(stage.now.steady, relay, before.local, 1).expect("and back");
+    assert_eq!(back.prefix(), [0x40, 1, 0, 1], "by the name that the client knows");
+
+    let ask = Ask::bind(stage.transaction(), 0x4002, now.announced);
+    assert_eq!(stage.ask_as(client, &user, &nonce, ask).code, 0, "the new one is admitted");
+    let (_, relayed) = stage.allocate(stage.client("203.0.113.8:1000"), &user);
+    assert_eq!(relayed.ip(), now.announced.ip(), "new clients are told the new address");
 }
 
 #[test]

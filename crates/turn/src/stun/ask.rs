@@ -1,11 +1,13 @@
-//! The other side: requests as clients write them and answers as they read them. For `foreign/`, tests and the fuzz
-//! target.
+//! The other side: requests as clients write them and answers as they read them. For `foreign/`, checks of an
+//! installation (`visit.rs`), tests and the fuzz target.
 
-use super::{Answer, Crypto, HEADER, Key, KeyKind, Method, TransactionId, attributes, body, unmask};
+use super::request::is_proof;
+use super::{Answer, Crypto, HEADER, Key, Method, TransactionId, attributes, body, unmask};
 use rtc_stun::attributes::{
-    ATTR_CHANNEL_NUMBER, ATTR_DATA, ATTR_ERROR_CODE, ATTR_LIFETIME, ATTR_MESSAGE_INTEGRITY, ATTR_NONCE,
-    ATTR_PASSWORD_ALGORITHM, ATTR_PASSWORD_ALGORITHMS, ATTR_REALM, ATTR_REQUESTED_TRANSPORT, ATTR_USERNAME,
-    ATTR_XOR_PEER_ADDRESS, ATTR_XOR_RELAYED_ADDRESS, ATTR_XORMAPPED_ADDRESS, AttrType,
+    ATTR_CHANNEL_NUMBER, ATTR_DATA, ATTR_ERROR_CODE, ATTR_ICE_CONTROLLING, ATTR_LIFETIME,
+    ATTR_MESSAGE_INTEGRITY, ATTR_NONCE, ATTR_PASSWORD_ALGORITHM, ATTR_PASSWORD_ALGORITHMS, ATTR_PRIORITY,
+    ATTR_REALM, ATTR_REQUESTED_TRANSPORT, ATTR_USERNAME, ATTR_XOR_PEER_ADDRESS, ATTR_XOR_RELAYED_ADDRESS,
+    ATTR_XORMAPPED_ADDRESS, AttrType,
 };
 use rtc_stun::message::{CLASS_INDICATION, CLASS_REQUEST, METHOD_DATA, MessageType};
 use std::net::SocketAddr;
@@ -28,6 +30,14 @@ impl Ask {
         Self::new(Method::ChannelBind, transaction)
             .with(ATTR_CHANNEL_NUMBER.value(), &[high, low, 0, 0])
             .peer(peer)
+    }
+
+    /// A check as ICE makes them (RFC 8445 §7.1), in the name of nobody's session.
+    pub(crate) fn check(transaction: TransactionId, ufrag: &str) -> Self {
+        Self::new(Method::Binding, transaction)
+            .with(ATTR_USERNAME.value(), format!("{ufrag}:visit").as_bytes())
+            .with(ATTR_PRIORITY.value(), &1_u32.to_be_bytes())
+            .with(ATTR_ICE_CONTROLLING.value(), &1_u64.to_be_bytes())
     }
 
     /// A Send indication.
@@ -140,19 +150,15 @@ impl Reply {
         Some(reply)
     }
 
-    /// Whether an answer was made with this key, by MESSAGE-INTEGRITY; compared in constant time.
-    pub(crate) fn is_authentic(message: &[u8], crypto: &Crypto, key: &Key) -> bool {
-        let Some(body) = body(message) else { return false };
-        let proof = attributes(body).flatten().find(|(_, kind, _)| *kind == ATTR_MESSAGE_INTEGRITY);
-        let Some((offset, _, tag)) = proof else { return false };
-        let (Some(kind), Some(covered)) = (message.get(..2), message.get(4..offset)) else { return false };
-        // RFC 8489 §14.5: the length in the header is taken to end with this attribute.
-        let Ok(length) = u16::try_from(offset + 4 + tag.len() - HEADER) else { return false };
-        crypto.verify(&key.bytes, KeyKind::Sha1, &[kind, &length.to_be_bytes(), covered], tag)
+    /// Whether this message, which was read before, proves the key by MESSAGE-INTEGRITY.
+    pub(crate) fn is_signed(message: &[u8], crypto: &Crypto, key: &Key) -> bool {
+        let mut read = body(message).into_iter().flat_map(attributes).map_while(|attribute| attribute);
+        let proof = read.find(|(_, kind, _)| *kind == ATTR_MESSAGE_INTEGRITY);
+        proof.is_some_and(|(offset, _, tag)| is_proof(crypto, key, message, offset, tag))
     }
 
     /// Whether it is the success of this method.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the fuzz target has no use for it"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "a visit has no use for it, nor has the fuzz target"))]
     pub(crate) fn is_success(&self, method: Method) -> bool {
         let mut kind = MessageType::default();
         kind.read_value(self.kind);

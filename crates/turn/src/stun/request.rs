@@ -236,16 +236,23 @@ impl<'a> Request<'a> {
 
     /// Whether the message was made with this key; compared in constant time.
     pub(crate) fn is_authentic(&self, crypto: &Crypto, key: &Key) -> bool {
-        let (proof, size) = match key.kind {
-            KeyKind::Sha1 => (self.sha1, 20),
-            KeyKind::Sha256 => (self.sha256, self.sha256.map_or(0, |proof| proof.tag.len())),
+        let proof = match key.kind {
+            KeyKind::Sha1 => self.sha1,
+            KeyKind::Sha256 => self.sha256,
         };
-        let Some(Proof { offset, tag }) = proof else { return false };
-        let (Some(kind), Some(covered)) = (self.message.get(..2), self.message.get(4..offset)) else {
-            return false;
-        };
-        // RFC 8489 §14.5: the length in the header is taken to end with this attribute.
-        let Ok(length) = u16::try_from(offset + 4 + size - HEADER) else { return false };
-        crypto.verify(&key.bytes, key.kind, &[kind, &length.to_be_bytes(), covered], tag)
+        proof.is_some_and(|Proof { offset, tag }| is_proof(crypto, key, self.message, offset, tag))
     }
+}
+
+/// Whether the integrity attribute at `offset` proves this key.
+pub(super) fn is_proof(crypto: &Crypto, key: &Key, message: &[u8], offset: usize, tag: &[u8]) -> bool {
+    let (Some(kind), Some(covered)) = (message.get(..2), message.get(4..offset)) else {
+        return false;
+    };
+    // RFC 8489 §14.5: the length in the header is taken to end with this attribute.
+    let Some(length) = (offset + 4 + tag.len()).checked_sub(HEADER).and_then(|length| length.try_into().ok())
+    else {
+        return false;
+    };
+    crypto.verify(&key.bytes, key.kind, &[kind, &u16::to_be_bytes(length), covered], tag)
 }

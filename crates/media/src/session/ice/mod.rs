@@ -12,11 +12,13 @@ mod base;
 mod checks;
 pub mod discovery;
 mod nomination;
+mod probe;
 mod stun;
 #[cfg(test)]
 mod tests;
 
 pub use base::Base;
+pub(crate) use probe::Probe;
 pub use stun::{answered_tag, username_local_ufrag};
 
 use crate::forward::DropReason;
@@ -38,6 +40,9 @@ use stun::{Check, Incoming, Kind, Role};
 
 /// RFC 7675 §5.1: without a valid check or answer for this long, sending stops.
 const CONSENT_MAX: Duration = Duration::from_secs(30);
+/// After this long without a check on the pair in use, one on another pair says where the peer is: longer than the
+/// longest interval of consent checks (RFC 7675 §5.1: 5 s and a fifth).
+const SILENCE_MAX: Duration = Duration::from_secs(8);
 /// RFC 8445 §5.3 asks for 24 bits of randomness; 96 also make the fragment unique within the process.
 const UFRAG_CHARS: usize = 16;
 /// RFC 8445 §5.3 asks for 128 bits, 22 characters.
@@ -163,8 +168,6 @@ impl IceAgent {
     ///
     /// [`SessionError::Crypto`] where no cryptography is built in.
     pub fn new(rng: &mut impl CryptoRng) -> Result<Self, SessionError> {
-        let crypto = rtc_crypto::default_provider()
-            .map_err(|error| SessionError::Crypto(rtc_shared::error::Error::Crypto(error.to_string())))?;
         Ok(Self {
             local: IceCredentials::random(rng),
             before: None,
@@ -177,7 +180,7 @@ impl IceAgent {
             addresses: Addresses::default(),
             selected: None,
             rng: StdRng::from_seed(rng.random()),
-            crypto,
+            crypto: stun::crypto()?,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         })
@@ -430,7 +433,10 @@ impl IceAgent {
         let is_controlled = !matches!(self.mode, Mode::Full { is_controlling: true, .. });
         self.check_back(now, local, remote, priority);
         // A pair of the credentials before is not gone to any more.
-        if request.uses_candidate && is_controlled && is_current {
+        // RFC 8445 §8.1.1 deviation: where a NAT gives the peer another address, a peer that goes on with its pair
+        // does not nominate it again, and would be lost.
+        let has_moved = matches!(self.mode, Mode::Lite) && self.is_silent_elsewhere(now, local, remote);
+        if (request.uses_candidate || has_moved) && is_controlled && is_current {
             self.nominate(now, local, remote, priority);
         } else {
             self.renew_consent(now, local, remote);
@@ -446,6 +452,13 @@ impl IceAgent {
             let ours = self.local_addresses.iter().find(|(known, _)| *known == local.address);
             checklist.add(now, ours.map_or(&[], std::slice::from_ref), remote, priority);
         }
+    }
+
+    /// Whether another pair than this one is in use, and nothing has been heard on it for long.
+    fn is_silent_elsewhere(&self, now: Instant, local: Base, remote: SocketAddr) -> bool {
+        self.selected.is_some_and(|selected| {
+            (selected.local, selected.remote) != (local, remote) && selected.consent + SILENCE_MAX <= now
+        })
     }
 
     /// Whether a check in this role is accepted, by changing ours if need be (RFC 8445 §7.3.1.1).

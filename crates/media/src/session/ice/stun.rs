@@ -3,7 +3,7 @@
 
 use crate::forward::DropReason;
 use crate::session::error::SessionError;
-use rtc_crypto::RTCCrypto;
+use rtc_crypto::{RTCCrypto, RTCCryptoProvider};
 use rtc_stun::attributes::{
     ATTR_ERROR_CODE, ATTR_FINGERPRINT, ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_MESSAGE_INTEGRITY,
     ATTR_PRIORITY, ATTR_UNKNOWN_ATTRIBUTES, ATTR_USE_CANDIDATE, ATTR_USERNAME, ATTR_XORMAPPED_ADDRESS,
@@ -19,6 +19,7 @@ use rtc_stun::message::{
 use rtc_stun::textattrs::TextAttribute;
 use rtc_stun::xoraddr::XorMappedAddress;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 const HEADER: usize = 20;
 const FINGERPRINT_ATTRIBUTE: usize = 8;
@@ -119,6 +120,12 @@ pub(super) fn mapped(transaction: [u8; 12], address: SocketAddr) -> Vec<u8> {
     let mut message = Message::new();
     message.build(&setters).expect("a valid message");
     message.raw
+}
+
+/// The algorithms of STUN.
+pub(super) fn crypto() -> Result<Arc<dyn RTCCryptoProvider>, SessionError> {
+    rtc_crypto::default_provider()
+        .map_err(|error| SessionError::Crypto(rtc_shared::error::Error::Crypto(error.to_string())))
 }
 
 /// The side that an agent claims in a check, with its tie-breaker (RFC 8445 §7.1.3).

@@ -201,6 +201,34 @@ fn a_phone_that_changes_networks_keeps_its_call() {
 }
 
 #[test]
+fn a_peer_whose_nat_gives_it_another_address_is_followed_when_the_old_one_is_silent() {
+    let now = Instant::now();
+    let mut agent = agent(1, KEEL);
+    check_from(&mut agent, now, PHONE, &NOMINATING);
+    let at = |seconds| now + Duration::from_secs(seconds);
+    check_from(&mut agent, at(4), PHONE_ON_LTE, &PLAIN);
+    assert_eq!(agent.selected(), Some((address(KEEL), address(PHONE))), "the old pair may still be alive");
+    check_from(&mut agent, at(5), PHONE, &PLAIN);
+    check_from(&mut agent, at(12), PHONE_ON_LTE, &PLAIN);
+    assert_eq!(
+        agent.selected(),
+        Some((address(KEEL), address(PHONE))),
+        "it is: seven seconds are no silence"
+    );
+    check_from(&mut agent, at(14), PHONE_ON_LTE, &PLAIN);
+    assert_eq!(agent.selected(), Some((address(KEEL), address(PHONE_ON_LTE))));
+
+    agent.handle_timeout(at(44));
+    assert_eq!((agent.state(), agent.selected()), (IceState::Disconnected, None));
+    check_from(&mut agent, at(50), PHONE, &PLAIN);
+    assert_eq!(
+        agent.selected(),
+        Some((address(KEEL), address(PHONE))),
+        "lost consent ends wherever the peer is"
+    );
+}
+
+#[test]
 fn of_pairs_nominated_together_the_better_stays_however_often_both_are_checked() {
     let start = Instant::now();
     let mut agent = agent(1, KEEL);

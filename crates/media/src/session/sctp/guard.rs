@@ -24,8 +24,8 @@ const TSN_AHEAD_MAX: u32 = 8192;
 /// Stream resets of the peer that wait for data; by RFC 6525 §5.1.1 it asks for one at a time.
 const RESETS_MAX: usize = 16;
 /// The least a fragment holds that is not its message's last. Senders cut messages at the packet's size or
-/// fill a packet's rest; libwebrtc's least is 10.
-const FRAGMENT_BYTES_MIN: usize = 8;
+/// fill a packet's rest, or what the congestion window leaves: of that libwebrtc takes whole words.
+const FRAGMENT_BYTES_MIN: usize = 4;
 
 const COMMON_HEADER: usize = 12;
 const CHUNK_HEADER: usize = 4;
