@@ -44,14 +44,14 @@ impl Network {
         for line in [
             format!("ip netns add {nat}"),
             format!("ip netns add {inside}"),
-            format!("ip link add {link} type veth peer name up netns {nat}"),
+            format!("ip link add {link} type veth peer name wan netns {nat}"),
             format!("ip addr add {world}/24 dev {link}"),
             format!("ip link set {link} up"),
-            format!("ip -n {nat} addr add {outer}/24 dev up"),
-            format!("ip -n {nat} link set up up"),
-            format!("ip -n {nat} link add down type veth peer name eth netns {inside}"),
-            format!("ip -n {nat} addr add {inner}/24 dev down"),
-            format!("ip -n {nat} link set down up"),
+            format!("ip -n {nat} addr add {outer}/24 dev wan"),
+            format!("ip -n {nat} link set wan up"),
+            format!("ip -n {nat} link add lan type veth peer name eth netns {inside}"),
+            format!("ip -n {nat} addr add {inner}/24 dev lan"),
+            format!("ip -n {nat} link set lan up"),
             format!("ip -n {inside} addr add {server}/24 dev eth"),
             format!("ip -n {inside} link set eth up"),
             format!("ip -n {inside} link set lo up"),
@@ -59,12 +59,12 @@ impl Network {
             format!("ip netns exec {nat} sysctl -qw net.ipv4.ip_forward=1"),
             format!("{nft} table ip keel"),
             format!("{nft} chain ip keel out {{ type nat hook postrouting priority 100 ; }}"),
-            format!("{nft} rule ip keel out oifname up masquerade"),
+            format!("{nft} rule ip keel out oifname wan masquerade"),
             // As routers at home have it: what nobody inside has asked for is dropped.
             format!("{nft} chain ip keel local {{ type filter hook input priority 0 ; }}"),
-            format!("{nft} rule ip keel local iifname up drop"),
+            format!("{nft} rule ip keel local iifname wan drop"),
             format!("{nft} chain ip keel pass {{ type filter hook forward priority 0 ; }}"),
-            format!("{nft} rule ip keel pass iifname up ct state new drop"),
+            format!("{nft} rule ip keel pass iifname wan ct state new drop"),
         ] {
             sh(&line)?;
         }
@@ -140,7 +140,7 @@ impl Network {
     /// Lets nothing out but to coturn.
     fn forbid_peers(&self) -> Result<()> {
         let what = format!("udp dport != {TURN_PORT} drop");
-        sh(&format!("ip netns exec {} nft add rule ip keel pass iifname down {what}", self.nat))
+        sh(&format!("ip netns exec {} nft add rule ip keel pass iifname lan {what}", self.nat))
     }
 
     fn turn_address(&self) -> SocketAddr {
