@@ -1,5 +1,6 @@
 import { drawDevices } from './drawn-devices.mjs';
 import { relayOnly } from './relay-only.mjs';
+import { tcpOnly } from './tcp-only.mjs';
 import { openPage } from './page.mjs';
 import { connectionStates, offeredHosts, pictureBitrate, selectedPath, srtpCipher } from '../shared/peer-watch.mjs';
 import { Viewer } from '../shared/viewer.mjs';
@@ -16,16 +17,17 @@ export class Seat extends Viewer {
    * @param {import('puppeteer-core').Browser} browser
    * @param {string} url of the server
    * @param {string} name the name to give later
-   * @param {{drawn?: boolean, accessToken?: string, video?: string, network?: BadNetwork, relay?: string, relayPort?: number}} options `drawn`: see
+   * @param {{drawn?: boolean, accessToken?: string, video?: string, network?: BadNetwork, relay?: string, relayPort?: number, tcp?: boolean}} options `drawn`: see
    *   drawn-devices.mjs; `video`: see `web/options.js`; `network`: see ../shared/bad-network.mjs; `relay`: how to reach
-   *   the TURN server, and `relayPort`: a port of 127.0.0.1 to reach it by, see relay-only.mjs
+   *   the TURN server, and `relayPort`: a port of 127.0.0.1 to reach it by, see relay-only.mjs; `tcp`: see tcp-only.mjs
    */
-  static async open(browser, url, name, { drawn = false, accessToken, video, network, relay, relayPort } = {}) {
+  static async open(browser, url, name, { drawn = false, accessToken, video, network, relay, relayPort, tcp = false } = {}) {
     const seat = new Seat();
     seat.name = name;
     const before = [];
     if (network) before.push((page) => network.surround(page));
     if (relay) before.push((page) => page.evaluateOnNewDocument(relayOnly, relay, relayPort));
+    if (tcp) before.push((page) => page.evaluateOnNewDocument(tcpOnly));
     if (drawn) before.push((page) => page.evaluateOnNewDocument(drawDevices));
     const opened = await openPage(browser, new URL('call.html', url), { video, accessToken, before });
     seat.page = opened.page;

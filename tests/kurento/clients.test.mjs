@@ -39,7 +39,7 @@ for (const version of VERSIONS) {
       for (const { type, source, candidate } of found) {
         assert.equal(type, CANDIDATE_FOUND[version]);
         assert.equal(source, caller.id);
-        assert.match(candidate.candidate, /^candidate:\S+ 1 udp \d+ \S+ \d+ typ host/i);
+        assert.match(candidate.candidate, /^candidate:\S+ 1 (udp|tcp) \d+ \S+ \d+ typ host/i);
         assert.equal(candidate.sdpMid, '0');
         assert.equal(candidate.sdpMLineIndex, 0);
         // As applications hand the browser's candidates over.

@@ -53,10 +53,11 @@ export class BadNetwork {
     this.#proxies.clear();
   }
 
-  /** A description or a candidate with the proxy's address in each candidate; those that it has no address for are left out. */
+  /** A description or a candidate with the proxy's address in each candidate; those that it has no way for (IPv6, TCP) are left out. */
   async #detour(text) {
     const lines = await Promise.all(text.split('\r\n').map(async (line) => {
       const [, before, address, port, after] = /^(.*candidate:\S+ \d+ udp \d+ )(\S+) (\d+)( typ .*)$/i.exec(line) ?? [];
+      if (/candidate:\S+ \d+ tcp /i.test(line)) return null;
       if (!before) return line;
       if (address.includes(':')) return null;
       const proxy = await this.#proxy(`${address}:${port}`);

@@ -27,6 +27,14 @@ pub enum StartError {
         /// The system's word on it.
         source: io::Error,
     },
+    /// A media port is free for UDP, but not for TCP.
+    #[error("cannot open {address} for media over TCP: {source}; another port, or no TCP, would do")]
+    BindTcp {
+        /// The address.
+        address: SocketAddr,
+        /// The system's word on it.
+        source: io::Error,
+    },
     /// No address to announce was configured or found.
     #[error("no address to announce to peers was found; configure one")]
     NoAddress,

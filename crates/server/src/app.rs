@@ -10,7 +10,7 @@ use crate::secret::{Secret, probe};
 use crate::shared_port::{Aside, SharedPort};
 use crate::tls::CertificateFiles;
 use crate::turn::{self, Surroundings, Turn};
-use crate::{file_limit, shutdown::Signals};
+use crate::{file_limit, relay, shutdown::Signals, stun};
 use anyhow::Context;
 use axum::Router;
 use axum_server::Handle;
@@ -21,7 +21,7 @@ use keel_signaling::{
     AppState, Filters, IceServer, KeySource, KurentoConfig, Limits, LiveLimits, OriginPolicy, RoomLimits,
     Store, Token, TokenConfig, TokenSecret, TurnOffer, WebhookConfig, WebhookReceiver, kurento_router,
 };
-use keel_turn::TurnServer;
+use keel_turn::{ForeignRelays, TurnServer};
 use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -46,6 +46,8 @@ pub(crate) struct App {
     http: Handle<SocketAddr>,
     /// One task per listener.
     servers: JoinSet<std::io::Result<()>>,
+    /// Looks up the STUN server, keeps relayed addresses; ends with this.
+    _background: JoinSet<()>,
     /// What follows announced names; it ends when dropped.
     _announcing: JoinSet<()>,
 }
@@ -107,9 +109,20 @@ impl App {
             media: &media,
         };
         let turn = turn::start(&config, &surroundings).context("the TURN server did not start")?;
+        let mut background = JoinSet::new();
+        let (relays, keeper) = ForeignRelays::new();
+        background.spawn(keeper.run());
+        let turn_url = &config.settings.ice.turn_url;
+        if !turn_url.is_empty() {
+            background.spawn(relay::keep(media.clone(), relays.clone(), turn_url.clone()));
+        }
+        let stun_server = &config.settings.ice.stun_server;
+        if !stun_server.is_empty() {
+            background.spawn(stun::keep_told(media.clone(), stun_server.clone()));
+        }
         let store = Store::open(&data_dir.join("keel.redb")).context("the store in data_dir did not open")?;
         let offer = turn.as_ref().map(|turn| turn.offer.clone());
-        let signaling = AppState::new(signaling_config(&config, offer), media.clone(), store);
+        let signaling = AppState::new(signaling_config(&config, offer, relays), media.clone(), store);
 
         let http = Handle::new();
         let mut servers = JoinSet::new();
@@ -148,6 +161,7 @@ impl App {
             signaling,
             http,
             servers,
+            _background: background,
             _announcing: announcing,
         })
     }
@@ -333,6 +347,7 @@ pub(crate) fn media_config(
         },
         bind: media.addresses.clone(),
         port_base: media.port,
+        tcp: media.tcp,
         announce,
         interfaces: media.interfaces.clone(),
         excluded: media.exclude.iter().filter_map(|network| network.parse::<Subnet>().ok()).collect(),
@@ -345,7 +360,11 @@ pub(crate) fn media_config(
     }
 }
 
-fn signaling_config(config: &Config, turn: Option<TurnOffer>) -> keel_signaling::Config {
+fn signaling_config(
+    config: &Config,
+    turn: Option<TurnOffer>,
+    relays: ForeignRelays,
+) -> keel_signaling::Config {
     let settings = &config.settings;
     let optional = |text: &String| (!text.is_empty()).then(|| text.clone());
     keel_signaling::Config {
@@ -368,7 +387,7 @@ fn signaling_config(config: &Config, turn: Option<TurnOffer>) -> keel_signaling:
         tokens: token_config(settings),
         webhooks: webhook_config(settings),
         limits: signaling_limits(settings),
-        kurento: kurento_config(&settings.kurento),
+        kurento: KurentoConfig { relays: Some(relays), ..kurento_config(&settings.kurento) },
     }
 }
 

@@ -111,11 +111,12 @@ impl Report<'_> {
     }
 
     fn media(&self) -> String {
-        let port = self.config.settings.media.port;
+        let media = &self.config.settings.media;
+        let (port, protocols) = (media.port, if media.tcp { "UDP and TCP" } else { "UDP" });
         match (port, self.workers) {
-            (0, _) => "UDP, on free ports".into(),
-            (_, 1) => format!("UDP {port}"),
-            (_, workers) => format!("UDP {port} to {}", usize::from(port) + workers - 1),
+            (0, _) => format!("{protocols}, on free ports"),
+            (_, 1) => format!("{protocols} {port}"),
+            (_, workers) => format!("{protocols} {port} to {}", usize::from(port) + workers - 1),
         }
     }
 }
@@ -166,7 +167,7 @@ mod tests {
             [
                 "  open     http://localhost:8080/",
                 "  kurento  ws://localhost:8888/kurento",
-                "  media    UDP 10000 to 10001",
+                "  media    UDP and TCP 10000 to 10001",
                 "  data     /srv/keel-data",
                 "  stop     Ctrl-C",
             ]

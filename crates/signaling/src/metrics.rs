@@ -364,6 +364,9 @@ impl Collector for MediaMetrics {
             ("pipelines", "Pipelines in the media server", snapshot.pipelines),
             ("relays", "Tracks that a media thread has from another one", snapshot.relays),
             ("own_sockets", "Sockets that sessions with other servers have", snapshot.own_sockets),
+            ("tcp_connections", "TCP connections of peers without UDP", snapshot.tcp_connections),
+            ("stun_known", "Media sockets that know their public address by STUN", snapshot.stun_known),
+            ("stun_failing", "Media sockets that ask a STUN server in vain", snapshot.stun_failing),
         ];
         for (name, help, value) in gauges {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
@@ -374,6 +377,10 @@ impl Collector for MediaMetrics {
             ("relayed", "RTP packets handed from one media thread to another", snapshot.relayed),
             ("events_dropped", "Media events that found their queue full", snapshot.events_dropped),
             ("own_sockets_refused", "Sessions with other servers without room", snapshot.own_sockets_refused),
+            ("stun_failures", "STUN servers that did not answer, or refused", snapshot.stun_failures),
+            ("tcp_accepted", "TCP connections to media ports", snapshot.tcp_accepted),
+            ("tcp_refused", "Those closed at once, since there were too many", snapshot.tcp_refused),
+            ("tcp_expelled", "Those closed since they were no media connections", snapshot.tcp_expelled),
         ];
         for (name, help, value) in counters {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;

@@ -6,6 +6,8 @@
 //! writes messages, `peer.rs` says to whom is relayed, `nonce.rs` and `credential.rs` who may. [`Visit`] is a client, for checks
 //! of an installation.
 //!
+//! [`ForeignRelays`] is the other side: relayed addresses of ours on somebody else's server.
+//!
 //! It does not relay TCP (RFC 6062), move allocations to another address of a client (RFC 8016), keep pairs of
 //! ports (EVEN-PORT with a reservation is refused with 508), or translate between IPv4 and IPv6.
 //!
@@ -33,6 +35,7 @@ mod client;
 mod config;
 mod count;
 mod credential;
+mod foreign;
 mod io;
 mod nonce;
 mod peer;
@@ -50,6 +53,7 @@ pub use client::{Client, RelayId, Transport};
 pub use config::{RelayAddresses, TurnConfig, TurnLimits};
 pub use count::{AllocationView, Counts, DropReason, Traffic, TurnSnapshot};
 pub use credential::{Credentials, Issued, SECRET_BYTES_MIN};
+pub use foreign::{ForeignRelay, ForeignRelays, ForeignServer, Login, RelayError, RelayKeeper};
 pub use io::{Doors, StartError, TurnServer};
 pub use peer::{Network, NetworkError, OwnSocket, PeerPolicy};
 pub use rate::Rate;

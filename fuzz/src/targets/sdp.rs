@@ -44,5 +44,6 @@ fn local() -> LocalDescription {
         video: stream(20),
         restrictions: Restrictions::default(),
         data_channels: true,
+        is_full_agent: false,
     }
 }

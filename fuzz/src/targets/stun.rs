@@ -24,7 +24,7 @@ fn refused_without_effect(message: &[u8]) {
     let (mut agent, _) = agent();
     let taken = agent.handle_stun(Instant::now(), local, remote, message);
     if taken.is_err() {
-        assert!(!agent.is_validated(remote) && agent.poll_transmit().is_none(), "{taken:?}");
+        assert!(!agent.is_validated(local, remote) && agent.poll_transmit().is_none(), "{taken:?}");
     }
 }
 
@@ -57,6 +57,6 @@ mod tests {
         let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 10_000));
         let check = &seeds()[1];
         assert_eq!(agent.handle_stun(Instant::now(), local, remote, check), Ok(()));
-        assert!(agent.is_validated(remote) && agent.poll_transmit().is_some());
+        assert!(agent.is_validated(local, remote) && agent.poll_transmit().is_some());
     }
 }

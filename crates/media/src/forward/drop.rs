@@ -78,11 +78,14 @@ pub enum DropReason {
     DataUndeliverable,
     /// A packet for a worker that does not take what others hand it fast enough: that one is overloaded.
     RelayOverrun,
+    /// A datagram for a TCP connection that does not take them fast enough: a slow network of a peer without
+    /// UDP.
+    StreamFull,
 }
 
 impl DropReason {
     /// Every reason, in the order of its counters.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::UnknownProtocol,
         Self::TooLong,
         Self::UnknownAddress,
@@ -118,6 +121,7 @@ impl DropReason {
         Self::DataQueueFull,
         Self::DataUndeliverable,
         Self::RelayOverrun,
+        Self::StreamFull,
     ];
 
     /// The label in metrics.
@@ -159,6 +163,7 @@ impl DropReason {
             Self::DataQueueFull => "data_queue_full",
             Self::DataUndeliverable => "data_undeliverable",
             Self::RelayOverrun => "relay_overrun",
+            Self::StreamFull => "stream_full",
         }
     }
 }

@@ -4,7 +4,8 @@ use super::{Dscp, Subnet};
 use crate::codec::Codec;
 use crate::rtp::Bitrate;
 use crate::session::ice::IceCredentials;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use tokio::sync::{mpsc, watch};
 
 /// Settings of a [`super::MediaServer`].
 #[derive(Clone, Debug)]
@@ -17,6 +18,12 @@ pub struct MediaConfig {
     pub bind: Vec<IpAddr>,
     /// The first worker's UDP port; the next worker has the next one. 0 lets the system choose each.
     pub port_base: u16,
+    /// Whether peers may connect by TCP to the numbers of the UDP ports (RFC 6544).
+    pub tcp: bool,
+    /// TCP connections of one worker at most; further ones are closed at once.
+    pub tcp_connections_per_worker_max: usize,
+    /// Those of them that come from one address at most.
+    pub tcp_connections_per_address_max: usize,
     /// The addresses that peers are told, instead of those of the interfaces.
     pub announce: Vec<IpAddr>,
     /// Whether loopback addresses are announced as well when `announce` is empty.
@@ -64,6 +71,9 @@ impl Default for MediaConfig {
             placement: Placement::Together,
             bind: vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
             port_base: 10_000,
+            tcp: true,
+            tcp_connections_per_worker_max: 2_000,
+            tcp_connections_per_address_max: 256,
             announce: Vec::new(),
             announce_loopback: true,
             interfaces: Vec::new(),
@@ -125,6 +135,14 @@ pub struct EndpointSettings {
     /// Announce only addresses of these interfaces; empty: all. Configured announcements, which are of no
     /// interface, stay. Counts from the next gathering.
     pub interfaces: Vec<String>,
+    /// Announce no TCP candidates. Counts from the next gathering.
+    pub udp_only: bool,
+    /// The STUN server to ask for the public addresses, in place of those of
+    /// [`super::MediaServer::set_stun_servers`]. Counts from the next gathering.
+    pub stun_server: Option<SocketAddr>,
+    /// Relayed addresses to announce, in place of those of [`super::MediaServer::set_relays`]; those in front of other
+    /// workers' sockets are passed over. Counts from the next gathering.
+    pub relays: Vec<RelayPath>,
     /// The only video codec to negotiate; `None`: all that can be forwarded.
     pub video_codec: Option<Codec>,
     /// The only audio codec to negotiate; `None`: all that can be forwarded. Opus brings RED with it.
@@ -133,6 +151,25 @@ pub struct EndpointSettings {
     /// more reading of the clock in each round of the worker.
     pub latency_stats: bool,
 }
+
+/// A relayed address on a TURN server elsewhere, in front of a media socket. It is kept for as long as a clone of this is.
+#[derive(Clone, Debug)]
+pub struct RelayPath {
+    /// The media socket: one of [`super::MediaServer::addresses`].
+    pub target: SocketAddr,
+    /// The relayed address, and the one that the TURN server sees us at; none while there is no allocation.
+    pub relayed: watch::Receiver<Option<(SocketAddr, SocketAddr)>>,
+    /// Takes the addresses of peers that are to be let through.
+    pub permits: mpsc::Sender<IpAddr>,
+}
+
+impl PartialEq for RelayPath {
+    fn eq(&self, other: &Self) -> bool {
+        self.target == other.target && self.permits.same_channel(&other.permits)
+    }
+}
+
+impl Eq for RelayPath {}
 
 /// What [`super::WebRtcEndpoint::generate_offer`] offers.
 #[derive(Clone, Copy, Debug)]

@@ -17,6 +17,15 @@ pub struct PipelineEvent {
     pub event: EndpointEvent,
 }
 
+/// What carries a session's datagrams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportProtocol {
+    /// UDP.
+    Udp,
+    /// TCP, framed (RFC 6544, RFC 4571): for peers whose network lets no UDP out.
+    Tcp,
+}
+
 /// What can happen to an endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EndpointEvent {
@@ -31,6 +40,8 @@ pub enum EndpointEvent {
     Ice(IceState),
     /// A pair of addresses is in use, first or anew: before `Connected`, and again whenever it changes.
     PairSelected {
+        /// What carries datagrams between the two.
+        protocol: TransportProtocol,
         /// Keel's address.
         local: SocketAddr,
         /// The peer's.

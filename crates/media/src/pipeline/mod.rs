@@ -39,10 +39,13 @@ pub(crate) mod survey;
 pub use bridge::{Bridge, PipelineAddress};
 pub use config::{
     EndpointOptions, EndpointSettings, IceCandidate, MediaConfig, OfferDirection, OfferOptions, Placement,
+    RelayPath,
 };
 pub use data::{DataChannelInfo, DataChannelOptions, DataChannelState, DataSharing};
 pub use dscp::Dscp;
-pub use event::{ConnectionState, DtlsState, EndpointEvent, IceState, PipelineEvent, PipelineEvents};
+pub use event::{
+    ConnectionState, DtlsState, EndpointEvent, IceState, PipelineEvent, PipelineEvents, TransportProtocol,
+};
 pub use flow::{ElementKind, Flow, GraphEdge, GraphElement, PipelineGraph};
 pub use kind::{MediaKind, MediaType};
 pub use pass_through::PassThrough;

@@ -2,7 +2,9 @@
 
 use super::placement::Placer;
 use super::survey;
-use super::{MediaConfig, MediaSnapshot, Pipeline, PipelineEvent, PipelineEvents, PipelineSurvey, Placement};
+use super::{
+    MediaConfig, MediaSnapshot, Pipeline, PipelineEvent, PipelineEvents, PipelineSurvey, Placement, RelayPath,
+};
 use crate::capture::{CAPTURES_MAX, Capture, CaptureLimits};
 use crate::error::{CaptureError, CreateError, StartError};
 use crate::id::{ElementId, PipelineId};
@@ -44,6 +46,7 @@ struct Shared {
     threads: Mutex<Vec<JoinHandle<()>>>,
     addresses: Vec<SocketAddr>,
     announced: Mutex<Vec<AnnouncedAddress>>,
+    relay_targets: Vec<SocketAddr>,
     pipelines_max: usize,
     next_pipeline: AtomicU64,
     next_element: Arc<AtomicU64>,
@@ -76,6 +79,7 @@ impl MediaServer {
             prepared.iter().flat_map(|(worker, _)| worker.local_addresses()).collect();
         addresses.sort();
         let announced = prepared.iter().flat_map(|(worker, _)| worker.announced_addresses()).collect();
+        let relay_targets = prepared.iter().filter_map(|(worker, _)| worker.relay_target()).collect();
         let granted = prepared.iter().filter_map(|(worker, _)| worker.buffers()).reduce(SocketBuffers::least);
         report(&config, &addresses, granted);
         let workers: Arc<[WorkerHandle]> = prepared.iter().map(|(_, handle)| handle.clone()).collect();
@@ -93,6 +97,7 @@ impl MediaServer {
                 threads: Mutex::new(threads),
                 addresses,
                 announced: Mutex::new(announced),
+                relay_targets,
                 pipelines_max: config.pipelines_max,
                 next_pipeline: AtomicU64::new(1),
                 next_element: Arc::new(AtomicU64::new(1)),
@@ -163,6 +168,31 @@ impl MediaServer {
         Ok((handle, PipelineEvents(receiver)))
     }
 
+    /// Has the media sockets ask these STUN servers (RFC 8489), instead of those named before, which public address
+    /// they have, at once and every 15 seconds. What they tell stands in candidates of later gatherings, as
+    /// server-reflexive ones; until a server has answered, or been silent for 3.5 s, a gathering does not end.
+    /// Each worker asks 16 servers at most, those of endpoints included.
+    pub async fn set_stun_servers(&self, servers: Vec<SocketAddr>) {
+        for worker in self.shared.workers.iter() {
+            let servers = servers.clone();
+            worker.call(|reply| Command::SetStunServers { servers, reply }).await;
+        }
+    }
+
+    /// Has peers told these relayed addresses, in place of those said before, and their peers let through.
+    pub async fn set_relays(&self, relays: Vec<RelayPath>) {
+        for worker in self.shared.workers.iter() {
+            let relays = relays.clone();
+            worker.call(|reply| Command::SetRelays { relays, reply }).await;
+        }
+    }
+
+    /// One socket of each worker that a relay can stand in front of: of IPv4, and no loopback one, where there is such.
+    #[must_use]
+    pub fn relay_targets(&self) -> &[SocketAddr] {
+        &self.shared.relay_targets
+    }
+
     /// Gauges and counters of all workers.
     pub async fn snapshot(&self) -> MediaSnapshot {
         let mut sum = MediaSnapshot::default();
@@ -173,6 +203,13 @@ impl MediaServer {
             sum.sessions += part.sessions;
             sum.own_sockets += part.own_sockets;
             sum.own_sockets_refused += part.own_sockets_refused;
+            sum.tcp_connections += part.tcp_connections;
+            sum.tcp_accepted += part.tcp_accepted;
+            sum.tcp_refused += part.tcp_refused;
+            sum.tcp_expelled += part.tcp_expelled;
+            sum.stun_known += part.stun_known;
+            sum.stun_failing += part.stun_failing;
+            sum.stun_failures += part.stun_failures;
             sum.packets_in += part.packets_in;
             sum.packets_out += part.packets_out;
             sum.bytes_in += part.bytes_in;

@@ -125,6 +125,20 @@ pub struct MediaSnapshot {
     pub own_sockets: u64,
     /// Sessions that did not get any ([`crate::NegotiationError::NoSockets`]).
     pub own_sockets_refused: u64,
+    /// TCP connections of peers.
+    pub tcp_connections: u64,
+    /// TCP connections that were accepted so far.
+    pub tcp_accepted: u64,
+    /// Those of them that were closed at once, since there were too many.
+    pub tcp_refused: u64,
+    /// Those of them that were closed since what they sent was no media connection's.
+    pub tcp_expelled: u64,
+    /// Media sockets whose public address a STUN server has told.
+    pub stun_known: u64,
+    /// Media sockets that ask a STUN server in vain.
+    pub stun_failing: u64,
+    /// How often a STUN server did not answer, or refused.
+    pub stun_failures: u64,
     /// Datagrams received.
     pub packets_in: u64,
     /// Datagrams sent.

@@ -23,7 +23,7 @@ use crate::rtp::{ExtSeq, RtpHeader, Ssrc};
 use crate::srtp::{DtlsRole, Profile, ReceiveContext, SendContext, SessionKeys};
 use bytes::Bytes;
 use dtls::{DtlsEvent, DtlsTransport, KeyingMaterial};
-use ice::{IceAgent, IceEvent, Transmit};
+use ice::{Base, IceAgent, IceEvent, Transmit};
 use liveness::{Liveness, Sign};
 use rand::CryptoRng;
 use sctp::{DataEvent, DataMessage, DataTransport};
@@ -65,15 +65,18 @@ pub(crate) enum SessionEvent {
     Ice(IceState),
     /// The remote address passed an integrity-checked binding request.
     AddressAdded {
-        /// Our address that the request came to, or that our check left from.
-        local: SocketAddr,
+        /// Our base that the request came to, or that our check left from.
+        local: Base,
         remote: SocketAddr,
     },
-    AddressRemoved(SocketAddr),
+    AddressRemoved {
+        local: Base,
+        remote: SocketAddr,
+    },
     /// No check names this fragment of ours any more: a restart of ICE has succeeded.
     UfragRetired(String),
     PairSelected {
-        local: SocketAddr,
+        local: Base,
         remote: SocketAddr,
     },
     Dtls(DtlsState),
@@ -208,13 +211,24 @@ impl Session {
     pub(crate) fn handle_stun(
         &mut self,
         now: Instant,
-        local: SocketAddr,
+        local: Base,
         remote: SocketAddr,
         datagram: &[u8],
     ) -> Result<(), DropReason> {
         let result = self.ice.handle_stun(now, local, remote, datagram);
         self.advance(now);
         result
+    }
+
+    /// A TCP connection with the peer has ended.
+    pub(crate) fn handle_end(&mut self, now: Instant, local: Base, remote: SocketAddr) {
+        self.ice.handle_end(now, local, remote);
+        self.advance(now);
+    }
+
+    /// The addresses of the pair in use.
+    pub(crate) fn pair(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.ice.selected().map(|(local, remote)| (local.address, remote))
     }
 
     /// Takes a DTLS datagram from a validated address.
@@ -275,7 +289,7 @@ impl Session {
     }
 
     /// The pair to send media on: none before DTLS is complete, and none while consent is lost.
-    pub(crate) fn media_path(&self) -> Option<(SocketAddr, SocketAddr)> {
+    pub(crate) fn media_path(&self) -> Option<(Base, SocketAddr)> {
         self.srtp.as_ref().and_then(|_| self.ice.selected())
     }
 
@@ -341,7 +355,7 @@ impl Session {
     }
 
     fn add_address(&mut self, now: Instant, candidate: &RemoteCandidate) {
-        // Names are never resolved and TCP is not served: the peer's checks reveal its address.
+        // Names are never resolved, and over TCP it is the peer that connects: its checks reveal its address.
         if let (CandidateProtocol::Udp, CandidateAddress::Ip(address)) =
             (candidate.protocol, &candidate.address)
         {
@@ -364,7 +378,9 @@ impl Session {
                     self.events.push_back(SessionEvent::AddressAdded { local, remote });
                 }
                 IceEvent::Retired { ufrag } => self.events.push_back(SessionEvent::UfragRetired(ufrag)),
-                IceEvent::Dropped { remote } => self.events.push_back(SessionEvent::AddressRemoved(remote)),
+                IceEvent::Dropped { local, remote } => {
+                    self.events.push_back(SessionEvent::AddressRemoved { local, remote });
+                }
                 IceEvent::Selected { local, remote } => {
                     self.events.push_back(SessionEvent::PairSelected { local, remote });
                     self.dtls.start(now);

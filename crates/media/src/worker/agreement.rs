@@ -53,6 +53,7 @@ impl State {
     /// Has an endpoint make an offer, where it lives.
     pub(super) fn ask_for_offer(
         &mut self,
+        now: Instant,
         endpoint: ElementId,
         options: OfferOptions,
         reply: Reply<Result<String, NegotiationError>>,
@@ -64,7 +65,7 @@ impl State {
         if self.relays.is_elsewhere(worker) {
             self.relays.tell(worker, Message::GenerateOffer { endpoint, options, peers, reply });
         } else {
-            answer(reply, self.generate_offer(endpoint, options, &peers));
+            answer(reply, self.generate_offer(now, endpoint, options, &peers));
         }
     }
 

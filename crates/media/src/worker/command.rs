@@ -12,14 +12,14 @@ use crate::pipeline::survey::{EndpointSurvey, PipelineOutline};
 use crate::pipeline::{
     AnnouncedAddress, AppliedAnswer, AppliedOffer, ConnectionStats, DataChannelOptions, DataSharing,
     DeliveryChange, EndpointOptions, EndpointSettings, EndpointStats, Flow, IceCandidate, IceRestart,
-    LineOptions, MediaSnapshot, MediaType, OfferOptions, PipelineEvent,
+    LineOptions, MediaSnapshot, MediaType, OfferOptions, PipelineEvent, RelayPath,
 };
 use crate::session::ice::IceCredentials;
 use crate::session::sdp::LinesOffer;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
@@ -217,6 +217,14 @@ pub(crate) enum Command {
     SurveyEndpoints {
         endpoints: Vec<ElementId>,
         reply: Reply<Vec<EndpointSurvey>>,
+    },
+    SetRelays {
+        relays: Vec<RelayPath>,
+        reply: Reply<()>,
+    },
+    SetStunServers {
+        servers: Vec<SocketAddr>,
+        reply: Reply<()>,
     },
     Snapshot {
         reply: Reply<MediaSnapshot>,

@@ -73,6 +73,7 @@ impl State {
     /// Has a connection make an offer, where it lives.
     pub(super) fn ask_for_lines_offer(
         &mut self,
+        now: Instant,
         connection: ElementId,
         restart: IceRestart,
         reply: Reply<Result<LinesOffer, NegotiationError>>,
@@ -86,7 +87,7 @@ impl State {
         if self.relays.is_elsewhere(worker) {
             self.relays.tell(worker, Message::CreateOffer { connection, restart, sources, reply });
         } else {
-            answer(reply, self.create_lines_offer(connection, restart, &sources));
+            answer(reply, self.create_lines_offer(now, connection, restart, &sources));
         }
     }
 
@@ -195,6 +196,7 @@ impl State {
         text: &str,
         fresh: u64,
     ) -> Result<AppliedOffer, NegotiationError> {
+        self.choose_agent(now, id, false);
         let endpoint = self.endpoints.get(&id).ok_or(NegotiationError::Released)?;
         let first = Answerer::default();
         let answerer = match endpoint.renegotiation() {
@@ -243,10 +245,12 @@ impl State {
     /// Makes the next offer to a connection's peer. `sources`: what feeds its lines.
     pub(super) fn create_lines_offer(
         &mut self,
+        now: Instant,
         id: ElementId,
         restart: IceRestart,
         sources: &BTreeMap<ElementId, Vec<Format>>,
     ) -> Result<LinesOffer, NegotiationError> {
+        self.choose_agent(now, id, true);
         let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
         let mut offerer = endpoint.offerer(&mut self.rng)?;
         // What was never answered needs no restart: its credentials are as good as new ones.
@@ -410,6 +414,7 @@ impl State {
             // Also a description that rejects everything, and so has no transport.
             seat.session.renew_remote(now, remote);
         }
+        self.permit_peers(id);
         self.settle(now, session);
     }
 

@@ -52,7 +52,7 @@ impl State {
                 self.remove_line(now, connection, line, &Completion::released(reply));
             }
             Command::CreateOffer { connection, restart, reply } => {
-                self.ask_for_lines_offer(connection, restart, reply);
+                self.ask_for_lines_offer(now, connection, restart, reply);
             }
             Command::ApplyAnswer { connection, answer: sdp, reply } => {
                 answer(reply, self.apply_answer(now, connection, &sdp));
@@ -98,7 +98,7 @@ impl State {
             }
             Command::CreateAnswer { endpoint, reply } => self.ask_for_answer(now, endpoint, reply),
             Command::GenerateOffer { endpoint, options, reply } => {
-                self.ask_for_offer(endpoint, options, reply);
+                self.ask_for_offer(now, endpoint, options, reply);
             }
             Command::ProcessAnswer { endpoint, answer: sdp, reply } => {
                 answer(reply, self.process_answer(now, endpoint, &sdp));
@@ -112,7 +112,17 @@ impl State {
             Command::RestartIce { endpoint, remote, reply } => {
                 answer(reply, self.restart_ice(now, endpoint, remote));
             }
-            Command::GatherCandidates { endpoint, reply } => answer(reply, self.gather_candidates(endpoint)),
+            Command::GatherCandidates { endpoint, reply } => {
+                answer(reply, self.gather_candidates(now, endpoint));
+            }
+            Command::SetRelays { relays, reply } => {
+                self.set_relays(relays);
+                answer(reply, ());
+            }
+            Command::SetStunServers { servers, reply } => {
+                self.set_stun_servers(now, servers);
+                answer(reply, ());
+            }
             Command::AddIceCandidate { endpoint, candidate, reply } => {
                 answer(reply, self.add_ice_candidate(now, endpoint, &candidate));
             }
@@ -162,7 +172,7 @@ impl State {
                 answer(reply, self.create_answer(now, endpoint, &peers));
             }
             Message::GenerateOffer { endpoint, options, peers, reply } => {
-                answer(reply, self.generate_offer(endpoint, options, &peers));
+                answer(reply, self.generate_offer(now, endpoint, options, &peers));
             }
             Message::OpenLine { connection, line, options, reply } => {
                 let opened = self.open_line(connection, line, options);
@@ -174,7 +184,7 @@ impl State {
                 answer(reply, opened);
             }
             Message::CreateOffer { connection, restart, sources, reply } => {
-                answer(reply, self.create_lines_offer(connection, restart, &sources));
+                answer(reply, self.create_lines_offer(now, connection, restart, &sources));
             }
             Message::Lines { connection, began, ended } => self.note_lines(now, connection, &began, &ended),
             Message::Flow { endpoint, media, place, reply } => {

@@ -43,18 +43,10 @@ impl Routes {
         true
     }
 
-    /// Removes a session with the fragments and addresses that lead to it.
-    pub(super) fn remove<'a>(
-        &mut self,
-        ufrags: impl IntoIterator<Item = &'a str>,
-        addresses: impl IntoIterator<Item = SocketAddr>,
-        session: SessionId,
-    ) {
+    /// Removes the fragments that lead to a session.
+    pub(super) fn remove<'a>(&mut self, ufrags: impl IntoIterator<Item = &'a str>, session: SessionId) {
         for ufrag in ufrags {
             self.remove_ufrag(ufrag, session);
-        }
-        for address in addresses {
-            self.remove_address(address, session);
         }
     }
 
@@ -127,7 +119,8 @@ mod tests {
         assert!(routes.add("abcd", FIRST));
         assert!(!routes.add("abcd", SECOND));
         routes.add_address(address, FIRST);
-        routes.remove(["abcd"], [address], FIRST);
+        routes.remove(["abcd"], FIRST);
+        routes.remove_address(address, FIRST);
         assert_eq!(routes.by_ufrag("abcd"), None);
         assert_eq!(routes.by_address(address), None);
     }

@@ -167,6 +167,7 @@ impl State {
         }
         self.close_session(now, session);
         self.emit(id, EndpointEvent::Ice(IceState::Closed));
+        self.gathering.remove(&id);
         self.forget_sharer(id);
         self.endpoints.remove(&id);
         self.relays.forget_source(id);
@@ -186,7 +187,10 @@ impl State {
             self.close_media(endpoint, element);
         }
         if let Some(seat) = self.sessions.remove(id) {
-            self.routes.remove(seat.session.ice.ufrags(), seat.session.ice.validated(), id);
+            self.routes.remove(seat.session.ice.ufrags(), id);
+            for (local, remote) in seat.session.ice.validated() {
+                self.remove_address(id, local, remote);
+            }
             self.own.close(&seat.own, &mut self.counters);
             self.timers.set(slot_of(id), None);
         }
@@ -213,5 +217,6 @@ fn describe(rng: &mut impl Rng, ice: &IceCredentials, fingerprint: String) -> Lo
         video: SendStream { ssrc: ssrcs[1], rtx: Some(ssrcs[2]) },
         restrictions: Restrictions::default(),
         data_channels: false,
+        is_full_agent: false,
     }
 }

@@ -4,6 +4,7 @@ use super::batch::{Destination, FlushReport, Segmentation, SendBatch};
 use super::endpoint::Media;
 use super::own_socket::OwnSockets;
 use super::socket::{MediaSocket, SocketId};
+use super::stream::{Connection, Streams};
 use super::{Counters, Outgoing, Path, Seat, State};
 use crate::capture::Way;
 use crate::forward::{DropReason, FlowingStream, Output};
@@ -28,30 +29,31 @@ impl State {
             }
         }
         self.own.flush(&mut self.counters);
+        self.streams.flush(&mut self.counters);
         self.avoid_segmentation();
     }
 
     /// Each subscriber's copies are written side by side and sealed where they stand.
     fn write_packets(&mut self, now: Instant, sockets: &[MediaSocket]) {
-        let Self { forwarder, sessions, outgoing, own, counters, origin, .. } = self;
+        let Self { forwarder, sessions, outgoing, own, streams, counters, origin, .. } = self;
         forwarder.fan_out(now, AbsSendTime::since_origin(now.duration_since(*origin)), |departure| {
             let Some(Seat { session, path: Some(path), tap, .. }) = sessions.get_mut(departure.session)
             else {
                 return;
             };
-            let Some((queue, socket)) = queue_of(path.socket, outgoing, sockets, own, counters) else {
+            let Some(mut queue) = queue_of(path.socket, outgoing, sockets, own, streams, counters) else {
                 return;
             };
             let room = departure.packet_len() + Profile::TAG_LENGTH_MAX;
-            let Some(place) = queue.reserve(path, room, socket, counters) else { return };
+            let Some(place) = queue.reserve(path, room, counters) else { return };
             let plain = departure.write(place);
             if let Some(tap) = tap {
-                tap.rtp(now, Way::Out, session.ice.selected(), place.get(..plain).unwrap_or_default());
+                tap.rtp(now, Way::Out, session.pair(), place.get(..plain).unwrap_or_default());
             }
             let sealed =
                 session.protect_rtp(place, departure.header_len(), plain, departure.ssrc, departure.index);
             if let Some(length) = sealed {
-                queue.batch.commit(length);
+                queue.commit(length, counters);
                 counters.forwarded += 1;
             }
         });
@@ -111,22 +113,24 @@ impl State {
         reports: &[Report],
         sockets: &[MediaSocket],
     ) {
-        let Self { sessions, outgoing, own, counters, .. } = self;
+        let Self { sessions, outgoing, own, streams, counters, .. } = self;
         let Some(Seat { session, path: Some(path), rtcp_ssrc, cname, tap, .. }) = sessions.get_mut(session)
         else {
             return;
         };
-        let Some((queue, socket)) = queue_of(path.socket, outgoing, sockets, own, counters) else { return };
+        let Some(mut queue) = queue_of(path.socket, outgoing, sockets, own, streams, counters) else {
+            return;
+        };
         for mut packet in crate::session::rtcp::build(*rtcp_ssrc, cname, reports) {
             if let Some(tap) = tap {
-                tap.rtcp(now, Way::Out, session.ice.selected(), &packet);
+                tap.rtcp(now, Way::Out, session.pair(), &packet);
             }
             if session.protect_rtcp(&mut packet).is_none() {
                 return;
             }
-            if let Some(place) = queue.reserve(path, packet.len(), socket, counters) {
+            if let Some(place) = queue.reserve(path, packet.len(), counters) {
                 place.copy_from_slice(&packet);
-                queue.batch.commit(packet.len());
+                queue.commit(packet.len(), counters);
             }
         }
     }
@@ -147,19 +151,46 @@ impl State {
     }
 }
 
-/// Where a socket's datagrams wait, and the socket.
+/// Where a path's datagrams wait.
+enum Queue<'a> {
+    Datagrams(&'a mut SendQueue, &'a MediaSocket),
+    Stream(&'a mut Connection),
+}
+
+impl Queue<'_> {
+    /// Room for one datagram. A full batch is sent first; past the bound of a connection there is none.
+    fn reserve(&mut self, path: &Path, length: usize, counters: &mut Counters) -> Option<&mut [u8]> {
+        match self {
+            Self::Datagrams(queue, socket) => queue.reserve(path, length, socket, counters),
+            Self::Stream(connection) => connection.reserve(length, counters),
+        }
+    }
+
+    /// The first `length` bytes of the last room are a datagram.
+    fn commit(&mut self, length: usize, counters: &mut Counters) {
+        match self {
+            Self::Datagrams(queue, _) => queue.batch.commit(length),
+            Self::Stream(connection) => connection.commit(length, counters),
+        }
+    }
+}
+
 fn queue_of<'a>(
     socket: SocketId,
     outgoing: &'a mut [Outgoing],
     sockets: &'a [MediaSocket],
     own: &'a mut OwnSockets,
+    streams: &'a mut Streams,
     counters: &mut Counters,
-) -> Option<(&'a mut SendQueue, &'a MediaSocket)> {
+) -> Option<Queue<'a>> {
     match socket {
         SocketId::Shared(index) => {
-            Some((outgoing.get_mut(index).map(|out| &mut out.queue)?, sockets.get(index)?))
+            Some(Queue::Datagrams(outgoing.get_mut(index).map(|out| &mut out.queue)?, sockets.get(index)?))
         }
-        SocketId::Own(place) => own.queue(place, counters),
+        SocketId::Own(place) => {
+            own.queue(place, counters).map(|(queue, socket)| Queue::Datagrams(queue, socket))
+        }
+        SocketId::Stream(place) => streams.queue(place).map(Queue::Stream),
     }
 }
 

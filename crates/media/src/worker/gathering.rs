@@ -5,8 +5,10 @@ use super::place::of_family;
 use crate::error::NegotiationError;
 use crate::id::ElementId;
 use crate::pipeline::{AnnouncedAddress, EndpointEvent, EndpointSettings, IceCandidate};
-use crate::session::sdp::HostCandidate;
+use crate::session::ice::discovery::Finding;
+use crate::session::sdp::{HostCandidate, ReflexiveCandidate};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 impl State {
     /// Makes these the addresses that peers are told, in place of those that were configured, from the next
@@ -28,7 +30,9 @@ impl State {
     /// Reports the endpoint's candidates, once. They are its own sockets' where it is known to have some,
     /// which an answerer knows; an offerer's are those of the shared ones, and if its checks leave from
     /// others later, the peer learns of these by the checks.
-    pub(super) fn gather_candidates(&mut self, id: ElementId) -> Result<(), NegotiationError> {
+    ///
+    /// Where STUN servers are asked, the end of gathering waits for the first answer of each, or its silence.
+    pub(super) fn gather_candidates(&mut self, now: Instant, id: ElementId) -> Result<(), NegotiationError> {
         let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
         if endpoint.negotiation.is_without_description() {
             return Err(NegotiationError::NoOffer);
@@ -37,24 +41,78 @@ impl State {
             return Ok(());
         }
         let places = self.sessions.get(endpoint.session).map_or(&[][..], |seat| &seat.own);
-        let mut sockets: Vec<SocketAddr> = Vec::new();
+        let (mut udp, mut tcp): (Vec<SocketAddr>, Vec<SocketAddr>) = (Vec::new(), Vec::new());
         for own in places.iter().filter_map(|place| self.own.socket(*place)) {
-            sockets.extend(&own.announced);
+            udp.extend(&own.announced);
         }
-        if places.is_empty() {
-            sockets.extend(self.outgoing.iter().flat_map(|shared| &shared.announced));
+        let has_own = !places.is_empty();
+        if !has_own {
+            udp.extend(self.outgoing.iter().flat_map(|shared| &shared.announced));
+            let open = self.outgoing.iter().filter(|shared| shared.has_tcp && !endpoint.settings.udp_only);
+            tcp.extend(open.flat_map(|shared| &shared.announced));
         }
-        let (index, mid) = endpoint.first_line();
-        for host in HostCandidate::for_addresses(&announced(&sockets, &endpoint.settings, &self.interfaces)) {
-            let candidate = IceCandidate {
-                candidate: host.to_string(),
-                sdp_mid: mid.clone(),
-                sdp_mline_index: Some(index),
-            };
-            self.emit(id, EndpointEvent::CandidateFound(candidate));
+        let announced = |sockets: &[SocketAddr]| announced(sockets, &endpoint.settings, &self.interfaces);
+        let hosts = HostCandidate::for_addresses(&announced(&udp)).into_iter();
+        let hosts: Vec<_> = hosts.chain(HostCandidate::for_connections(&announced(&tcp))).collect();
+        let servers = if has_own { Vec::new() } else { self.servers_of(id) };
+        for host in hosts {
+            self.emit_candidate(id, host.to_string());
+        }
+        for server in servers {
+            self.ask_server(now, server);
+        }
+        self.settle_discovery();
+        self.finish_gathering(id);
+        Ok(())
+    }
+
+    /// Reports what STUN servers have told, and the end of gathering; waits while one has not answered yet.
+    pub(super) fn finish_gathering(&mut self, id: ElementId) {
+        let Some(endpoint) = self.endpoints.get(&id) else { return };
+        let has_own = self.sessions.get(endpoint.session).is_some_and(|seat| !seat.own.is_empty());
+        let servers = if has_own { Vec::new() } else { self.servers_of(id) };
+        let findings = || servers.iter().flat_map(|server| self.discovery.findings(*server));
+        if findings().any(|(_, finding)| finding == Finding::Pending) {
+            self.gathering.insert(id);
+            return;
+        }
+        let known = findings().filter_map(|(socket, finding)| {
+            let base = self.outgoing.get(socket)?.local;
+            match finding {
+                Finding::Reflexive(address) if is_announced(base, &endpoint.settings, &self.interfaces) => {
+                    Some((address, base))
+                }
+                _ => None,
+            }
+        });
+        let known: Vec<_> = known.collect();
+        let sockets: Vec<_> = self.outgoing.iter().flat_map(|shared| &shared.announced).copied().collect();
+        let hosts = announced(&sockets, &endpoint.settings, &self.interfaces);
+        for candidate in ReflexiveCandidate::of(&known, &hosts) {
+            self.emit_candidate(id, candidate.to_string());
+        }
+        if !has_own {
+            for candidate in self.relayed_candidates(id) {
+                self.emit_candidate(id, candidate.to_string());
+            }
+            self.permit_peers(id);
         }
         self.emit(id, EndpointEvent::GatheringDone);
-        Ok(())
+    }
+
+    /// The STUN servers that an endpoint's candidates come from: its own, or those of the configuration.
+    fn servers_of(&self, id: ElementId) -> Vec<SocketAddr> {
+        match self.endpoints.get(&id).and_then(|endpoint| endpoint.settings.stun_server) {
+            Some(server) => vec![server],
+            None => self.stun_servers.clone(),
+        }
+    }
+
+    fn emit_candidate(&mut self, id: ElementId, candidate: String) {
+        let Some(endpoint) = self.endpoints.get(&id) else { return };
+        let (index, sdp_mid) = endpoint.first_line();
+        let candidate = IceCandidate { candidate, sdp_mid, sdp_mline_index: Some(index) };
+        self.emit(id, EndpointEvent::CandidateFound(candidate));
     }
 }
 
@@ -67,11 +125,7 @@ fn announced(
 ) -> Vec<SocketAddr> {
     let mut announced = Vec::new();
     for socket in sockets {
-        let mut names = interfaces.iter().filter(|(_, ip)| *ip == socket.ip()).map(|(name, _)| name);
-        let is_elsewhere = !settings.interfaces.is_empty()
-            && names.clone().next().is_some()
-            && !names.any(|name| settings.interfaces.contains(name));
-        if is_elsewhere {
+        if !is_announced(*socket, settings, interfaces) {
             continue;
         }
         let external = settings.external.iter().filter(|ip| ip.is_ipv4() == socket.is_ipv4());
@@ -82,6 +136,14 @@ fn announced(
         }
     }
     announced
+}
+
+/// Whether a socket is on one of the interfaces that were named, or on none.
+fn is_announced(socket: SocketAddr, settings: &EndpointSettings, interfaces: &[(String, IpAddr)]) -> bool {
+    let mut names = interfaces.iter().filter(|(_, ip)| *ip == socket.ip()).map(|(name, _)| name);
+    settings.interfaces.is_empty()
+        || names.clone().next().is_none()
+        || names.any(|name| settings.interfaces.contains(name))
 }
 
 #[cfg(test)]

@@ -13,11 +13,13 @@ mod connection;
 mod control;
 mod data;
 mod demux;
+mod discovery;
 mod dynacast;
 mod elements;
 mod endpoint;
 mod feeds;
 mod flush;
+mod full_agent;
 mod gathering;
 mod latency;
 mod lines;
@@ -26,12 +28,14 @@ mod own_socket;
 pub(crate) mod place;
 mod receive;
 mod relay;
+mod relayed;
 mod routing;
 mod settings;
 mod sharing;
 mod socket;
 mod speakers;
 mod stats;
+mod stream;
 mod table;
 mod timers;
 mod trace;
@@ -46,10 +50,13 @@ use crate::error::StartError;
 use crate::forward::{DropCounters, DropReason, Forwarder, SpeakerWatch};
 use crate::id::{ElementId, PipelineId, SessionId};
 use crate::pipeline::graph::Graph;
-use crate::pipeline::{AnnouncedAddress, Dscp, EndpointEvent, MediaConfig, PipelineEvent};
+use crate::pipeline::{
+    AnnouncedAddress, Dscp, EndpointEvent, MediaConfig, PipelineEvent, RelayPath, TransportProtocol,
+};
 use crate::rtp::Ssrc;
 use crate::rtp::rtcp::Feedback;
-use crate::session::ice::Probe;
+use crate::session::ice::discovery::Discovery;
+use crate::session::ice::{Base, Probe, Transmit};
 use crate::session::{Certificate, Session, SessionEvent};
 use batch::{Destination, ReceiveBatch, Segmentation};
 use command::{CommandInbox, Reservation};
@@ -70,11 +77,12 @@ use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
+use stream::{StreamLimits, Streams};
 use table::{Table, slot_of};
 use timers::Timers;
 use tokio::sync::mpsc;
 use trace::PacketSampler;
-use wait::{Ready, Waiter};
+use wait::{Descriptor, Ready, Waiter};
 
 /// Commands taken per tick: a burst of them must not hold up media for longer than some milliseconds.
 const COMMANDS_PER_TICK_MAX: usize = 32;
@@ -90,6 +98,8 @@ pub(crate) struct Worker {
     sockets: Vec<MediaSocket>,
     waiter: Waiter,
     receive: ReceiveBatch,
+    /// What one TCP connection has sent.
+    scratch: Box<[u8]>,
     inbox: CommandInbox,
     state: State,
 }
@@ -126,6 +136,14 @@ pub(super) struct State {
     /// One per shared socket, in the order of the sockets.
     outgoing: Vec<Outgoing>,
     own: OwnSockets,
+    streams: Streams,
+    discovery: Discovery,
+    /// The STUN servers of the configuration.
+    stun_servers: Vec<SocketAddr>,
+    /// The relayed addresses of the configuration, in front of sockets of ours.
+    relay_paths: Vec<RelayPath>,
+    /// Endpoints whose gathering waits for a STUN server's answer.
+    gathering: BTreeSet<ElementId>,
     /// The host's addresses at the start, with their interfaces.
     interfaces: Vec<(String, IpAddr)>,
     /// Answers checks of the installation.
@@ -207,6 +225,8 @@ impl Member {
 struct Outgoing {
     local: SocketAddr,
     announced: Vec<SocketAddr>,
+    /// Peers may connect to the same port by TCP.
+    has_tcp: bool,
     queue: SendQueue,
 }
 
@@ -229,7 +249,7 @@ impl Worker {
         config: &MediaConfig,
         certificate: Arc<Certificate>,
     ) -> Result<(Self, WorkerHandle), StartError> {
-        let sockets = socket::open(index, config)?;
+        let mut sockets = socket::open(index, config)?;
         let (handle, inbox) = command::channel().map_err(StartError::Worker)?;
         let waiter = Waiter::new(inbox.wake_fd(), sockets.iter().map(|socket| &socket.socket))
             .map_err(StartError::Worker)?;
@@ -237,6 +257,10 @@ impl Worker {
             Some(seed) => StdRng::seed_from_u64(seed.wrapping_add(index as u64)),
             None => StdRng::from_rng(&mut rand::rng()),
         };
+        let outgoing = sockets.iter().map(Outgoing::new).collect();
+        let listeners = sockets.iter_mut().filter_map(|socket| socket.listener.take());
+        let streams = Streams::new(StreamLimits::of(config), listeners, waiter.registrar())
+            .map_err(StartError::Worker)?;
         let state = State {
             index,
             sessions: Table::new(config.sessions_per_worker_max),
@@ -255,12 +279,17 @@ impl Worker {
             latency_watched: BTreeSet::new(),
             sharers: BTreeMap::new(),
             speakers: BTreeMap::new(),
-            outgoing: sockets.iter().map(Outgoing::new).collect(),
+            outgoing,
             own: OwnSockets::new(
                 config.full_sessions_per_worker_max,
                 config.socket_buffer_bytes,
                 waiter.registrar(),
             ),
+            streams,
+            discovery: Discovery::new(&mut rng),
+            stun_servers: Vec::new(),
+            relay_paths: Vec::new(),
+            gathering: BTreeSet::new(),
             interfaces: place::interfaces(),
             probe: config
                 .probe
@@ -278,7 +307,8 @@ impl Worker {
             stopped: None,
             running: true,
         };
-        Ok((Self { sockets, waiter, receive: ReceiveBatch::new(), inbox, state }, handle))
+        let scratch = vec![0; stream::BUFFER_BYTES].into_boxed_slice();
+        Ok((Self { sockets, waiter, receive: ReceiveBatch::new(), scratch, inbox, state }, handle))
     }
 
     /// Learns all workers, itself included, in their order. Before it runs.
@@ -297,6 +327,12 @@ impl Worker {
             let local = socket.local;
             socket.announced.iter().map(move |announced| AnnouncedAddress { announced: *announced, local })
         })
+    }
+
+    /// The socket that a relay can stand in front of: of IPv4 and no loopback one, where there is such.
+    pub(crate) fn relay_target(&self) -> Option<SocketAddr> {
+        let by_fitness = |local: &SocketAddr| (!local.is_ipv4(), local.ip().is_loopback());
+        self.local_addresses().min_by_key(by_fitness)
     }
 
     /// The smallest buffers that the system granted its sockets; `None` where it has none.
@@ -327,8 +363,12 @@ impl Worker {
         for index in (0..self.sockets.len()).filter(|index| ready.contains(*index)) {
             full |= self.receive_from(now, SocketId::Shared(index));
         }
-        while let Some(place) = self.waiter.take_own_ready() {
-            full |= self.receive_from(now, SocketId::Own(place));
+        while let Some(descriptor) = self.waiter.take_ready() {
+            match descriptor {
+                Descriptor::Own(place) => full |= self.receive_from(now, SocketId::Own(place)),
+                Descriptor::Listener(index) => self.state.streams.accept(now, index),
+                Descriptor::Stream(place) => self.serve_stream(now, place),
+            }
         }
         if ready.woken {
             self.inbox.clear_wake();
@@ -371,20 +411,14 @@ impl Worker {
         let socket = match id {
             SocketId::Shared(index) => self.sockets.get(index),
             SocketId::Own(place) => self.state.own.socket(place),
+            SocketId::Stream(_) => None,
         };
         let Some(socket) = socket else { return false };
         // An error on a UDP socket (an ICMP answer to something sent) concerns no datagram to read.
         let received = self.receive.receive(socket.socket.as_fd()).unwrap_or_default();
         self.state.counters.drops.add(DropReason::TooLong, received.truncated as u64);
         for datagram in self.receive.datagrams() {
-            let state = &mut self.state;
-            let remote = datagram.source;
-            // A panic while handling one peer's datagram ends that peer's session only.
-            let handled =
-                catch_unwind(AssertUnwindSafe(|| state.handle_datagram(now, id, remote, datagram.bytes)));
-            if handled.is_err() {
-                self.state.abandon(now, id, remote);
-            }
+            self.state.take_datagram(now, id, datagram.source, datagram.bytes);
         }
         received.datagrams + received.truncated == ReceiveBatch::DATAGRAMS_MAX
     }
@@ -392,11 +426,23 @@ impl Worker {
 
 impl Outgoing {
     fn new(socket: &MediaSocket) -> Self {
-        Self { local: socket.local, announced: socket.announced.clone(), queue: SendQueue::new() }
+        Self {
+            local: socket.local,
+            announced: socket.announced.clone(),
+            has_tcp: socket.listener.is_some(),
+            queue: SendQueue::new(),
+        }
     }
 }
 
 impl State {
+    /// Handles a datagram. A panic over one peer's ends that peer's session only.
+    fn take_datagram(&mut self, now: Instant, id: SocketId, remote: SocketAddr, bytes: &mut [u8]) {
+        if catch_unwind(AssertUnwindSafe(|| self.handle_datagram(now, id, remote, bytes))).is_err() {
+            self.abandon(now, id, remote);
+        }
+    }
+
     /// Ends the session that a datagram belonged to after a panic in its handling.
     fn abandon(&mut self, now: Instant, socket: SocketId, remote: SocketAddr) {
         let Ok(session) = self.session_at(socket, remote) else { return };
@@ -419,6 +465,8 @@ impl State {
         if self.forwarder.poll_timeout().is_some_and(|at| at <= now) {
             self.forwarder.handle_timeout(now);
         }
+        self.streams.handle_timeout(now, &mut self.counters);
+        self.look_at_servers(now);
         self.look_at_speakers(now);
         self.look_at_encodings(now);
     }
@@ -426,25 +474,35 @@ impl State {
     fn next_timeout(&self) -> Option<Instant> {
         let speakers = self.speakers.values().map(SpeakerWatch::poll_timeout).min();
         let encodings = self.watches.first().map(|(due, _)| *due);
-        [self.timers.next(), self.forwarder.poll_timeout(), speakers, encodings].into_iter().flatten().min()
+        let (streams, servers) = (self.streams.poll_timeout(), self.discovery.poll_timeout());
+        let due = [self.timers.next(), self.forwarder.poll_timeout(), streams, servers, speakers, encodings];
+        due.into_iter().flatten().min()
     }
 
     /// After anything happened in a session: its datagrams go out, its events up, its timer is set.
     fn settle(&mut self, now: Instant, id: SessionId) {
-        let Self { sessions, outgoing, own, counters, .. } = self;
+        let Self { sessions, outgoing, own, streams, counters, .. } = self;
         let Some(seat) = sessions.get_mut(id) else { return };
         while let Some(transmit) = seat.session.poll_transmit() {
-            let queue = match socket_at(transmit.local, outgoing, own, &seat.own) {
+            let Transmit { local, remote, bytes } = transmit;
+            let queue = match socket_at((local, remote), outgoing, own, streams, &seat.own) {
                 Some(SocketId::Shared(index)) => outgoing.get_mut(index).map(|out| &mut out.queue),
                 Some(SocketId::Own(place)) => own.queue(place, counters).map(|(queue, _)| queue),
-                None => None,
-            };
-            match queue {
-                Some(queue) => {
-                    let destination = Destination { address: transmit.remote, dscp: seat.dscp };
-                    queue.push(destination, &transmit.bytes);
+                Some(SocketId::Stream(place)) => {
+                    if let Some(connection) = streams.queue(place) {
+                        connection.push(&bytes, counters);
+                    }
+                    continue;
                 }
-                None => debug_assert!(false, "a session sends from a socket that received for it"),
+                None => {
+                    // A connection may have ended meanwhile.
+                    let is_stream = local.protocol == TransportProtocol::Tcp;
+                    debug_assert!(is_stream, "a session sends from a socket that received for it");
+                    continue;
+                }
+            };
+            if let Some(queue) = queue {
+                queue.push(Destination { address: remote, dscp: seat.dscp }, &bytes);
             }
         }
         self.timers.set(slot_of(id), seat.session.poll_timeout());
@@ -461,9 +519,10 @@ impl State {
 
     /// Media follows the session's selected pair.
     fn settle_path(&mut self, now: Instant, id: SessionId) {
-        let Some(seat) = self.sessions.get_mut(id) else { return };
+        let Self { sessions, outgoing, own, streams, .. } = self;
+        let Some(seat) = sessions.get_mut(id) else { return };
         let pair = seat.session.media_path().and_then(|(local, remote)| {
-            Some((socket_at(local, &self.outgoing, &self.own, &seat.own)?, remote))
+            Some((socket_at((local, remote), outgoing, own, streams, &seat.own)?, remote))
         });
         // A path that stays keeps what was learnt of it.
         if seat.path.map(|path| (path.socket, path.remote)) == pair {
@@ -489,13 +548,8 @@ impl State {
     ) {
         let Some(endpoint) = self.sessions.get(id).map(|seat| seat.endpoint) else { return };
         match event {
-            SessionEvent::AddressAdded { local, remote } => {
-                // An own socket tells whose a datagram is; the address may be another session's peer's too.
-                if self.outgoing.iter().any(|shared| shared.local == local) {
-                    self.routes.add_address(remote, id);
-                }
-            }
-            SessionEvent::AddressRemoved(address) => self.routes.remove_address(address, id),
+            SessionEvent::AddressAdded { local, remote } => self.add_address(id, local, remote),
+            SessionEvent::AddressRemoved { local, remote } => self.remove_address(id, local, remote),
             SessionEvent::UfragRetired(ufrag) => self.routes.remove_ufrag(&ufrag, id),
             SessionEvent::Ice(state) => {
                 self.emit(endpoint, EndpointEvent::Ice(state));
@@ -506,11 +560,45 @@ impl State {
                 self.report_connection(id, endpoint);
             }
             SessionEvent::PairSelected { local, remote } => {
-                self.emit(endpoint, EndpointEvent::PairSelected { local, remote });
+                let Base { protocol, address: local } = local;
+                self.emit(endpoint, EndpointEvent::PairSelected { protocol, local, remote });
             }
             SessionEvent::Media(state) => self.emit(endpoint, EndpointEvent::Media(state)),
             SessionEvent::Data(event) => self.handle_data_event(now, endpoint, event, reached),
             SessionEvent::PeerClosed => self.emit(endpoint, EndpointEvent::PeerClosed),
+        }
+    }
+
+    /// Lets an address that has proved it lead to a session.
+    fn add_address(&mut self, id: SessionId, local: Base, remote: SocketAddr) {
+        match local.protocol {
+            // An own socket tells whose a datagram is; the address may be another session's peer's too.
+            TransportProtocol::Udp => {
+                if self.outgoing.iter().any(|shared| shared.local == local.address) {
+                    self.routes.add_address(remote, id);
+                }
+            }
+            TransportProtocol::Tcp => {
+                let Some(place) = self.streams.place(local.address, remote) else { return };
+                self.streams.prove(place, id);
+                if let Some(dscp) = self.sessions.get(id).and_then(|seat| seat.dscp)
+                    && let Some(connection) = self.streams.get_mut(place)
+                {
+                    connection.mark(dscp);
+                }
+            }
+        }
+    }
+
+    /// Undoes [`Self::add_address`]. A connection leads nowhere else, so it ends.
+    fn remove_address(&mut self, id: SessionId, local: Base, remote: SocketAddr) {
+        match local.protocol {
+            TransportProtocol::Udp => self.routes.remove_address(remote, id),
+            TransportProtocol::Tcp => {
+                if let Some(place) = self.streams.place(local.address, remote) {
+                    self.streams.close(place, &mut self.counters);
+                }
+            }
         }
     }
 
@@ -538,8 +626,18 @@ impl State {
     }
 }
 
-/// The socket with this address, among the shared ones and those at `places`.
-fn socket_at(local: SocketAddr, shared: &[Outgoing], own: &OwnSockets, places: &[usize]) -> Option<SocketId> {
+/// What a pair's datagrams leave by: a connection, or a socket among the shared ones and those at `places`.
+fn socket_at(
+    (local, remote): (Base, SocketAddr),
+    shared: &[Outgoing],
+    own: &OwnSockets,
+    streams: &Streams,
+    places: &[usize],
+) -> Option<SocketId> {
+    if local.protocol == TransportProtocol::Tcp {
+        return streams.place(local.address, remote).map(SocketId::Stream);
+    }
+    let local = local.address;
     let at_place = |place: &usize| own.socket(*place).is_some_and(|socket| socket.local == local);
     let shared = shared.iter().position(|shared| shared.local == local).map(SocketId::Shared);
     shared.or_else(|| places.iter().copied().find(at_place).map(SocketId::Own))

@@ -40,6 +40,7 @@ impl State {
         id: ElementId,
         peers: &Peers,
     ) -> Result<String, NegotiationError> {
+        self.choose_agent(now, id, false);
         let endpoint = self.endpoints.get(&id).ok_or(NegotiationError::Released)?;
         let offer = match &endpoint.negotiation {
             Negotiation::OfferReceived(offer) => offer,
@@ -61,14 +62,17 @@ impl State {
 
     pub(super) fn generate_offer(
         &mut self,
+        now: Instant,
         id: ElementId,
         options: OfferOptions,
         peers: &Peers,
     ) -> Result<String, NegotiationError> {
-        let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
+        let endpoint = self.endpoints.get(&id).ok_or(NegotiationError::Released)?;
         if !matches!(endpoint.negotiation, Negotiation::New) {
             return Err(NegotiationError::AlreadyNegotiated);
         }
+        self.choose_agent(now, id, true);
+        let endpoint = self.endpoints.get_mut(&id).ok_or(NegotiationError::Released)?;
         let offer = sdp::offer(&endpoint.local, options, peers)?;
         let text = offer.sdp.clone();
         endpoint.local_sdp = Some(text.clone());
@@ -114,6 +118,7 @@ impl State {
         let trickled = RemoteCandidate::parse(&candidate.candidate)?;
         let seat = self.sessions.get_mut(session).ok_or(CandidateError::Released)?;
         seat.session.add_remote_candidate(now, &trickled);
+        self.permit_peers(id);
         self.settle(now, session);
         Ok(())
     }
@@ -156,6 +161,7 @@ impl State {
             seat.session.allow_data(now, data.message_bytes_max);
         }
         seat.session.set_remote(now, remote, negotiated.dtls_role, &mut self.rng);
+        self.permit_peers(id);
         self.settle(now, session);
         self.apply_limits(id);
         self.report_abilities(now, id);

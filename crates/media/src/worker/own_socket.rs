@@ -7,7 +7,7 @@
 
 use super::flush::SendQueue;
 use super::socket::{self, MediaSocket};
-use super::wait::Registrar;
+use super::wait::{Descriptor, Registrar};
 use super::{Counters, Outgoing, State};
 use crate::error::NegotiationError;
 use crate::id::{ElementId, SessionId};
@@ -87,7 +87,7 @@ impl OwnSockets {
                 socket::open_one(SocketAddr::new(beside.local.ip(), 0), announced, self.buffer_bytes)
                     .and_then(|socket| {
                         let place = self.sockets.vacant_key();
-                        self.registrar.add(&socket.socket, place)?;
+                        self.registrar.add(&socket.socket, Descriptor::Own(place))?;
                         self.sockets.insert(OwnSocket { session, socket });
                         Ok(place)
                     });
@@ -248,7 +248,8 @@ mod tests {
                 state.create_endpoint(PipelineId::new(1), id, 0, share, new, reply);
                 created.try_recv().expect("it is answered at once").expect("room for two sessions");
             }
-            let offer = state.generate_offer(OFFERER, OfferOptions::default(), &Peers::default());
+            let now = Instant::now(); // clock: the worker has no thread to read it
+            let offer = state.generate_offer(now, OFFERER, OfferOptions::default(), &Peers::default());
             let offer = offer.expect("an offer");
             let now = Instant::now(); // clock: when nothing has happened yet
             state.set_remote_offer(now, ANSWERER, &offer).expect("Keel understands itself");

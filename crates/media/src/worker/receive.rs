@@ -58,7 +58,7 @@ impl State {
         let (header, length, index, arrival) = received?;
         let plain = packet.get(..length).ok_or(DropReason::RtpMalformed)?;
         if let Some(Seat { session, tap: Some(tap), .. }) = self.sessions.get_mut(id) {
-            tap.rtp(now, Way::In, session.ice.selected(), plain);
+            tap.rtp(now, Way::In, session.pair(), plain);
         }
         match arrival {
             Arrival::Primary(source) => self.forwarder.handle_rtp(source, index, &header, plain, now),
@@ -78,7 +78,7 @@ impl State {
         let length = seat.session.receive_rtcp(now, packet)?;
         let plain = packet.get(..length).ok_or(DropReason::RtcpMalformed)?;
         if let Some(tap) = &mut seat.tap {
-            tap.rtcp(now, Way::In, seat.session.ice.selected(), plain);
+            tap.rtcp(now, Way::In, seat.session.pair(), plain);
         }
         self.feedback.clear();
         let read = session::rtcp::parse(plain, &mut self.feedback);
@@ -103,10 +103,14 @@ impl State {
         datagram: &[u8],
     ) -> Result<(), DropReason> {
         let (local, owner) = match socket {
-            SocketId::Shared(index) => (self.outgoing.get(index).map(|shared| shared.local), None),
-            SocketId::Own(place) => (self.own.socket(place).map(|own| own.local), self.own.session(place)),
+            SocketId::Shared(index) => (self.outgoing.get(index).map(|shared| shared.local.into()), None),
+            SocketId::Own(place) => {
+                (self.own.socket(place).map(|own| own.local.into()), self.own.session(place))
+            }
+            SocketId::Stream(place) => {
+                (self.streams.ends(place).map(|(local, _)| local), self.streams.session(place))
+            }
         };
-        // Checks leave from own sockets, so only requests are expected on the shared ones.
         let id = match (owner, ice::username_local_ufrag(datagram)) {
             (Some(owner), _) => owner,
             (None, Some(ufrag)) => match self.routes.by_ufrag(ufrag) {
@@ -116,7 +120,15 @@ impl State {
                 }
                 None => return Err(DropReason::StunUnknownUfrag),
             },
-            (None, None) => return Err(DropReason::StunMalformed),
+            (None, None) => {
+                let SocketId::Shared(index) = socket else { return Err(DropReason::StunMalformed) };
+                if self.discovery.asks(index, remote) {
+                    return self.handle_server_answer(now, index, remote, datagram);
+                }
+                // An answer to a check of a full agent; integrity says whether it is.
+                let slot = ice::answered_tag(datagram).ok_or(DropReason::StunMalformed)? as usize;
+                self.sessions.id_at(slot).ok_or(DropReason::StunUnexpected)?
+            }
         };
         let local = local.ok_or(DropReason::StunUnexpected)?;
         let seat = self.sessions.get_mut(id).ok_or(DropReason::StunUnknownUfrag)?;
@@ -161,8 +173,12 @@ impl State {
             SocketId::Shared(_) => self.routes.by_address(remote),
             SocketId::Own(place) => self.own.session(place).filter(|id| {
                 // The socket says whose datagram it would be, only a check that the peer is there.
-                self.sessions.get(*id).is_some_and(|seat| seat.session.ice.is_validated(remote))
+                let local = self.own.socket(place).map(|own| own.local);
+                let seat = self.sessions.get(*id).zip(local);
+                seat.is_some_and(|(seat, local)| seat.session.ice.is_validated(local, remote))
             }),
+            // Nobody's before a check has come on it.
+            SocketId::Stream(place) => self.streams.session(place),
         }
         .ok_or(DropReason::UnknownAddress)
     }

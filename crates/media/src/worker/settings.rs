@@ -24,6 +24,9 @@ impl State {
         endpoint.settings = settings;
         self.apply_limits(id);
         self.report_abilities(now, id);
+        if self.gathering.remove(&id) {
+            self.finish_gathering(id);
+        }
     }
 
     /// Hands the limits on video to the forwarder, as far as there are streams yet; a connection's are of each.

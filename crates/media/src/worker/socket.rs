@@ -5,7 +5,12 @@ use crate::error::StartError;
 use crate::pipeline::MediaConfig;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+
+/// Times that a port is looked for that is free for both protocols.
+const ATTEMPTS_MAX: u32 = 16;
+/// Connections that wait to be accepted, which is looked for in every tick.
+const BACKLOG: i32 = 256;
 
 /// Which of a worker's sockets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,6 +19,8 @@ pub(super) enum SocketId {
     Shared(usize),
     /// One that a single session has, by place.
     Own(usize),
+    /// A TCP connection, by place.
+    Stream(usize),
 }
 
 /// One media socket with the addresses by which peers reach it.
@@ -23,6 +30,8 @@ pub(super) struct MediaSocket {
     pub(super) local: SocketAddr,
     pub(super) announced: Vec<SocketAddr>,
     pub(super) buffers: SocketBuffers,
+    /// Where TCP connections come to the same port number; taken over by the worker's streams.
+    pub(super) listener: Option<TcpListener>,
 }
 
 /// What the system granted to receive into and to send from, in bytes.
@@ -62,8 +71,38 @@ fn open_shared(
     announced: &[IpAddr],
     config: &MediaConfig,
 ) -> Result<MediaSocket, StartError> {
-    let opened = open_one(address, announced.iter().copied(), config.socket_buffer_bytes);
-    opened.map_err(|source| StartError::Bind { address, source })
+    let mut attempts_left = ATTEMPTS_MAX;
+    loop {
+        let opened = open_one(address, announced.iter().copied(), config.socket_buffer_bytes);
+        let socket = opened.map_err(|source| StartError::Bind { address, source })?;
+        if !config.tcp {
+            return Ok(socket);
+        }
+        match listen(socket.local) {
+            Ok(listener) => return Ok(MediaSocket { listener: Some(listener), ..socket }),
+            // The system chose a port that is free for UDP; for TCP it need not be.
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse && address.port() == 0 && attempts_left > 0 =>
+            {
+                attempts_left -= 1;
+            }
+            Err(source) => return Err(StartError::BindTcp { address: socket.local, source }),
+        }
+    }
+}
+
+/// Opens a port to TCP connections.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    // Connections of a process before this one may linger; they do not keep the port.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 /// Opens one socket with these buffers; it is announced at its own port.
@@ -87,7 +126,7 @@ pub(super) fn open_one(
     let socket: UdpSocket = socket.into();
     let local = socket.local_addr()?;
     let announced = announced.map(|ip| SocketAddr::new(ip, local.port())).collect();
-    Ok(MediaSocket { socket, local, announced, buffers })
+    Ok(MediaSocket { socket, local, announced, buffers, listener: None })
 }
 
 fn lacks_family(error: &io::Error) -> bool {
@@ -130,6 +169,29 @@ mod tests {
         for socket in &sockets {
             assert_eq!(socket.buffers, SocketBuffers { receive: 64 << 10, send: 64 << 10 });
         }
+    }
+
+    // covers: RFC 6544 §5.1
+    #[test]
+    fn tcp_has_the_number_of_the_udp_port() {
+        for socket in open(0, &config()).expect("a host has at least a loopback address") {
+            let listener = socket.listener.expect("TCP is on by default");
+            assert_eq!(listener.local_addr().expect("it is bound"), socket.local);
+        }
+        let sockets = open(0, &MediaConfig { tcp: false, ..config() }).expect("UDP alone");
+        assert!(sockets.iter().all(|socket| socket.listener.is_none()));
+    }
+
+    #[test]
+    fn a_tcp_port_in_use_is_named() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = taken.local_addr().expect("it is bound");
+        let config = MediaConfig { bind: vec![address.ip()], port_base: address.port(), ..config() };
+        match open(0, &config) {
+            Err(StartError::BindTcp { address: named, .. }) => assert_eq!(named, address),
+            other => panic!("expected a bind error, got {other:?}"),
+        }
+        open(0, &MediaConfig { tcp: false, ..config }).expect("UDP is free");
     }
 
     #[test]

@@ -16,7 +16,7 @@ impl State {
             endpoint: id,
             ice: session.ice.state(),
             dtls: session.dtls_state(),
-            pair: session.ice.selected(),
+            pair: session.pair(),
             srtp_profile: session.srtp_profile(),
             incoming: endpoint.media.iter().flat_map(|media| self.incoming_stats(media)).collect(),
             outgoing: endpoint
@@ -100,12 +100,21 @@ impl State {
     pub(super) fn snapshot(&self) -> MediaSnapshot {
         let counters = &self.counters;
         let totals = self.forwarder.totals();
+        let streams = self.streams.counts();
+        let (stun_known, stun_failing) = self.discovery.totals();
         MediaSnapshot {
             pipelines: self.pipelines.len() as u64,
             endpoints: self.endpoints.len() as u64,
             sessions: self.sessions.len() as u64,
             own_sockets: self.own.len() as u64,
             own_sockets_refused: self.own.refused(),
+            tcp_connections: self.streams.len() as u64,
+            tcp_accepted: streams.accepted,
+            tcp_refused: streams.refused,
+            tcp_expelled: streams.expelled,
+            stun_known: stun_known as u64,
+            stun_failing: stun_failing as u64,
+            stun_failures: self.discovery.failures(),
             packets_in: counters.packets_in,
             packets_out: counters.packets_out,
             bytes_in: counters.bytes_in,

@@ -14,8 +14,8 @@ pub(super) const SOCKETS_MAX: usize = 64;
 /// What the inbox's wake-up is known by.
 const WAKE: u64 = SOCKETS_MAX as u64;
 
-/// From here on, a session's own socket is known by its place.
-const OWN: u64 = WAKE + 1;
+/// Other descriptors are known by their kind, in the upper half, and their place.
+const PLACE_BITS: u32 = 32;
 
 /// What one wait tells of at most. The kernel takes turns among more than that.
 const EVENTS_MAX: usize = SOCKETS_MAX + 1;
@@ -24,11 +24,32 @@ const EVENTS_MAX: usize = SOCKETS_MAX + 1;
 #[derive(Debug)]
 pub(super) struct Waiter {
     epoll: Arc<OwnedFd>,
-    /// The sessions' own sockets that had something to read at the last wait; at most [`EVENTS_MAX`].
-    own_ready: Vec<usize>,
+    /// What was added later and had something to read at the last wait; at most [`EVENTS_MAX`].
+    ready: Vec<Descriptor>,
 }
 
-/// Adds sessions' own sockets to a [`Waiter`].
+/// What is waited for beside the shared sockets and the inbox.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Descriptor {
+    /// A session's own socket, by its place.
+    Own(usize),
+    /// Where connections are accepted, by its index.
+    Listener(usize),
+    /// A TCP connection, by its place.
+    Stream(usize),
+}
+
+/// What a descriptor is waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Interest {
+    Nothing,
+    /// Something to read, or its end.
+    Read,
+    /// Room to write as well.
+    Both,
+}
+
+/// Adds descriptors to a [`Waiter`].
 #[derive(Debug)]
 pub(super) struct Registrar(Arc<OwnedFd>);
 
@@ -50,7 +71,7 @@ impl Waiter {
         for (index, socket) in (0..WAKE).zip(sockets) {
             epoll::add(&epoll, socket, epoll::EventData::new_u64(index), epoll::EventFlags::IN)?;
         }
-        Ok(Self { epoll: Arc::new(epoll), own_ready: Vec::with_capacity(EVENTS_MAX) })
+        Ok(Self { epoll: Arc::new(epoll), ready: Vec::with_capacity(EVENTS_MAX) })
     }
 
     /// The way to add sockets later.
@@ -68,31 +89,61 @@ impl Waiter {
         // An interrupted wait is an ordinary tick that finds nothing.
         let ready =
             epoll::wait(&self.epoll, &mut events, timeout.as_ref()).map(|(ready, _)| &*ready).unwrap_or(&[]);
-        self.own_ready.clear();
+        self.ready.clear();
         let mut told = Ready::default();
         for index in ready.iter().map(|event| event.data.u64()) {
             if index < WAKE {
                 told.sockets |= 1 << index;
             } else if index == WAKE {
                 told.woken = true;
-            } else if let Some(place) = index.checked_sub(OWN) {
-                self.own_ready.push(place as usize);
+            } else {
+                self.ready.extend(Descriptor::of(index));
             }
         }
         told
     }
 
-    /// Takes the place of one of the sessions' own sockets that had something to read at the last wait.
-    pub(super) fn take_own_ready(&mut self) -> Option<usize> {
-        self.own_ready.pop()
+    /// Takes one of those that were added later and had something for us at the last wait.
+    pub(super) fn take_ready(&mut self) -> Option<Descriptor> {
+        self.ready.pop()
     }
 }
 
 impl Registrar {
-    /// Waits for this socket from now on; closing it ends that.
-    pub(super) fn add(&self, socket: &UdpSocket, place: usize) -> io::Result<()> {
-        let place = epoll::EventData::new_u64(OWN + place as u64);
-        Ok(epoll::add(&self.0, socket, place, epoll::EventFlags::IN)?)
+    /// Waits for something to read from now on; closing the descriptor ends that.
+    pub(super) fn add(&self, fd: impl AsFd, descriptor: Descriptor) -> io::Result<()> {
+        Ok(epoll::add(&self.0, fd, descriptor.data(), epoll::EventFlags::IN)?)
+    }
+
+    /// Waits for something else than so far.
+    pub(super) fn change(&self, fd: impl AsFd, descriptor: Descriptor, interest: Interest) -> io::Result<()> {
+        let flags = match interest {
+            Interest::Nothing => epoll::EventFlags::empty(),
+            Interest::Read => epoll::EventFlags::IN,
+            Interest::Both => epoll::EventFlags::IN | epoll::EventFlags::OUT,
+        };
+        Ok(epoll::modify(&self.0, fd, descriptor.data(), flags)?)
+    }
+}
+
+impl Descriptor {
+    fn data(self) -> epoll::EventData {
+        let (kind, place) = match self {
+            Self::Own(place) => (1, place),
+            Self::Listener(index) => (2, index),
+            Self::Stream(place) => (3, place),
+        };
+        epoll::EventData::new_u64((kind << PLACE_BITS) | place as u64)
+    }
+
+    fn of(data: u64) -> Option<Self> {
+        let place = (data & ((1 << PLACE_BITS) - 1)) as usize;
+        match data >> PLACE_BITS {
+            1 => Some(Self::Own(place)),
+            2 => Some(Self::Listener(place)),
+            3 => Some(Self::Stream(place)),
+            _ => None,
+        }
     }
 }
 
@@ -133,17 +184,17 @@ mod tests {
             [(); 3].map(|()| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
         let wake = eventfd(0, EventfdFlags::NONBLOCK).expect("an eventfd");
         let mut waiter = Waiter::new(&wake, [&shared].into_iter()).expect("descriptors to wait for");
-        waiter.registrar().add(&own, 7).expect("one more descriptor");
+        waiter.registrar().add(&own, Descriptor::Own(7)).expect("one more descriptor");
 
         let to = own.local_addr().expect("it is bound");
         stranger.send_to(b"datagram", to).expect("loopback");
         assert_eq!(waiter.wait(None), Ready::default());
-        assert_eq!(waiter.take_own_ready(), Some(7));
-        assert_eq!(waiter.take_own_ready(), None);
+        assert_eq!(waiter.take_ready(), Some(Descriptor::Own(7)));
+        assert_eq!(waiter.take_ready(), None);
 
         drop(own);
         let now = Instant::now(); // clock: a time that has passed when it is waited for
         assert_eq!(waiter.wait(Some(now)), Ready::default());
-        assert_eq!(waiter.take_own_ready(), None);
+        assert_eq!(waiter.take_ready(), None);
     }
 }

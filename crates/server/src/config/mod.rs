@@ -7,7 +7,7 @@ mod settings;
 mod validate;
 
 pub(crate) use flags::{Action, Flags, command};
-pub(crate) use validate::worker_count;
+pub(crate) use validate::{stun_server, turn_url, worker_count};
 
 pub(crate) use settings::{
     AccessSetting, FilterSetting, IceServerSetting, KurentoSettings, LogFormat, LogSettings,

@@ -22,6 +22,7 @@ pub(crate) struct Settings {
     pub(crate) tls: TlsSettings,
     pub(crate) kurento: KurentoSettings,
     pub(crate) media: MediaSettings,
+    pub(crate) ice: IceSettings,
     pub(crate) turn: TurnSettings,
     pub(crate) rooms: RoomSettings,
     pub(crate) live: LiveSettings,
@@ -120,6 +121,7 @@ pub(crate) enum FilterSetting {
 pub(crate) struct MediaSettings {
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) port: u16,
+    pub(crate) tcp: bool,
     pub(crate) workers: u16,
     pub(crate) placement: PlacementSetting,
     pub(crate) announce: Vec<String>,
@@ -138,6 +140,14 @@ pub(crate) enum PlacementSetting {
     Together,
     /// The next one.
     Spread,
+}
+
+/// `[ice]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct IceSettings {
+    pub(crate) stun_server: String,
+    pub(crate) turn_url: String,
 }
 
 /// `[turn]`
@@ -229,6 +239,7 @@ impl Default for Settings {
             tls: TlsSettings::default(),
             kurento: KurentoSettings::default(),
             media: MediaSettings::default(),
+            ice: IceSettings::default(),
             turn: TurnSettings::default(),
             rooms: RoomSettings::default(),
             live: LiveSettings::default(),
@@ -292,6 +303,7 @@ impl Default for MediaSettings {
         Self {
             addresses: vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
             port: 10_000,
+            tcp: true,
             workers: 0,
             placement: PlacementSetting::Together,
             announce: Vec::new(),
@@ -367,6 +379,7 @@ impl Settings {
         shown.tokens.secret = hide(&self.tokens.secret);
         shown.webhooks.secret = hide(&self.webhooks.secret);
         shown.turn.secret = hide(&self.turn.secret);
+        shown.ice.turn_url = hide(&self.ice.turn_url);
         for server in &mut shown.ice_servers {
             server.credential = hide(&server.credential);
         }

@@ -4,7 +4,7 @@ use super::{Access, AccessSetting, Config, ConfigErrors, IceServerSetting, Setti
 use keel_media::Subnet;
 use keel_signaling::{KeySource, WebhookReceiver};
 use keel_turn::{Network, SECRET_BYTES_MIN};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -12,6 +12,8 @@ use tracing_subscriber::EnvFilter;
 
 /// Shorter tokens can be guessed over the network within a token's life.
 const TOKEN_LENGTH_MIN: usize = 16;
+/// RFC 8489 §18.6.
+const STUN_PORT: u16 = 3478;
 
 const SECRET_LENGTH_MIN: usize = 32;
 
@@ -32,6 +34,7 @@ pub(super) fn config(settings: Settings) -> Result<Config, ConfigErrors> {
     kurento(&settings, &mut errors);
     addresses(&settings, &mut errors);
     media(&settings, &mut errors);
+    ice(&settings, &mut errors);
     turn(&settings, &mut errors);
     tokens(&settings, &mut errors);
     web_tokens(&settings, &mut errors);
@@ -166,6 +169,46 @@ fn media(settings: &Settings, errors: &mut ConfigErrors) {
                 "media.announce",
                 format!("{name:?} is neither an IP address nor a DNS name; write it without port"),
             ),
+        }
+    }
+}
+
+fn ice(settings: &Settings, errors: &mut ConfigErrors) {
+    let server = &settings.ice.stun_server;
+    if !server.is_empty() && stun_server(server).is_none() {
+        errors.push(
+            "ice.stun_server",
+            format!("{server:?} is no server; write it as stun.example.org:3478, without stun: before it"),
+        );
+    }
+    // The URL stays out of the message: there is a password in it.
+    if !settings.ice.turn_url.is_empty() && turn_url(&settings.ice.turn_url).is_none() {
+        errors.push("ice.turn_url", "is no server; write it as user:password@turn.example.org:3478");
+    }
+}
+
+/// User, password, host and port of a TURN server.
+pub(crate) fn turn_url(text: &str) -> Option<(&str, &str, (&str, u16))> {
+    // A password may have an '@' in it, an address cannot.
+    let (credentials, server) = text.rsplit_once('@')?;
+    let (user, password) = credentials.split_once(':').filter(|(user, _)| !user.is_empty())?;
+    Some((user, password, stun_server(server)?))
+}
+
+/// The host and port of a STUN server: 3478 where none is said (RFC 8489 §18.6).
+pub(crate) fn stun_server(text: &str) -> Option<(&str, u16)> {
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Some((text, STUN_PORT)).filter(|_| !ip.is_unspecified());
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok().filter(|port| *port > 0)?),
+        None => (text, STUN_PORT),
+    };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    match bare {
+        Some(host) => host.parse::<Ipv6Addr>().ok().map(|_| (host, port)),
+        None => {
+            (host.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv4()) || is_dns_name(host)).then_some((host, port))
         }
     }
 }
@@ -420,6 +463,27 @@ mod tests {
         let with_tokens = format!("access_tokens = [\"0123456789abcdef\"]\n{public}");
         assert_eq!(accepted(&with_tokens).access, Access::Tokens);
         assert_eq!(accepted(&format!("access = \"open\"\n{public}")).access, Access::Open);
+    }
+
+    #[test]
+    fn a_stun_server_is_a_host_and_perhaps_a_port() {
+        for (text, expected) in [
+            ("stun.example.org", Some(("stun.example.org", 3478))),
+            ("stun.example.org:19302", Some(("stun.example.org", 19302))),
+            ("192.0.2.7:1", Some(("192.0.2.7", 1))),
+            ("2001:db8::7", Some(("2001:db8::7", 3478))),
+            ("[2001:db8::7]:5", Some(("2001:db8::7", 5))),
+            ("stun:stun.example.org", None),
+            ("stun.example.org:0", None),
+            ("0.0.0.0", None),
+            ("192.0.2", None),
+        ] {
+            assert_eq!(stun_server(text), expected, "{text}");
+        }
+        assert_eq!(turn_url("me:p@ss@[::1]:1"), Some(("me", "p@ss", ("::1", 1))));
+        let refusal = problem("[ice]\nturn_url = \"secret@host\"\n");
+        assert!(refusal.starts_with("ice.turn_url: ") && !refusal.contains("secret"), "{refusal}");
+        assert!(problem("[ice]\nstun_server = \"stun:a.example\"\n").starts_with("ice.stun_server: "));
     }
 
     #[test]

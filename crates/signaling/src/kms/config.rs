@@ -1,6 +1,7 @@
 //! What the Kurento protocol can be told.
 
 use crate::limits::Rate;
+use keel_turn::ForeignRelays;
 use std::time::Duration;
 
 pub use super::model::Filters;
@@ -20,6 +21,8 @@ pub struct KurentoConfig {
     pub sessions_max: usize,
     /// What becomes of filters. Default: they are refused.
     pub filters: Filters,
+    /// Keeps relayed addresses on the TURN servers that applications name (`turnUrl`). Default: nobody does.
+    pub relays: Option<ForeignRelays>,
     /// What `ServerManager.getMetadata` answers. Default: nothing.
     pub metadata: String,
     /// Bytes of one request; a longer one is answered with an error. Default 1,000,000, as clients expect.
@@ -50,6 +53,7 @@ impl Default for KurentoConfig {
             objects_max: 100_000,
             sessions_max: 10_000,
             filters: Filters::default(),
+            relays: None,
             metadata: String::new(),
             message_bytes_max: 1_000_000,
             message_bytes_fatal: 4 << 20,

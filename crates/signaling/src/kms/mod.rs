@@ -115,6 +115,7 @@ impl Kurento {
             media,
             census: Arc::new(Census::new(limits)),
             filters: config.filters,
+            relays: config.relays.clone(),
             metadata: config.metadata.clone(),
             manager,
             streams,

@@ -2,6 +2,7 @@
 //! other file one theme.
 
 mod attack;
+mod behind_nat;
 mod binary;
 mod bridge;
 mod call;
@@ -22,4 +23,5 @@ mod soak;
 mod speakers;
 mod spread;
 mod stage;
+mod tcp;
 mod trunk;

@@ -38,6 +38,8 @@ pub(crate) fn config(workers: usize) -> MediaConfig {
         bind: vec![Ipv4Addr::LOCALHOST.into()],
         port_base: 0,
         announce: vec![Ipv4Addr::LOCALHOST.into()],
+        // A bad network is one for UDP; `tcp.rs` has the stories without any.
+        tcp: false,
         seed: Some(1),
         ..MediaConfig::default()
     }
@@ -210,7 +212,7 @@ pub(crate) fn drops(snapshot: &MediaSnapshot, reason: DropReason) -> u64 {
 }
 
 /// RFC 8839 §5.1: foundation, component, protocol, priority, address, port.
-fn address(candidate: &str) -> Result<SocketAddr> {
+pub(crate) fn address(candidate: &str) -> Result<SocketAddr> {
     let words: Vec<_> = candidate.split(' ').collect();
     let [_, _, _, _, ip, port, ..] = words.as_slice() else { bail!("no candidate: {candidate}") };
     Ok(SocketAddr::new(ip.parse()?, port.parse()?))

@@ -1,5 +1,5 @@
-//! The other side: requests as clients write them and answers as they read them. For checks of an installation
-//! (`visit.rs`), tests and the fuzz target.
+//! The other side: requests as clients write them and answers as they read them. For `foreign/`, checks of an
+//! installation (`visit.rs`), tests and the fuzz target.
 
 use super::request::is_proof;
 use super::{Answer, Crypto, HEADER, Key, Method, TransactionId, attributes, body, unmask};
@@ -9,7 +9,7 @@ use rtc_stun::attributes::{
     ATTR_REALM, ATTR_REQUESTED_TRANSPORT, ATTR_USERNAME, ATTR_XOR_PEER_ADDRESS, ATTR_XOR_RELAYED_ADDRESS,
     ATTR_XORMAPPED_ADDRESS, AttrType,
 };
-use rtc_stun::message::{CLASS_INDICATION, CLASS_REQUEST, MessageType};
+use rtc_stun::message::{CLASS_INDICATION, CLASS_REQUEST, METHOD_DATA, MessageType};
 use std::net::SocketAddr;
 
 /// A request that is being written.
@@ -81,6 +81,24 @@ impl Ask {
     pub(crate) fn signed(self, crypto: &Crypto, key: &Key) -> Vec<u8> {
         self.0.finish(crypto, Some(key), true)
     }
+}
+
+/// The peer and its data in a Data indication (RFC 8656 §11.4); `None` for anything else.
+pub(crate) fn data_of(message: &[u8]) -> Option<(SocketAddr, &[u8])> {
+    let body = body(message)?;
+    if !message.starts_with(&MessageType::new(METHOD_DATA, CLASS_INDICATION).value().to_be_bytes()) {
+        return None;
+    }
+    let transaction = message.get(8..HEADER)?.try_into().ok()?;
+    let (mut peer, mut data) = (None, None);
+    for attribute in attributes(body) {
+        match attribute? {
+            (_, ATTR_XOR_PEER_ADDRESS, value) => peer = peer.or(Some(unmask(value, &transaction)?)),
+            (_, ATTR_DATA, value) => data = data.or(Some(value)),
+            _ => {}
+        }
+    }
+    Some((peer?, data?))
 }
 
 /// An answer, or an indication of data, as a client reads it.

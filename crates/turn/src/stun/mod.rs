@@ -9,7 +9,7 @@ mod request;
 mod send;
 
 pub(crate) use answer::{Answer, DATA_PREFIX_MAX, data_indication};
-pub(crate) use ask::{Ask, Reply};
+pub(crate) use ask::{Ask, Reply, data_of};
 pub(crate) use channel_data::{CHANNEL_HEADER, ChannelData, frame_length};
 pub(crate) use crypto::{Crypto, Key, KeyKind};
 pub(crate) use request::{Malformed, PASSWORD_ALGORITHMS, Request};

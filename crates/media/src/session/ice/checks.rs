@@ -59,7 +59,6 @@ pub(super) struct Outgoing {
 /// A check that the peer answered with success.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answered {
-    pub(super) local: SocketAddr,
     pub(super) remote: SocketAddr,
     pub(super) nominated: bool,
 }
@@ -67,6 +66,8 @@ pub(super) struct Answered {
 /// Every pair of a session, best first, and the consent checks of the selected one.
 #[derive(Debug)]
 pub(super) struct Checklist {
+    /// What our transactions begin with.
+    tag: Option<u32>,
     pairs: Vec<Pair>,
     next_start: Instant,
     consent: Option<Consent>,
@@ -82,8 +83,15 @@ struct Consent {
 }
 
 impl Checklist {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { pairs: Vec::new(), next_start: now, consent: None }
+    /// An empty one. On a socket that sessions share, `tag` tells whose check an answer is to: it makes the first
+    /// 32 of a transaction's 96 bits, all of which are random without it.
+    pub(super) fn new(now: Instant, tag: Option<u32>) -> Self {
+        Self { tag, pairs: Vec::new(), next_start: now, consent: None }
+    }
+
+    /// What [`Self::new`] was given.
+    pub(super) const fn tag(&self) -> Option<u32> {
+        self.tag
     }
 
     /// Pairs a remote candidate with each local address of its family. At [`PAIRS_MAX`] it is ignored.
@@ -96,7 +104,11 @@ impl Checklist {
     ) {
         for (local, local_priority) in locals {
             let is_known = self.pairs.iter().any(|pair| (pair.local, pair.remote) == (*local, remote));
-            if is_known || local.is_ipv4() != remote.is_ipv4() || self.pairs.len() >= PAIRS_MAX {
+            // Nothing leaves loopback for the world, or the other way round.
+            let is_far =
+                !local.ip().is_unspecified() && local.ip().is_loopback() != remote.ip().is_loopback();
+            let is_other = local.is_ipv4() != remote.is_ipv4();
+            if is_known || is_far || is_other || self.pairs.len() >= PAIRS_MAX {
                 continue;
             }
             let priority = pair_priority(*local_priority, priority);
@@ -137,7 +149,7 @@ impl Checklist {
             && consent.sent.contains(&Some(id))
         {
             let is_same = (consent.local, consent.remote) == (local, remote);
-            return is_same.then_some(Answered { local, remote, nominated: true });
+            return is_same.then_some(Answered { remote, nominated: true });
         }
         let pair = self.find(id)?;
         // RFC 8445 §7.2.5.2.1: the answer must come from where the check went.
@@ -148,7 +160,7 @@ impl Checklist {
         else {
             return None;
         };
-        Some(Answered { local, remote, nominated: transaction.nominates })
+        Some(Answered { remote, nominated: transaction.nominates })
     }
 
     /// The peer answered with an error: the pair is tried again, at once after a role conflict.
@@ -206,7 +218,7 @@ impl Checklist {
         let consent = self.consent.as_mut().filter(|consent| consent.due <= now)?;
         consent.due = now + consent_interval(rng);
         // RFC 7675 §5.1: each consent check is a new transaction and never repeated.
-        let id = TransactionId(rng.random());
+        let id = transaction_id(self.tag, rng);
         consent.sent.rotate_right(1);
         if let Some(newest) = consent.sent.first_mut() {
             *newest = Some(id);
@@ -224,7 +236,7 @@ impl Checklist {
         }
         // RFC 8445 §8.1.1: the controlling agent picks a valid pair; the list is in order of priority.
         let best = self.pairs.iter_mut().find(|pair| matches!(pair.state, PairState::Succeeded))?;
-        Some(start(now, best, true, RTO_MIN, rng))
+        Some(start(now, best, transaction_id(self.tag, rng), true, RTO_MIN))
     }
 
     fn poll_start(&mut self, now: Instant, rng: &mut StdRng) -> Option<Outgoing> {
@@ -239,12 +251,21 @@ impl Checklist {
             _ => false,
         })?;
         self.next_start = now + PACE;
-        Some(start(now, pair, false, rto, rng))
+        Some(start(now, pair, transaction_id(self.tag, rng), false, rto))
     }
 }
 
-fn start(now: Instant, pair: &mut Pair, nominates: bool, rto: Duration, rng: &mut StdRng) -> Outgoing {
-    let id = TransactionId(rng.random());
+/// RFC 8445 §7.2.2 deviation: of a tagged one 64 bits are random. Answers carry MESSAGE-INTEGRITY, so that a guess
+/// would not help.
+fn transaction_id(tag: Option<u32>, rng: &mut StdRng) -> TransactionId {
+    let mut id: [u8; 12] = rng.random();
+    if let (Some(tag), Some(start)) = (tag, id.first_chunk_mut::<4>()) {
+        *start = tag.to_be_bytes();
+    }
+    TransactionId(id)
+}
+
+fn start(now: Instant, pair: &mut Pair, id: TransactionId, nominates: bool, rto: Duration) -> Outgoing {
     pair.state = PairState::InProgress(Transaction { id, nominates, sendings: 1, rto, due: now + rto });
     Outgoing { id, local: pair.local, remote: pair.remote, nominates }
 }

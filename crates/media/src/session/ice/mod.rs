@@ -1,24 +1,28 @@
 //! A session's ICE: which of the peer's addresses are its own, and which pair carries media.
 //!
 //! Keel is an ICE-lite agent: it answers the peer's checks and lets the peer choose. Towards a peer that
-//! is lite itself it acts as a full controlling agent (`checks.rs`), since two lite agents never connect.
+//! is lite itself it acts as a full controlling agent (`checks.rs`), since two lite agents never connect. Behind a
+//! NAT it is a full one towards everybody: what it sends lets the peer's checks in.
 //!
 //! A request without valid integrity is never answered and changes nothing, so nobody can have datagrams
 //! sent to an address that is not his.
 
 mod addresses;
+mod base;
 mod checks;
+pub mod discovery;
 mod nomination;
 mod probe;
 mod stun;
 #[cfg(test)]
 mod tests;
 
+pub use base::Base;
 pub(crate) use probe::Probe;
-pub use stun::username_local_ufrag;
+pub use stun::{answered_tag, username_local_ufrag};
 
 use crate::forward::DropReason;
-use crate::pipeline::IceState;
+use crate::pipeline::{IceState, TransportProtocol};
 use crate::session::error::SessionError;
 use addresses::{Addresses, Change};
 use checks::{Checklist, Outgoing};
@@ -75,9 +79,9 @@ impl fmt::Debug for IceCredentials {
 /// A datagram to send.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Transmit {
-    /// From this address of ours.
-    pub local: SocketAddr,
-    /// To this one of the peer.
+    /// From this base of ours.
+    pub local: Base,
+    /// To this address of the peer.
     pub remote: SocketAddr,
     /// The STUN message.
     pub bytes: Vec<u8>,
@@ -90,15 +94,15 @@ pub enum IceEvent {
     StateChanged(IceState),
     /// Media goes over this pair from now on.
     Selected {
-        /// Our address.
-        local: SocketAddr,
-        /// The peer's.
+        /// Our base.
+        local: Base,
+        /// The peer's address.
         remote: SocketAddr,
     },
     /// The address is the peer's: DTLS and SRTP may be accepted from it.
     Validated {
-        /// Our address that it was seen from.
-        local: SocketAddr,
+        /// Our base that it was seen from.
+        local: Base,
         /// The peer's address.
         remote: SocketAddr,
     },
@@ -109,6 +113,8 @@ pub enum IceEvent {
     },
     /// The address is no longer accepted: more came than a peer may have, and it was the stalest.
     Dropped {
+        /// Our base that it was seen from.
+        local: Base,
         /// The address.
         remote: SocketAddr,
     },
@@ -139,7 +145,7 @@ pub struct IceAgent {
 /// The pair in use.
 #[derive(Clone, Copy, Debug)]
 struct Selected {
-    local: SocketAddr,
+    local: Base,
     remote: SocketAddr,
     nominated: Nominated,
     /// It was nominated under credentials that a restart has replaced since.
@@ -186,6 +192,17 @@ impl IceAgent {
         self.local_addresses = local_addresses;
     }
 
+    /// Acts as a full agent whoever the peer is: checks leave from what [`Self::check_from`] said, to every candidate of
+    /// the peer. The offerer is controlling (RFC 8445 §6.1.1). `tag` is what our transactions begin with. To be said
+    /// before [`Self::set_remote`].
+    pub fn act_full(&mut self, now: Instant, is_controlling: bool, tag: u32) {
+        let mut checklist = Box::new(Checklist::new(now, Some(tag)));
+        for (remote, priority) in &self.remote_candidates {
+            checklist.add(now, &self.local_addresses, *remote, *priority);
+        }
+        self.mode = Mode::Full { checklist, is_controlling };
+    }
+
     /// Restarts ICE under these new credentials of ours (RFC 8445 §9). Checks under those in use so far are
     /// answered, and the pair in use carries media, until the peer nominates a pair under the new ones.
     pub fn restart(&mut self, credentials: IceCredentials) {
@@ -208,7 +225,7 @@ impl IceAgent {
         self.remote = Some(credentials);
         self.remote_candidates.clear();
         if let Mode::Full { checklist, .. } = &mut self.mode {
-            **checklist = Checklist::new(now);
+            **checklist = Checklist::new(now, checklist.tag());
         }
         self.send_checks(now);
     }
@@ -216,8 +233,13 @@ impl IceAgent {
     /// The peer's credentials, from its description. From `remote_is_lite` on the agent checks by itself.
     pub fn set_remote(&mut self, now: Instant, credentials: IceCredentials, remote_is_lite: bool) {
         self.remote = Some(credentials);
-        if remote_is_lite && matches!(self.mode, Mode::Lite) {
-            let mut checklist = Box::new(Checklist::new(now));
+        let tag = match &self.mode {
+            Mode::Lite => None,
+            Mode::Full { checklist, .. } => checklist.tag(),
+        };
+        // RFC 8445 §6.1.1: towards a lite agent the full one is controlling.
+        if remote_is_lite {
+            let mut checklist = Box::new(Checklist::new(now, tag));
             for (remote, priority) in &self.remote_candidates {
                 checklist.add(now, &self.local_addresses, *remote, *priority);
             }
@@ -243,7 +265,7 @@ impl IceAgent {
         self.send_checks(now);
     }
 
-    /// Takes a STUN datagram that came from `remote` to our address `local`.
+    /// Takes a STUN datagram that came from `remote` to our base `local`.
     ///
     /// # Errors
     ///
@@ -252,10 +274,11 @@ impl IceAgent {
     pub fn handle_stun(
         &mut self,
         now: Instant,
-        local: SocketAddr,
+        local: impl Into<Base>,
         remote: SocketAddr,
         datagram: &[u8],
     ) -> Result<(), DropReason> {
+        let local = local.into();
         if self.state == IceState::Closed {
             return Err(DropReason::StunUnexpected);
         }
@@ -266,6 +289,19 @@ impl IceAgent {
         }
         self.send_checks(now);
         Ok(())
+    }
+
+    /// A connection of ours has ended: nothing comes from it, or leaves by it, any more. Where it was in use,
+    /// consent ends with it.
+    pub fn handle_end(&mut self, now: Instant, local: Base, remote: SocketAddr) {
+        self.addresses.remove(local, remote);
+        if self.selected.is_some_and(|selected| (selected.local, selected.remote) == (local, remote)) {
+            self.selected = None;
+            if self.state == IceState::Connected {
+                self.enter(IceState::Disconnected);
+            }
+        }
+        self.send_checks(now);
     }
 
     /// Does what is due by `now`.
@@ -327,20 +363,26 @@ impl IceAgent {
         self.state
     }
 
-    /// Whether this address passed an integrity check and was not displaced since.
+    /// Whether this address passed an integrity check and was not displaced since. Over UDP it may be seen
+    /// from any base of ours.
     #[must_use]
-    pub fn is_validated(&self, remote: SocketAddr) -> bool {
-        self.addresses.find(remote).is_some()
+    pub fn is_validated(&self, local: impl Into<Base>, remote: SocketAddr) -> bool {
+        self.addresses.find(local.into(), remote).is_some()
     }
 
-    /// The validated addresses of the peer, at most 16.
-    pub fn validated(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.addresses.iter().map(|address| address.remote)
+    /// The validated addresses of the peer with our bases that saw them last, at most 16.
+    pub fn validated(&self) -> impl Iterator<Item = (Base, SocketAddr)> + '_ {
+        self.addresses.iter().map(|address| (address.local, address.remote))
+    }
+
+    /// The candidates that the peer has named, at most 100.
+    pub fn remote_candidates(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.remote_candidates.iter().map(|(remote, _)| *remote)
     }
 
     /// The pair to send on, ours first; `None` before one is nominated and while consent is lost.
     #[must_use]
-    pub fn selected(&self) -> Option<(SocketAddr, SocketAddr)> {
+    pub fn selected(&self) -> Option<(Base, SocketAddr)> {
         let selected = self.selected.filter(|_| self.state == IceState::Connected)?;
         Some((selected.local, selected.remote))
     }
@@ -348,7 +390,7 @@ impl IceAgent {
     fn handle_request(
         &mut self,
         now: Instant,
-        local: SocketAddr,
+        local: Base,
         remote: SocketAddr,
         request: &Incoming<'_>,
     ) -> Result<(), DropReason> {
@@ -389,6 +431,7 @@ impl IceAgent {
         self.resolve_role(request.role);
         self.validate(now, local, remote);
         let is_controlled = !matches!(self.mode, Mode::Full { is_controlling: true, .. });
+        self.check_back(now, local, remote, priority);
         // A pair of the credentials before is not gone to any more.
         // RFC 8445 §8.1.1 deviation: where a NAT gives the peer another address, a peer that goes on with its pair
         // does not nominate it again, and would be lost.
@@ -401,8 +444,18 @@ impl IceAgent {
         Ok(())
     }
 
+    /// RFC 8445 §7.3.1.4: where a check came from is checked, too.
+    fn check_back(&mut self, now: Instant, local: Base, remote: SocketAddr, priority: u32) {
+        if let Mode::Full { checklist, .. } = &mut self.mode
+            && local.protocol == TransportProtocol::Udp
+        {
+            let ours = self.local_addresses.iter().find(|(known, _)| *known == local.address);
+            checklist.add(now, ours.map_or(&[], std::slice::from_ref), remote, priority);
+        }
+    }
+
     /// Whether another pair than this one is in use, and nothing has been heard on it for long.
-    fn is_silent_elsewhere(&self, now: Instant, local: SocketAddr, remote: SocketAddr) -> bool {
+    fn is_silent_elsewhere(&self, now: Instant, local: Base, remote: SocketAddr) -> bool {
         self.selected.is_some_and(|selected| {
             (selected.local, selected.remote) != (local, remote) && selected.consent + SILENCE_MAX <= now
         })
@@ -437,13 +490,17 @@ impl IceAgent {
     fn handle_response(
         &mut self,
         now: Instant,
-        local: SocketAddr,
+        local: Base,
         remote: SocketAddr,
         response: &Incoming<'_>,
     ) -> Result<(), DropReason> {
         let Mode::Full { checklist, is_controlling } = &mut self.mode else {
             return Err(DropReason::StunUnexpected);
         };
+        // Our checks leave from UDP sockets alone.
+        if local.protocol != TransportProtocol::Udp {
+            return Err(DropReason::StunUnexpected);
+        }
         let password =
             self.remote.as_ref().map(|remote| &remote.password).ok_or(DropReason::StunUnexpected)?;
         if !response.is_authentic(password, self.crypto.crypto()) {
@@ -461,35 +518,36 @@ impl IceAgent {
             return Ok(());
         }
         let answered = checklist
-            .handle_success(response.transaction, local, remote)
+            .handle_success(response.transaction, local.address, remote)
             .ok_or(DropReason::StunUnexpected)?;
         let is_nominated = answered.nominated && *is_controlling;
-        self.validate(now, answered.local, answered.remote);
+        self.validate(now, local, answered.remote);
         if is_nominated {
-            self.nominate(now, answered.local, answered.remote, 0);
+            self.nominate(now, local, answered.remote, 0);
         } else {
-            self.renew_consent(now, answered.local, answered.remote);
+            self.renew_consent(now, local, answered.remote);
         }
         Ok(())
     }
 
-    fn validate(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
-        let in_use = self.selected.map(|selected| selected.remote);
+    fn validate(&mut self, now: Instant, local: Base, remote: SocketAddr) {
+        let in_use = self.selected.map(|selected| (selected.local, selected.remote));
         match self.addresses.note(now, local, remote, in_use) {
             Change::None => return,
             Change::Added => {}
-            Change::Displaced(stale) => self.events.push_back(IceEvent::Dropped { remote: stale }),
+            Change::Displaced(local, remote) => self.events.push_back(IceEvent::Dropped { local, remote }),
         }
         self.events.push_back(IceEvent::Validated { local, remote });
     }
 
     /// The pair was nominated by the peer's check, or by an answer to ours.
-    fn nominate(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr, priority: u32) {
+    fn nominate(&mut self, now: Instant, local: Base, remote: SocketAddr, priority: u32) {
         if self.state == IceState::New {
             // The peer's checks may overtake its description; the states still come in order.
             self.enter(IceState::Checking);
         }
-        let before = self.addresses.find_mut(remote).and_then(|address| address.nominated.replace(now));
+        let before =
+            self.addresses.find_mut(local, remote).and_then(|address| address.nominated.replace(now));
         if let Some(before) = self.before.take() {
             self.events.push_back(IceEvent::Retired { ufrag: before.ufrag });
         }
@@ -511,14 +569,14 @@ impl IceAgent {
         }
         if self.selected.is_some_and(|selected| (selected.local, selected.remote) == (local, remote)) {
             if let Mode::Full { checklist, .. } = &mut self.mode {
-                checklist.select(now, local, remote, &mut self.rng);
+                checklist.select(now, local.address, remote, &mut self.rng);
             }
             self.enter(IceState::Connected);
         }
     }
 
     /// A valid check without nomination: says that the peer still wants what arrives on the pair.
-    fn renew_consent(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
+    fn renew_consent(&mut self, now: Instant, local: Base, remote: SocketAddr) {
         if let Some(selected) = &mut self.selected
             && (selected.local, selected.remote) == (local, remote)
         {
@@ -555,7 +613,7 @@ impl IceAgent {
             };
             // Encoding fails only for a fragment beyond STUN's limit; such a peer cannot be reached.
             if let Ok(bytes) = check.encode(self.crypto.crypto()) {
-                due.push(Transmit { local, remote: to, bytes });
+                due.push(Transmit { local: local.into(), remote: to, bytes });
             }
         }
         for transmit in due {

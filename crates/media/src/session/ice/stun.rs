@@ -18,7 +18,7 @@ use rtc_stun::message::{
 };
 use rtc_stun::textattrs::TextAttribute;
 use rtc_stun::xoraddr::XorMappedAddress;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 const HEADER: usize = 20;
@@ -37,6 +37,89 @@ pub fn username_local_ufrag(datagram: &[u8]) -> Option<&str> {
         attributes.find_map(|attribute| attribute.filter(|(kind, _)| *kind == ATTR_USERNAME))?;
     // RFC 8445 §7.2.2: the receiver's fragment, a colon, the sender's.
     std::str::from_utf8(username).ok()?.split_once(':').map(|(local, _)| local)
+}
+
+/// The tag of the check that a datagram answers (see [`super::IceAgent::act_full`]): the first 32 bits of its
+/// transaction. `None` for what is no answer.
+#[must_use]
+pub fn answered_tag(datagram: &[u8]) -> Option<u32> {
+    body(datagram)?;
+    let (header, _) = datagram.split_first_chunk::<HEADER>()?;
+    let [kind_high, kind_low, _, _, _, _, _, _, t0, t1, t2, t3, ..] = *header;
+    let mut kind = MessageType::default();
+    kind.read_value(u16::from_be_bytes([kind_high, kind_low]));
+    matches!(kind, BINDING_SUCCESS | BINDING_ERROR).then_some(u32::from_be_bytes([t0, t1, t2, t3]))
+}
+
+/// A binding request that asks a STUN server for our address, and nothing else.
+pub(super) fn binding_request(transaction: [u8; 12]) -> Vec<u8> {
+    let mut message = Vec::with_capacity(HEADER);
+    message.extend_from_slice(&BINDING_REQUEST.value().to_be_bytes());
+    message.extend_from_slice(&[0, 0]);
+    message.extend_from_slice(&MAGIC_COOKIE.to_be_bytes());
+    message.extend_from_slice(&transaction);
+    message
+}
+
+/// What a STUN server says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Mapped {
+    /// Our address, as it sees it.
+    Address(SocketAddr),
+    /// An error, with its code.
+    Refused(u16),
+}
+
+/// The answer to a [`binding_request`] with its transaction; `None` for anything else.
+pub(super) fn mapped_address(datagram: &[u8]) -> Option<([u8; 12], Mapped)> {
+    let body = body(datagram)?;
+    let (header, _) = datagram.split_first_chunk::<HEADER>()?;
+    let [kind_high, kind_low, _, _, _, _, _, _, transaction @ ..] = *header;
+    let mut kind = MessageType::default();
+    kind.read_value(u16::from_be_bytes([kind_high, kind_low]));
+    let mut mapped = None;
+    for attribute in attributes(body).take(ATTRIBUTES_MAX) {
+        let (attribute, value) = attribute?;
+        match (kind, attribute, value) {
+            (BINDING_SUCCESS, ATTR_XORMAPPED_ADDRESS, _) => {
+                mapped = Some(Mapped::Address(unmask(value, &transaction)?));
+            }
+            (BINDING_ERROR, ATTR_ERROR_CODE, [_, _, class, number, ..]) => {
+                mapped = Some(Mapped::Refused(u16::from(class & 7) * 100 + u16::from(*number)));
+            }
+            _ => {}
+        }
+    }
+    Some((transaction, mapped?))
+}
+
+/// The address in an XOR-MAPPED-ADDRESS (RFC 8489 §14.2); an unspecified one is none.
+fn unmask(value: &[u8], transaction: &[u8; 12]) -> Option<SocketAddr> {
+    let ([_, family, port_high, port_low], masked) = value.split_first_chunk::<4>()?;
+    let [cookie_high, cookie_low, ..] = MAGIC_COOKIE.to_be_bytes();
+    let port = u16::from_be_bytes([port_high ^ cookie_high, port_low ^ cookie_low]);
+    let mask = MAGIC_COOKIE.to_be_bytes().into_iter().chain(transaction.iter().copied());
+    let unmasked: Vec<u8> = masked.iter().zip(mask).map(|(byte, mask)| byte ^ mask).collect();
+    let ip = match (*family, masked.len()) {
+        (1, 4) => IpAddr::from(<[u8; 4]>::try_from(unmasked).ok()?),
+        (2, 16) => IpAddr::from(<[u8; 16]>::try_from(unmasked).ok()?),
+        _ => return None,
+    };
+    let is_somewhere = port != 0 && !ip.is_unspecified() && !ip.is_multicast();
+    is_somewhere.then_some(SocketAddr::new(ip, port))
+}
+
+/// A STUN server's answer.
+#[cfg(test)]
+pub(super) fn mapped(transaction: [u8; 12], address: SocketAddr) -> Vec<u8> {
+    let setters: [Box<dyn Setter>; 3] = [
+        Box::new(BINDING_SUCCESS),
+        Box::new(TransactionId(transaction)),
+        Box::new(XorMappedAddress { ip: address.ip(), port: address.port() }),
+    ];
+    let mut message = Message::new();
+    message.build(&setters).expect("a valid message");
+    message.raw
 }
 
 /// The algorithms of STUN.

@@ -74,7 +74,7 @@ fn events(agent: &mut IceAgent) -> Vec<IceEvent> {
 }
 
 fn validated(remote: &str) -> IceEvent {
-    IceEvent::Validated { local: address(KEEL), remote: address(remote) }
+    IceEvent::Validated { local: address(KEEL).into(), remote: address(remote) }
 }
 
 fn check_from(agent: &mut IceAgent, now: Instant, remote: &str, check: &PeerCheck) {
@@ -92,7 +92,7 @@ fn a_check_is_answered_with_the_peers_own_address() {
         assert_eq!(agent.handle_stun(now, address(KEEL), address(remote), &check), Ok(()));
 
         let answer = agent.poll_transmit().expect("an answer");
-        assert_eq!((answer.local, answer.remote), (address(KEEL), address(remote)));
+        assert_eq!((answer.local, answer.remote), (address(KEEL).into(), address(remote)));
         assert!(answer.bytes.len() <= check.len());
         let incoming = Incoming::parse(&answer.bytes).expect("a well-formed answer");
         assert_eq!((incoming.kind, incoming.transaction), (Kind::Success, TransactionId([7; 12])));
@@ -103,7 +103,7 @@ fn a_check_is_answered_with_the_peers_own_address() {
         rtc_stun::message::Getter::get_from(&mut mapped, &message).expect("it has the address");
         assert_eq!(SocketAddr::new(mapped.ip, mapped.port), address(remote));
 
-        assert!(agent.is_validated(address(remote)));
+        assert!(agent.is_validated(address(KEEL), address(remote)));
         assert_eq!(agent.selected(), None, "nothing was nominated");
         assert_eq!(events(&mut agent), [validated(remote)]);
     }
@@ -148,7 +148,7 @@ fn what_is_not_authentic_is_dropped_without_answer_or_effect() {
         assert_eq!(result, Err(reason), "{story}");
         assert_eq!(agent.poll_transmit(), None, "{story}");
         assert_eq!(agent.poll_event(), None, "{story}");
-        assert!(!agent.is_validated(address(PHONE)), "{story}");
+        assert!(!agent.is_validated(address(KEEL), address(PHONE)), "{story}");
     }
 }
 
@@ -169,7 +169,7 @@ fn authentic_requests_that_cannot_be_served_get_an_error() {
             Incoming::parse(&answer.bytes).map(|incoming| incoming.kind).ok(),
             Some(Kind::Error(code))
         );
-        assert!(!agent.is_validated(address(PHONE)), "{code}");
+        assert!(!agent.is_validated(address(KEEL), address(PHONE)), "{code}");
         assert_eq!(agent.selected(), None, "{code}");
     }
 }
@@ -179,7 +179,7 @@ fn a_phone_that_changes_networks_keeps_its_call() {
     let now = Instant::now();
     let mut agent = agent(1, KEEL);
     check_from(&mut agent, now, PHONE, &NOMINATING);
-    let on_wifi = IceEvent::Selected { local: address(KEEL), remote: address(PHONE) };
+    let on_wifi = IceEvent::Selected { local: address(KEEL).into(), remote: address(PHONE) };
     assert_eq!(
         events(&mut agent),
         [
@@ -193,11 +193,11 @@ fn a_phone_that_changes_networks_keeps_its_call() {
     let later = now + Duration::from_secs(3);
     let worse = PeerCheck { priority: 10, ..NOMINATING };
     check_from(&mut agent, later, PHONE_ON_LTE, &worse);
-    assert_eq!(agent.selected(), Some((address(KEEL), address(PHONE_ON_LTE))));
+    assert_eq!(agent.selected(), Some((address(KEEL).into(), address(PHONE_ON_LTE))));
 
     let back = later + Duration::from_secs(20);
     check_from(&mut agent, back, PHONE, &NOMINATING);
-    assert_eq!(agent.selected(), Some((address(KEEL), address(PHONE))));
+    assert_eq!(agent.selected(), Some((address(KEEL).into(), address(PHONE))));
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn of_pairs_nominated_together_the_better_stays_however_often_both_are_checked()
         let now = start + Duration::from_millis(2500 * round);
         check_from(&mut agent, now + Duration::from_millis(1700), PHONE_ON_LTE, &worse);
         check_from(&mut agent, now + Duration::from_millis(2700), PHONE, &NOMINATING);
-        assert_eq!(agent.selected(), Some((address(KEEL), address(PHONE))), "round {round}");
+        assert_eq!(agent.selected(), Some((address(KEEL).into(), address(PHONE))), "round {round}");
     }
     assert_eq!(events(&mut agent), [], "never switched");
 }
@@ -257,7 +257,7 @@ fn over_a_restart_the_old_pair_carries_media_until_one_is_nominated_under_the_ne
     agent.restart(IceCredentials::random(&mut StdRng::seed_from_u64(9)));
     let fresh = agent.local_credentials().ufrag.clone();
     assert_eq!(agent.ufrags().collect::<Vec<_>>(), [&old_ufrag, &fresh]);
-    assert_eq!(agent.selected(), Some((address(KEEL), address(PHONE))));
+    assert_eq!(agent.selected(), Some((address(KEEL).into(), address(PHONE))));
 
     // Consent under the old ones is renewed, but they choose no pair any more.
     let check = |agent: &mut IceAgent, seconds, remote, bytes: &[u8]| {
@@ -267,13 +267,13 @@ fn over_a_restart_the_old_pair_carries_media_until_one_is_nominated_under_the_ne
     check(&mut agent, 20, PHONE, &old_plain).expect("they are still known");
     check(&mut agent, 21, PHONE_ON_LTE, &old_check).expect("they are still known");
     assert_eq!(agent.poll_timeout(), Some(now + Duration::from_secs(50)));
-    assert_eq!(agent.selected(), Some((address(KEEL), address(PHONE))));
+    assert_eq!(agent.selected(), Some((address(KEEL).into(), address(PHONE))));
     events(&mut agent);
 
     // Within a second of the pair before and with a lower priority, and yet it is the one.
     let worse = PeerCheck { priority: 10, ..NOMINATING }.to(&agent);
     check(&mut agent, 21, PHONE_ON_LTE, &worse).expect("the new credentials");
-    assert_eq!(agent.selected(), Some((address(KEEL), address(PHONE_ON_LTE))));
+    assert_eq!(agent.selected(), Some((address(KEEL).into(), address(PHONE_ON_LTE))));
     let retired = IceEvent::Retired { ufrag: old_ufrag };
     assert!(events(&mut agent).contains(&retired));
     let refused = check(&mut agent, 22, PHONE, &old_check);
@@ -315,11 +315,11 @@ fn consent_is_lost_after_thirty_seconds_and_a_check_revives_it() {
     assert_eq!(events(&mut agent), [IceEvent::StateChanged(IceState::Disconnected)]);
     assert_eq!(agent.selected(), None, "sending stops");
     assert_eq!(agent.poll_timeout(), None);
-    assert!(agent.is_validated(address(PHONE)));
+    assert!(agent.is_validated(address(KEEL), address(PHONE)));
 
     check_from(&mut agent, expiry + Duration::from_secs(5), PHONE, &PLAIN);
     assert_eq!(events(&mut agent), [IceEvent::StateChanged(IceState::Connected)]);
-    assert_eq!(agent.selected(), Some((address(KEEL), address(PHONE))));
+    assert_eq!(agent.selected(), Some((address(KEEL).into(), address(PHONE))));
 }
 
 #[test]
@@ -335,8 +335,11 @@ fn at_most_sixteen_addresses_are_remembered_and_the_one_in_use_stays() {
     events(&mut agent);
     check_from(&mut agent, start + Duration::from_secs(1), PHONE_ON_LTE, &PLAIN);
     let stalest = address("203.0.113.1:1");
-    assert_eq!(events(&mut agent), [IceEvent::Dropped { remote: stalest }, validated(PHONE_ON_LTE)]);
-    assert!(!agent.is_validated(stalest) && agent.is_validated(address(PHONE)));
+    assert_eq!(
+        events(&mut agent),
+        [IceEvent::Dropped { local: address(KEEL).into(), remote: stalest }, validated(PHONE_ON_LTE)]
+    );
+    assert!(!agent.is_validated(address(KEEL), stalest) && agent.is_validated(address(KEEL), address(PHONE)));
     assert_eq!(agent.validated().count(), 16);
 }
 
@@ -372,15 +375,32 @@ struct Pair {
 impl Pair {
     /// Each is told that the other is lite or not.
     fn new(seed: u64, is_lite: [bool; 2]) -> Self {
+        let mut pair = Self::unacquainted(seed);
+        pair.introduce(is_lite, [true, true], None);
+        pair
+    }
+
+    /// Two that know nothing of each other.
+    fn unacquainted(seed: u64) -> Self {
         let addresses = [address(KEEL), address("192.0.2.2:10000")];
         let now = Instant::now();
-        let mut agents = [agent(seed, KEEL), agent(seed + 1000, "192.0.2.2:10000")];
+        let agents = [agent(seed, KEEL), agent(seed + 1000, "192.0.2.2:10000")];
+        Self { agents, addresses, now, loss: 0.0, rng: StdRng::seed_from_u64(seed) }
+    }
+
+    /// Each hears whether the other is lite, and its candidate or not; `full`: who of two full agents is controlling.
+    fn introduce(&mut self, is_lite: [bool; 2], knows_candidate: [bool; 2], full: Option<[bool; 2]>) {
+        let Self { agents, addresses, now, .. } = self;
         let credentials = agents.each_ref().map(|agent| agent.local_credentials().clone());
         for (place, other) in [(0, 1), (1, 0)] {
-            agents[place].add_remote_candidate(now, addresses[other], 2_130_706_431);
-            agents[place].set_remote(now, credentials[other].clone(), is_lite[other]);
+            if let Some(is_controlling) = full {
+                agents[place].act_full(*now, is_controlling[place], 7);
+            }
+            if knows_candidate[place] {
+                agents[place].add_remote_candidate(*now, addresses[other], 2_130_706_431);
+            }
+            agents[place].set_remote(*now, credentials[other].clone(), is_lite[other]);
         }
-        Self { agents, addresses, now, loss: 0.0, rng: StdRng::seed_from_u64(seed) }
     }
 
     /// Lets virtual time pass; datagrams arrive at once or never.
@@ -414,7 +434,7 @@ impl Pair {
             for (to, Transmit { local, remote, bytes }) in sent {
                 if remote == self.addresses[to] && !self.rng.random_bool(self.loss) {
                     // An agent may refuse what is late; how the story ends is what counts.
-                    let _ = self.agents[to].handle_stun(self.now, remote, local, &bytes);
+                    let _ = self.agents[to].handle_stun(self.now, remote, local.address, &bytes);
                 }
             }
         }
@@ -427,7 +447,7 @@ fn a_lite_peer_is_checked_nominated_and_kept_alive() {
     pair.run(Duration::from_secs(2));
     for (agent, other) in pair.agents.iter().zip([pair.addresses[1], pair.addresses[0]]) {
         assert_eq!(agent.state(), IceState::Connected);
-        assert!(agent.is_validated(other));
+        assert!(agent.is_validated(address(KEEL), other));
         assert_eq!(agent.selected().map(|(_, remote)| remote), Some(other));
     }
     pair.run(Duration::from_secs(300));
@@ -444,6 +464,35 @@ fn two_keel_endpoints_check_each_other() {
         pair.run(Duration::from_secs(120));
         assert_eq!(pair.agents.each_ref().map(IceAgent::state), [IceState::Connected; 2], "seed {seed}");
     }
+}
+
+// covers: RFC 8445 §6.1.1, §7.3.1.4
+#[test]
+fn two_full_agents_connect_and_the_offerer_chooses() {
+    for seed in 0..20 {
+        for knows_candidates in [[true, true], [true, false], [false, true]] {
+            let mut pair = Pair::unacquainted(seed);
+            pair.loss = 0.2;
+            pair.introduce([false, false], knows_candidates, Some([true, false]));
+            pair.run(Duration::from_secs(20));
+            let states = pair.agents.each_ref().map(IceAgent::state);
+            assert_eq!(states, [IceState::Connected; 2], "seed {seed}, {knows_candidates:?}");
+            assert_eq!(pair.agents[0].selected().map(|(_, remote)| remote), Some(pair.addresses[1]));
+            assert_eq!(pair.agents[1].selected().map(|(_, remote)| remote), Some(pair.addresses[0]));
+        }
+    }
+}
+
+#[test]
+fn an_answer_names_whose_check_it_is_to() {
+    let mut pair = Pair::unacquainted(5);
+    pair.introduce([false, false], [true, false], Some([true, false]));
+    let check = pair.agents[0].poll_transmit().expect("the offerer checks");
+    assert_eq!(answered_tag(&check.bytes), None, "it is no answer");
+    let local = check.remote;
+    pair.agents[1].handle_stun(pair.now, local, check.local.address, &check.bytes).expect("a valid check");
+    let answer = pair.agents[1].poll_transmit().expect("an answer");
+    assert_eq!(answered_tag(&answer.bytes), Some(7));
 }
 
 #[test]
@@ -482,12 +531,12 @@ fn a_forged_answer_does_not_validate_an_address() {
     let check = pair.agents[0].poll_transmit().expect("a check");
     let id = Incoming::parse(&check.bytes).expect("well formed").transaction;
     let provider = crypto();
-    let forged = stun::success(id, check.local, "not the password of the peer", provider.crypto());
+    let forged = stun::success(id, check.local.address, "not the password of the peer", provider.crypto());
     let forged = forged.expect("a valid message");
     let (agent, now) = (&mut pair.agents[0], pair.now);
     let result = agent.handle_stun(now, check.local, check.remote, &forged);
     assert_eq!(result, Err(DropReason::StunIntegrity));
-    assert!(!agent.is_validated(check.remote));
+    assert!(!agent.is_validated(address(KEEL), check.remote));
     assert_eq!(agent.state(), IceState::Checking);
 }
 

@@ -1,6 +1,7 @@
 //! ICE candidates as text (RFC 8839 §5.1): the peer's are read, Keel's own host candidates written.
 
 use crate::error::CandidateError;
+use crate::pipeline::TransportProtocol;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -163,19 +164,31 @@ impl TcpRole {
     }
 }
 
-/// One of Keel's own UDP candidates; its `Display` form is the `candidate:…` line.
+/// One of Keel's own host candidates; its `Display` form is the `candidate:…` line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HostCandidate {
     foundation: usize,
     priority: u32,
+    protocol: TransportProtocol,
     address: SocketAddr,
 }
 
 impl HostCandidate {
-    /// The candidates for these addresses, best first: global IPv6, global IPv4, private, link-local,
+    /// The candidates for these UDP addresses, best first: global IPv6, global IPv4, private, link-local,
     /// loopback. Addresses keep their order within a class; repeated ones are left out.
     #[must_use]
     pub fn for_addresses(addresses: &[SocketAddr]) -> Vec<Self> {
+        Self::in_order(addresses, TransportProtocol::Udp)
+    }
+
+    /// Likewise for addresses to which the peer may connect by TCP (RFC 6544 §4.5: passive ones). Each is worse
+    /// than any UDP candidate.
+    #[must_use]
+    pub fn for_connections(addresses: &[SocketAddr]) -> Vec<Self> {
+        Self::in_order(addresses, TransportProtocol::Tcp)
+    }
+
+    fn in_order(addresses: &[SocketAddr], protocol: TransportProtocol) -> Vec<Self> {
         let mut sorted: Vec<SocketAddr> = Vec::new();
         for address in addresses {
             if !sorted.contains(address) {
@@ -184,8 +197,12 @@ impl HostCandidate {
         }
         sorted.sort_by_key(|address| AddressClass::of(address.ip()));
         let mut hosts: Vec<IpAddr> = Vec::new();
-        // RFC 8445 §5.1.2.1: local preferences differ between candidates, so 65536 of them suffice.
-        (0..=u16::MAX)
+        // RFC 8445 §5.1.2.1: local preferences differ between candidates, so 65536 of them, or 8192, suffice.
+        let local_preferences = match protocol {
+            TransportProtocol::Udp => 0..=u16::MAX,
+            TransportProtocol::Tcp => PASSIVE_PREFERENCE..=PASSIVE_PREFERENCE + 0x1fff,
+        };
+        local_preferences
             .rev()
             .zip(sorted)
             .map(|(local_preference, address)| {
@@ -195,7 +212,7 @@ impl HostCandidate {
                     hosts.push(address.ip());
                     hosts.len() - 1
                 });
-                Self { foundation, priority: host_priority(local_preference), address }
+                Self { foundation, priority: host_priority(protocol, local_preference), protocol, address }
             })
             .collect()
     }
@@ -215,16 +232,33 @@ impl HostCandidate {
 
 impl fmt::Display for HostCandidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { foundation, priority, address } = self;
-        write!(f, "candidate:{foundation} 1 udp {priority} {} {} typ host", address.ip(), address.port())
+        let Self { foundation, priority, protocol, address } = self;
+        let (ip, port) = (address.ip(), address.port());
+        match protocol {
+            TransportProtocol::Udp => {
+                write!(f, "candidate:{foundation} 1 udp {priority} {ip} {port} typ host")
+            }
+            // RFC 8445 §5.1.1.3: another protocol has another foundation.
+            TransportProtocol::Tcp => {
+                write!(f, "candidate:tcp{foundation} 1 tcp {priority} {ip} {port} typ host tcptype passive")
+            }
+        }
     }
 }
 
 /// RFC 8445 §5.1.2.1: 2^24 times the type preference, 2^8 times the local preference, 256 less the
-/// component; 126 is the recommended preference of host candidates (§5.1.2.2).
-const fn host_priority(local_preference: u16) -> u32 {
-    (126 << 24) + ((local_preference as u32) << 8) + 255
+/// component; 126 is the recommended preference of host candidates (§5.1.2.2). RFC 6544 §4.2: those over TCP
+/// have a lower one; 90 puts them below what was learnt from a check or a STUN server, over UDP.
+const fn host_priority(protocol: TransportProtocol, local_preference: u16) -> u32 {
+    let type_preference = match protocol {
+        TransportProtocol::Udp => 126,
+        TransportProtocol::Tcp => 90,
+    };
+    (type_preference << 24) + ((local_preference as u32) << 8) + 255
 }
+
+/// RFC 6544 §4.2: the upper three bits of the local preference say who connects; 4 is a passive candidate's.
+const PASSIVE_PREFERENCE: u16 = 4 << 13;
 
 /// How far an address reaches; nearer ones help fewer peers and come later.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -311,6 +345,24 @@ mod tests {
             &long,
         ] {
             assert_eq!(RemoteCandidate::parse(line), Err(CandidateError::Invalid), "{line:?}");
+        }
+    }
+
+    // covers: RFC 6544 §4.2, §4.5
+    #[test]
+    fn own_tcp_candidates_are_passive_and_worse_than_udp() {
+        let addresses =
+            ["192.0.2.7:1", "127.0.0.1:1", "192.0.2.8:1"].map(|text| text.parse().expect("an address"));
+        let candidates = HostCandidate::for_connections(&addresses);
+        let worst_of_udp = HostCandidate::for_addresses(&addresses).last().map(HostCandidate::priority);
+        let lines: Vec<String> = candidates.iter().map(ToString::to_string).collect();
+        assert_eq!(lines[0], "candidate:tcp0 1 tcp 1520435199 192.0.2.7 1 typ host tcptype passive");
+        assert_eq!(candidates.len(), 3);
+        for candidate in &candidates {
+            let read = parse(&candidate.to_string());
+            assert_eq!(read.protocol, CandidateProtocol::Tcp(TcpRole::Passive));
+            assert_eq!(read.address, CandidateAddress::Ip(candidate.address()));
+            assert!(Some(candidate.priority()) < worst_of_udp);
         }
     }
 

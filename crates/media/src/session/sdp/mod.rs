@@ -19,6 +19,8 @@ mod h264;
 mod lines;
 mod offer;
 mod parse;
+mod reflexive;
+mod relayed;
 mod restriction;
 mod section;
 mod simulcast;
@@ -42,6 +44,8 @@ pub use lines::{
 };
 pub use offer::{Offer, accept_answer, offer};
 pub use parse::RemoteDescription;
+pub use reflexive::ReflexiveCandidate;
+pub use relayed::RelayedCandidate;
 pub use restriction::{Restriction, Restrictions};
 pub use section::{Msid, Protection, RemoteMedia, SectionKind};
 pub use simulcast::{SdpEncoding, Simulcast};
@@ -76,6 +80,8 @@ pub struct LocalDescription {
     pub restrictions: Restrictions,
     /// Whether the peer may have data channels.
     pub data_channels: bool,
+    /// Whether Keel sends checks of its own, whoever the peer is; a lite agent otherwise.
+    pub is_full_agent: bool,
 }
 
 /// The SSRCs of one stream that Keel sends.

@@ -162,7 +162,7 @@ pub(super) fn description(
         let tags: Vec<&str> = bundle.iter().map(Mid::as_str).collect();
         lines.value("group", format!("BUNDLE {}", tags.join(" ")));
     }
-    if ice == Some(IceAgent::Lite) {
+    if ice == Some(IceAgent::Lite) && !local.is_full_agent {
         lines.flag("ice-lite");
     }
     if ice.is_some() {

@@ -6,7 +6,8 @@ use super::settings::Formats;
 use super::{ObjectId, Tree, media_type};
 use crate::kms::failure::Code;
 use crate::kms::model::{EventType, Fields, Record, Value, event, record};
-use keel_media::{ConnectionState, DtlsState, EndpointEvent, MediaKind, WebRtcEndpoint};
+use keel_media::{ConnectionState, DtlsState, EndpointEvent, MediaKind, RelayPath, WebRtcEndpoint};
+use std::net::SocketAddr;
 
 /// KMS: all media and data of an endpoint share one bundled connection.
 const BUNDLE: &str = "bundle";
@@ -18,6 +19,10 @@ pub(crate) struct Endpoint {
     pub(crate) data_channels: DataChannels,
     pub(crate) progress: Progress,
     pub(crate) formats: Formats,
+    /// `stunServerAddress` and `stunServerPort`, looked up.
+    pub(crate) stun_server: Option<SocketAddr>,
+    /// `turnUrl`, allocated.
+    pub(crate) relays: Vec<RelayPath>,
 }
 
 /// Whether an endpoint was created with `useDataChannels`.
@@ -52,7 +57,8 @@ pub(crate) struct Progress {
 
 impl Endpoint {
     pub(crate) fn new(media: WebRtcEndpoint, data_channels: DataChannels) -> Self {
-        Self { media, data_channels, progress: Progress::new(), formats: Formats::default() }
+        let (progress, formats) = (Progress::new(), Formats::default());
+        Self { media, data_channels, progress, formats, stun_server: None, relays: Vec::new() }
     }
 }
 
@@ -127,7 +133,9 @@ impl Progress {
             EndpointEvent::CandidateFound(candidate) => vec![self.ice.handle_candidate(candidate)],
             EndpointEvent::GatheringDone => self.ice.handle_gathering_done(),
             EndpointEvent::Ice(state) => self.ice.handle_state(state),
-            EndpointEvent::PairSelected { local, remote } => self.ice.handle_pair(local, remote),
+            EndpointEvent::PairSelected { protocol, local, remote } => {
+                self.ice.handle_pair(protocol, local, remote)
+            }
             EndpointEvent::Dtls(state) => {
                 self.dtls = Some(state);
                 let mut reports = vec![Report::new(&event::DTLS_CONNECTION_STATE_CHANGE, dtls_fields(state))];

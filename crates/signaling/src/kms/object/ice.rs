@@ -5,7 +5,7 @@
 
 use super::endpoint::Report;
 use crate::kms::model::{Record, Value, event, record};
-use keel_media::{IceCandidate, IceState};
+use keel_media::{IceCandidate, IceState, TransportProtocol};
 use std::net::SocketAddr;
 
 /// KMS: streams are numbered from 1, and all media of an endpoint share the first.
@@ -43,7 +43,7 @@ pub(super) struct IceProgress {
     is_checking: bool,
     local: Vec<String>,
     remote: Vec<String>,
-    pair: Option<(SocketAddr, SocketAddr)>,
+    pair: Option<(TransportProtocol, SocketAddr, SocketAddr)>,
 }
 
 impl IceProgress {
@@ -107,9 +107,14 @@ impl IceProgress {
         }
     }
 
-    pub(super) fn handle_pair(&mut self, local: SocketAddr, remote: SocketAddr) -> Vec<Report> {
+    pub(super) fn handle_pair(
+        &mut self,
+        protocol: TransportProtocol,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Vec<Report> {
         let mut reports = self.enter_connecting();
-        self.pair = Some((local, remote));
+        self.pair = Some((protocol, local, remote));
         reports.extend(
             self.pair()
                 .map(|pair| Report::new(&event::NEW_CANDIDATE_PAIR_SELECTED, [("candidatePair", pair)])),
@@ -119,12 +124,12 @@ impl IceProgress {
 
     /// The pair in use, as an `IceCandidatePair`.
     pub(super) fn pair(&self) -> Option<Value> {
-        let (local, remote) = self.pair?;
+        let (protocol, local, remote) = self.pair?;
         let fields = vec![
             ("streamId", STREAM.to_string().into()),
             ("componentId", COMPONENT.into()),
-            ("localCandidate", named(&self.local, local, "host").into()),
-            ("remoteCandidate", named(&self.remote, remote, "prflx").into()),
+            ("localCandidate", named(&self.local, protocol, local, "host").into()),
+            ("remoteCandidate", named(&self.remote, protocol, remote, "prflx").into()),
         ];
         Some(Record::new(&record::ICE_CANDIDATE_PAIR, fields).into())
     }
@@ -183,17 +188,32 @@ fn keep(candidates: &mut Vec<String>, candidate: &str) {
 
 /// The candidate that named this address; without one (the check came from behind a translator, or the name
 /// was an mDNS one) a candidate is written.
-fn named(candidates: &[String], address: SocketAddr, kind: &str) -> String {
+fn named(candidates: &[String], protocol: TransportProtocol, address: SocketAddr, kind: &str) -> String {
+    let transport = match protocol {
+        TransportProtocol::Udp => "UDP",
+        TransportProtocol::Tcp => "TCP",
+    };
     let is_this = |candidate: &&String| {
         // RFC 8839 §5.1: foundation, component, transport, priority, address, port.
-        let mut fields = candidate.split_ascii_whitespace().skip(4);
+        let mut fields = candidate.split_ascii_whitespace().skip(2);
+        let is_same = fields.next().is_some_and(|field| field.eq_ignore_ascii_case(transport));
+        let mut fields = fields.skip(1);
         let host = fields.next().and_then(|field| field.parse().ok());
         let port = fields.next().and_then(|field| field.parse().ok());
-        host == Some(address.ip()) && port == Some(address.port())
+        is_same && host == Some(address.ip()) && port == Some(address.port())
     };
     match candidates.iter().find(is_this) {
         Some(candidate) => candidate.clone(),
-        None => format!("candidate:0 1 UDP 1 {} {} typ {kind}", address.ip(), address.port()),
+        None => {
+            let (ip, port) = (address.ip(), address.port());
+            // RFC 6544 §4.5: it is the peer that connects.
+            let role = match (protocol, kind) {
+                (TransportProtocol::Udp, _) => "",
+                (TransportProtocol::Tcp, "host") => " tcptype passive",
+                (TransportProtocol::Tcp, _) => " tcptype active",
+            };
+            format!("candidate:0 1 {transport} 1 {ip} {port} typ {kind}{role}")
+        }
     }
 }
 
@@ -231,7 +251,7 @@ mod tests {
         told.extend(ice.handle_gathering());
         told.push(ice.handle_candidate(candidate()));
         told.extend(ice.handle_gathering_done());
-        told.extend(ice.handle_pair(local, remote));
+        told.extend(ice.handle_pair(TransportProtocol::Udp, local, remote));
         told.extend(ice.handle_state(IceState::Connected));
         assert_eq!(
             words(&told),
@@ -252,7 +272,7 @@ mod tests {
         let mut ice = IceProgress::new();
         let (local, remote) = addresses();
         let mut told = ice.handle_state(IceState::Checking);
-        told.extend(ice.handle_pair(local, remote));
+        told.extend(ice.handle_pair(TransportProtocol::Udp, local, remote));
         told.extend(ice.handle_state(IceState::Connected));
         told.extend(ice.handle_gathering());
         assert_eq!(
@@ -290,7 +310,7 @@ mod tests {
         let (local, remote) = addresses();
         let _ = ice.handle_candidate(candidate());
         ice.handle_remote_candidate("a=candidate:7 1 udp 1 203.0.113.9 4000 typ host");
-        ice.handle_pair(local, remote);
+        ice.handle_pair(TransportProtocol::Udp, local, remote);
         let Some(Value::Record(pair)) = ice.pair() else { panic!("a pair was selected") };
         assert_eq!((pair.fields.text("streamId"), pair.fields.int("componentId")), ("1", 1));
         assert_eq!(pair.fields.text("localCandidate"), LOCAL);

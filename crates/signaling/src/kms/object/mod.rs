@@ -15,6 +15,7 @@ pub(crate) mod endpoint;
 mod event;
 mod flow;
 mod ice;
+pub(crate) mod ice_server;
 mod id;
 mod lifetime;
 pub(crate) mod media_type;

@@ -1,6 +1,7 @@
 //! What an endpoint's properties mean to the media server.
 
 use super::endpoint::Endpoint;
+use super::ice_server::TurnUrl;
 use super::{Body, ObjectId, Tree};
 use crate::kms::failure::{Code, Failure};
 use crate::kms::model::{Call, Class, Get, Property, Value};
@@ -47,8 +48,14 @@ pub(crate) fn apply_to_all(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failur
     })
 }
 
-async fn configure(tree: &Tree, id: &ObjectId, endpoint: &Endpoint) -> Result<(), Failure> {
+/// Tells the media server what the properties of an endpoint are now.
+///
+/// # Errors
+/// As [`settings`].
+pub(crate) async fn configure(tree: &Tree, id: &ObjectId, endpoint: &Endpoint) -> Result<(), Failure> {
     let settings = settings(|name| stored(tree, id, name), measures_latency(tree), endpoint.formats)?;
+    let (stun_server, relays) = (endpoint.stun_server, endpoint.relays.clone());
+    let settings = EndpointSettings { stun_server, relays, ..settings };
     endpoint.media.configure(settings).await;
     Ok(())
 }
@@ -104,6 +111,9 @@ pub(crate) fn settings(
         video_send_min: kilobits("minVideoSendBandwidth")?,
         external,
         interfaces: interfaces(&property("networkInterfaces"))?,
+        udp_only: property("iceTcp") == Value::Bool(false),
+        stun_server: None,
+        relays: Vec::new(),
         audio_codec: formats.audio,
         video_codec: formats.video,
         latency_stats,
@@ -154,29 +164,14 @@ pub(crate) fn check_stun_address(text: &str) -> Result<(), Failure> {
 /// # Errors
 /// 40107 for another form. The message does not have the text: there is a password in it.
 pub(crate) fn check_turn_url(text: &str) -> Result<(), Failure> {
-    if text.is_empty() || is_turn_url(text) {
+    if text.is_empty() || TurnUrl::parse(text).is_some() {
         return Ok(());
     }
     Err(illegal("'turnUrl' is not of the form user:password@address:port[?transport=udp|tcp|tls]"))
 }
 
-fn is_turn_url(text: &str) -> bool {
-    let (place, transport) = match text.split_once("?transport=") {
-        Some((place, transport)) => (place, transport),
-        None => (text, "udp"),
-    };
-    // A password may have an '@' in it, an address cannot.
-    let Some((credentials, server)) = place.rsplit_once('@') else { return false };
-    let Some((host, port)) = server.rsplit_once(':') else { return false };
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    matches!(transport, "udp" | "tcp" | "tls")
-        && credentials.split_once(':').is_some_and(|(user, _)| !user.is_empty())
-        && port.parse::<u16>().is_ok_and(|port| port > 0)
-        && is_host(host)
-}
-
 /// RFC 1123 §2.1: labels of letters, digits and hyphens; or an address.
-fn is_host(text: &str) -> bool {
+pub(super) fn is_host(text: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
@@ -205,6 +200,7 @@ mod tests {
         let texts = ["externalIPv4", "externalIPv6", "networkInterfaces"];
         let mut properties: BTreeMap<&str, Value> = numbers.map(|name| (name, Value::Int(0))).into();
         properties.extend(texts.map(|name| (name, Value::from(""))));
+        properties.insert("iceTcp", Value::Bool(true));
         properties.extend(changes.iter().cloned());
         settings(|name| properties[name].clone(), false, Formats::default())
     }
@@ -252,6 +248,12 @@ mod tests {
         let external: Vec<String> = settings.external.iter().map(ToString::to_string).collect();
         assert_eq!(external, ["192.0.2.1", "2001:db8::1"]);
         assert_eq!(settings.interfaces, ["eth0", "wlan0"]);
+    }
+
+    #[test]
+    fn tcp_can_be_forbidden() {
+        let settings = with(&[("iceTcp", Value::Bool(false))]).expect("a flag");
+        assert!(settings.udp_only);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::kms::model::{Fields, Filters};
 use crate::kms::session_id::SessionId;
 use crate::live::Reception;
 use keel_media::MediaServer;
+use keel_turn::ForeignRelays;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -14,6 +15,8 @@ pub(crate) struct Surroundings {
     pub(crate) media: MediaServer,
     pub(crate) census: Arc<Census>,
     pub(crate) filters: Filters,
+    /// For relayed addresses that applications name TURN servers for.
+    pub(crate) relays: Option<ForeignRelays>,
     /// What `ServerManager.getMetadata` answers.
     pub(crate) metadata: String,
     /// To the manager's tree, which waits for no other tree: so others may wait for it.

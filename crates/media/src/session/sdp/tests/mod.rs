@@ -73,6 +73,7 @@ pub(super) fn local() -> LocalDescription {
         video: SendStream { ssrc: Ssrc::new(2000), rtx: Some(Ssrc::new(2001)) },
         restrictions: Restrictions::default(),
         data_channels: false,
+        is_full_agent: false,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::kms::model::{
     Value, enumeration, event, record,
 };
 use crate::kms::object::endpoint::{DataChannels, Endpoint};
+use crate::kms::object::ice_server::{apply_stun_server, apply_turn_server};
 use crate::kms::object::settings::{self, Formats, apply, illegal};
 use crate::kms::object::{Body, dscp};
 use futures_util::future::BoxFuture;
@@ -15,8 +16,6 @@ use keel_media::{
     NegotiationError, OfferDirection,
 };
 
-/// Set, and used by a later version that gathers candidates from servers.
-const NO_SERVERS: &str = "Keel announces its own addresses and needs no server to find them";
 const NO_LIMIT: Literal = Literal::Int(-1);
 
 pub(crate) static WEB_RTC_ENDPOINT: Class = Class {
@@ -52,37 +51,37 @@ pub(crate) static WEB_RTC_ENDPOINT: Class = Class {
         Property {
             name: "iceTcp",
             kind: Type::Boolean,
-            about: "Whether ICE may use TCP.",
-            state: State::Stored("media goes by UDP"),
+            about: "Whether TCP candidates are announced, where the server has some.",
+            state: State::Works,
             get: Get::Stored(Literal::Bool(true)),
-            set: Set::Stored,
+            set: Set::Applied(Run::Media(apply)),
             aliases: &[],
         },
         Property {
             name: "stunServerAddress",
             kind: Type::String,
-            about: "A STUN server.",
-            state: State::Stored(NO_SERVERS),
+            about: "A STUN server, for the public address behind a NAT; that of the configuration where it is empty.",
+            state: State::Works,
             get: Get::Stored(Literal::Text("")),
-            set: Set::Applied(Run::Now(check_stun_address)),
+            set: Set::Applied(Run::Media(apply_stun_server)),
             aliases: &[],
         },
         Property {
             name: "stunServerPort",
             kind: Type::Int,
             about: "The STUN server's port.",
-            state: State::Stored(NO_SERVERS),
+            state: State::Works,
             get: Get::Stored(Literal::Int(3478)),
-            set: Set::Applied(Run::Now(check_stun_port)),
+            set: Set::Applied(Run::Media(apply_stun_server)),
             aliases: &[],
         },
         Property {
             name: "turnUrl",
             kind: Type::String,
             about: "A TURN server, as `user:password@address:port[?transport=udp|tcp|tls]`.",
-            state: State::Stored(NO_SERVERS),
+            state: State::Differs("it is spoken to by UDP; with another transport the URL is stored only"),
             get: Get::Stored(Literal::Text("")),
-            set: Set::Applied(Run::Now(check_turn_url)),
+            set: Set::Applied(Run::Media(apply_turn_server)),
             aliases: &[],
         },
         Property {
@@ -208,26 +207,6 @@ fn construct(call: Call<'_>) -> BoxFuture<'_, Result<Body, Failure>> {
         media.configure(settings::settings(initial, latency, Formats::default())?).await;
         Ok(Body::WebRtc(Box::new(Endpoint::new(media, data_channels))))
     })
-}
-
-fn check_stun_address(call: Call<'_>) -> Result<Value, Failure> {
-    let address = settings::stored(call.tree, &call.object, "stunServerAddress");
-    settings::check_stun_address(address.as_text().unwrap_or_default())?;
-    Ok(Value::Null)
-}
-
-fn check_turn_url(call: Call<'_>) -> Result<Value, Failure> {
-    let url = settings::stored(call.tree, &call.object, "turnUrl");
-    settings::check_turn_url(url.as_text().unwrap_or_default())?;
-    Ok(Value::Null)
-}
-
-fn check_stun_port(call: Call<'_>) -> Result<Value, Failure> {
-    let port = settings::stored(call.tree, &call.object, "stunServerPort").as_int();
-    match port {
-        Some(1..=65_535) => Ok(Value::Null),
-        _ => Err(illegal("'stunServerPort' is not within 1 and 65535")),
-    }
 }
 
 fn gather_candidates(call: Call<'_>) -> BoxFuture<'_, Result<Value, Failure>> {

@@ -59,6 +59,7 @@ impl Server {
             media: MediaServer::start(config).expect("loopback has free ports"),
             census: Arc::new(Census::new(limits)),
             filters,
+            relays: None,
             metadata: "in a test".to_owned(),
             manager,
             streams: crate::live::Reception::deserted(),
