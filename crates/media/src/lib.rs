@@ -27,7 +27,9 @@ pub use pipeline::{
     ElementSurvey, EndpointEvent, EndpointOptions, EndpointSettings, EndpointStats, Flow, GraphEdge,
     GraphElement, IceCandidate, IceRestart, IceState, LineOptions, LineSound, LineStats, MediaConfig,
     MediaKind, MediaServer, MediaSnapshot, MediaType, OfferDirection, OfferOptions, PassThrough,
-    PeerConnection, PeerConnectionOptions, Pipeline, PipelineAddress, PipelineEvent, PipelineEvents, PipelineGraph, PipelineSurvey, Placement, RelayPath, StreamStats, StreamTotals, Subnet, SubnetError, TransportProtocol, WebRtcEndpoint,
+    PeerConnection, PeerConnectionOptions, Pipeline, PipelineAddress, PipelineEvent, PipelineEvents,
+    PipelineGraph, PipelineSurvey, Placement, RelayPath, StreamStats, StreamTotals, Subnet, SubnetError,
+    TransportProtocol, WebRtcEndpoint,
 };
 pub use session::ice::IceCredentials;
 pub use session::sdp::{LINES_MAX, LinesOffer};
