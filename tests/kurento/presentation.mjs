@@ -98,7 +98,7 @@ class Onlooker {
    * What happened since it began to count, once every frame that came has been decoded.
    *
    * @returns {Promise<{widths: number[], stillMs: number, frames: number, lost: number,
-   *   keyframeRequests: number, freezes: number, audioLost: number, audioEnergy: number, concealed: number}>} `widths`
+   *   keyframeRequests: number, audioLost: number, audioEnergy: number, concealed: number}>} `widths`
    *   in turn; `stillMs`: the longest time without a new frame; `lost`: packets of the video; `concealed`: the share of
    *   the sound that was made up
    */
@@ -114,7 +114,6 @@ class Onlooker {
       frames: since('video', 'framesDecoded'),
       lost: since('video', 'packetsLost'),
       keyframeRequests: since('video', 'pliCount') + since('video', 'firCount'),
-      freezes: since('video', 'freezeCount'),
       audioLost: since('audio', 'packetsLost'),
       audioEnergy: since('audio', 'totalAudioEnergy'),
       concealed: since('audio', 'concealedSamples') / since('audio', 'totalSamplesReceived'),
