@@ -103,8 +103,9 @@ class Onlooker {
    *   the sound that was made up
    */
   async account() {
-    // What has come is about to be decoded, if it can be.
-    await this.#until('what has come', ({ framesReceived, framesDecoded }) => framesReceived - framesDecoded <= ABOUT_TO_BE);
+    // What has come is about to be decoded, if it can be; behind a loss it may be dropped.
+    await this.#until('what has come', ({ framesReceived, framesDecoded, framesDropped }) =>
+      framesReceived - framesDecoded - framesDropped <= ABOUT_TO_BE);
     const [begun, now] = [this.#begun, await this.#counters()];
     const diary = await this.#visitor.page.evaluate(() => window.keelDiary);
     const since = (kind, field) => now[kind][field] - begun[kind][field];
