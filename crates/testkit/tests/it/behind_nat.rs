@@ -174,14 +174,21 @@ fn sh(line: &str) -> Result<()> {
 
 /// The network; `None`, said aloud, where the machine has no namespaces for us.
 #[expect(clippy::print_stderr, reason = "who runs the tests is to know what was left out")]
-fn network(number: u8) -> Option<Network> {
-    match Network::build(number) {
-        Ok(network) => Some(network),
-        Err(error) => {
-            eprintln!("left out, the story needs root, ip, nft and coturn: {error:#}");
-            None
-        }
+fn network(number: u8) -> Result<Option<Network>> {
+    if let Err(error) = may_build(number) {
+        eprintln!("left out, the story needs root, ip, nft and coturn: {error:#}");
+        return Ok(None);
     }
+    Network::build(number).map(Some)
+}
+
+/// Whether the machine lets us make namespaces and has coturn: what goes wrong after that is a failure.
+fn may_build(number: u8) -> Result<()> {
+    let trial = format!("kb{}t{number}", std::process::id() % 10_000);
+    sh(&format!("ip netns add {trial}"))?;
+    sh(&format!("ip netns del {trial}"))?;
+    sh("nft --version")?;
+    sh("turnserver --version")
 }
 
 /// What a guest's endpoint has announced.
@@ -204,7 +211,7 @@ async fn frames_arrive(guest: &Guest) -> Result<()> {
 
 #[tokio::test]
 async fn the_public_address_is_found_and_checks_of_our_own_open_the_way() -> Result<()> {
-    let Some(network) = network(1) else { return Ok(()) };
+    let Some(network) = network(1)? else { return Ok(()) };
     let stage = Stage::on(network.start_server()?).await?;
     stage.server.set_stun_servers(vec![network.turn_address()]).await;
     // coturn may still be starting: a server that is silent at first is asked again.
@@ -225,7 +232,7 @@ async fn the_public_address_is_found_and_checks_of_our_own_open_the_way() -> Res
 
 #[tokio::test]
 async fn a_relay_elsewhere_carries_a_call_that_nothing_else_can() -> Result<()> {
-    let Some(network) = network(2) else { return Ok(()) };
+    let Some(network) = network(2)? else { return Ok(()) };
     // Without our checks the NAT lets nobody in; the relay alone is left.
     network.forbid_peers()?;
     let stage = Stage::on(network.start_server()?).await?;

@@ -24,14 +24,14 @@ impl Network {
         for line in [
             format!("ip netns add {nat}"),
             format!("ip netns add {client}"),
-            format!("ip link add {outer} type veth peer name up netns {nat}"),
+            format!("ip link add {outer} type veth peer name wan netns {nat}"),
             format!("ip addr add 10.78.{number}.1/30 dev {outer}"),
             format!("ip link set {outer} up"),
-            format!("ip -n {nat} addr add 10.78.{number}.2/30 dev up"),
-            format!("ip -n {nat} link set up up"),
-            format!("ip -n {nat} link add down type veth peer name eth netns {client}"),
-            format!("ip -n {nat} addr add 10.79.{number}.1/24 dev down"),
-            format!("ip -n {nat} link set down up"),
+            format!("ip -n {nat} addr add 10.78.{number}.2/30 dev wan"),
+            format!("ip -n {nat} link set wan up"),
+            format!("ip -n {nat} link add lan type veth peer name eth netns {client}"),
+            format!("ip -n {nat} addr add 10.79.{number}.1/24 dev lan"),
+            format!("ip -n {nat} link set lan up"),
             format!("ip -n {client} addr add 10.79.{number}.2/24 dev eth"),
             format!("ip -n {client} link set eth up"),
             format!("ip -n {client} link set lo up"),
@@ -42,7 +42,7 @@ impl Network {
                 "ip netns exec {nat} nft add chain ip keel out {{ type nat hook postrouting priority 100 ; }}"
             ),
             // Another port for each destination: what is called a symmetric NAT.
-            format!("ip netns exec {nat} nft add rule ip keel out oifname up masquerade random"),
+            format!("ip netns exec {nat} nft add rule ip keel out oifname wan masquerade random"),
             format!(
                 "ip netns exec {nat} nft add chain ip keel pass {{ type filter hook forward priority 0 ; }}"
             ),
@@ -54,7 +54,7 @@ impl Network {
 
     /// A rule of the firewall.
     fn forbid(&self, what: &str) -> Result<()> {
-        sh(&format!("ip netns exec {} nft add rule ip keel pass iifname down {what} drop", self.nat))
+        sh(&format!("ip netns exec {} nft add rule ip keel pass iifname lan {what} drop", self.nat))
     }
 
     /// The flags by which a program runs in the client's place.
@@ -99,16 +99,21 @@ fn sh(line: &str) -> Result<()> {
 /// The network, and a server next to it; `None`, said aloud, where the machine has no namespaces for us.
 #[expect(clippy::print_stderr, reason = "who runs the tests is to know what was left out")]
 fn stage(number: u8) -> Result<Option<(Network, Scene)>> {
-    match Network::build(number) {
-        Ok(network) => {
-            let scene = Scene::start_at(IpAddr::V4(network.server))?;
-            Ok(Some((network, scene)))
-        }
-        Err(error) => {
-            eprintln!("left out, network namespaces need root, ip and nft: {error:#}");
-            Ok(None)
-        }
+    if let Err(error) = may_build(number) {
+        eprintln!("left out, network namespaces need root, ip and nft: {error:#}");
+        return Ok(None);
     }
+    let network = Network::build(number)?;
+    let scene = Scene::start_at(IpAddr::V4(network.server))?;
+    Ok(Some((network, scene)))
+}
+
+/// Whether the machine lets us make namespaces: what goes wrong after that is a failure.
+fn may_build(number: u8) -> Result<()> {
+    let trial = format!("kt{}t{number}", std::process::id() % 10_000);
+    sh(&format!("ip netns add {trial}"))?;
+    sh(&format!("ip netns del {trial}"))?;
+    sh("nft --version")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -207,7 +207,11 @@ fn a_peer_whose_nat_gives_it_another_address_is_followed_when_the_old_one_is_sil
     check_from(&mut agent, now, PHONE, &NOMINATING);
     let at = |seconds| now + Duration::from_secs(seconds);
     check_from(&mut agent, at(4), PHONE_ON_LTE, &PLAIN);
-    assert_eq!(agent.selected(), Some((address(KEEL).into(), address(PHONE))), "the old pair may still be alive");
+    assert_eq!(
+        agent.selected(),
+        Some((address(KEEL).into(), address(PHONE))),
+        "the old pair may still be alive"
+    );
     check_from(&mut agent, at(5), PHONE, &PLAIN);
     check_from(&mut agent, at(12), PHONE_ON_LTE, &PLAIN);
     assert_eq!(
