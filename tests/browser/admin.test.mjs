@@ -36,7 +36,7 @@ tell('The page of the administrator', { server }, (stage) => {
     await until('the refusal', () => texts(page, '#door-error'), ([text]) => /not the admin token/.test(text));
     assert.deepEqual(await texts(page, '.pipeline'), []);
     await present(page, TOKEN);
-    await until('an empty server', () => texts(page, '#summary'), ([text]) => /^0 rooms, 0 streams, 0 calls, 0 pipelines, \d workers?$/.test(text));
+    await until('an empty server', () => texts(page, '#summary'), ([text]) => /^0 rooms, 0 streams, 0 calls, 0 pipelines, \d workers?, 0 relayed clients$/.test(text));
     await page.click('#sign-out');
     await until('the door', () => page.$eval('#door', (door) => !door.hidden));
     await page.close();
