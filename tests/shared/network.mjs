@@ -43,12 +43,13 @@ export class Network {
     this.outer = `${one}2`;
     /** That of what is inside. */
     this.inner = `${two}2`;
-    // Nobody else is there who could have an address already.
+    // Nobody else is there who could have an address already; while IPv6 asks, its addresses come and go for a browser.
     const end = family === 4 ? '/24' : '/64 nodad';
     const [router, inside] = [this.#router, this.#inside];
     sh(`
       ip netns add ${router}
       ip netns add ${inside}
+      ip netns exec ${inside} sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.dad_transmits=0
       ip link add ${outside} type veth peer name near netns ${router}
       ip -n ${router} link add far type veth peer name eth netns ${inside}
       ip addr add dev ${outside} ${this.ours}${end}
