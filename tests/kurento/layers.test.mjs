@@ -40,7 +40,7 @@ tell('A presentation in three encodings', (theatre) => {
       const words = JSON.stringify({ account, accounts, left });
       // Where the machine has no time for pictures, everybody's stand still.
       const still = Math.max(...accounts.map((other) => other.stillMs));
-      assert.ok(account.stillMs <= still + STILL_MS, `it goes on: ${words}`);
+      assert.ok(account.stillMs <= 4 * still + STILL_MS, `it goes on: ${words}`);
       // Browsers count each frame of a queue that empties at a third of its rate as a freeze: pictures are counted here.
       const frames = Math.min(...accounts.map((other) => other.frames));
       assert.ok(account.frames >= frames / 2, `it moves: ${words}`);
