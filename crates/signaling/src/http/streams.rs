@@ -39,7 +39,7 @@ pub(crate) struct SummaryView {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(crate) struct StreamView {
+pub(crate) struct LivestreamView {
     #[serde(flatten)]
     summary: SummaryView,
     tracks: Vec<TrackView>,
@@ -49,7 +49,7 @@ pub(crate) struct StreamView {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct InspectedView {
     #[serde(flatten)]
-    stream: StreamView,
+    stream: LivestreamView,
     /// Its media: bitrates, losses, layers of each connection, whose `label` begins with `presenter` or `viewer`.
     /// Absent while nobody is in the stream.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,7 +84,7 @@ pub(crate) async fn status(
     permit
         .allow_either(Wanted::Subscribe(stream.as_str()), Wanted::Publish(stream.as_str()))
         .map_err(ApiError::from)?;
-    Ok(answer(StreamView::from(report(&state, stream).await?)))
+    Ok(answer(LivestreamView::from(report(&state, stream).await?)))
 }
 
 /// List streams
@@ -212,7 +212,7 @@ impl From<StreamSummary> for SummaryView {
     }
 }
 
-impl From<StreamReport> for StreamView {
+impl From<StreamReport> for LivestreamView {
     fn from(report: StreamReport) -> Self {
         let tracks = report.tracks.into_iter().map(TrackView::from).collect();
         Self { summary: report.summary.into(), tracks }

@@ -9,7 +9,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Number;
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -24,7 +26,7 @@ pub(crate) struct NewToken {
     #[schema(max_length = 256)]
     subject: Option<String>,
     /// Seconds that it is valid, up to a year.
-    #[serde(default = "valid_s_default")]
+    #[serde(default = "valid_s_default", deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 31_622_400, default = 3600)]
     valid_s: u64,
 }
@@ -42,6 +44,15 @@ const SUBJECT_CHARS_MAX: usize = 256;
 
 const fn valid_s_default() -> u64 {
     3600
+}
+
+/// A whole number, in whatever way it is written: to JSON Schema 60.0 is one, too.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = Number::deserialize(deserializer)?;
+    let parted =
+        number.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=u64::MAX as f64).contains(number));
+    let whole = number.as_u64().or(parted.map(|number| number as u64));
+    whole.ok_or_else(|| D::Error::custom(format_args!("{number} is no whole number from 0 on")))
 }
 
 /// Make a token
