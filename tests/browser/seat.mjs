@@ -120,9 +120,9 @@ export class Seat extends Viewer {
     await until(`${bitrate} bit/s for ${this.name}'s picture`, look, (seen) => seen >= bitrate);
   }
 
-  /** The host addresses that this browser has offered, once there is one. */
+  /** The host addresses that this browser has offered, once there is one or gathering is over. */
   offeredHosts() {
-    return until('a host candidate', () => this.page.evaluate(offeredHosts), (hosts) => hosts.length > 0);
+    return until('host candidates', () => this.page.evaluate(offeredHosts));
   }
 
   /** How media reaches the server, once the statistics have it. */

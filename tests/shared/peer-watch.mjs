@@ -127,10 +127,15 @@ export async function pictureBitrate() {
   return Math.max(0, ...pictures.map((entry) => entry.targetBitrate ?? 0));
 }
 
-/** @returns {string[]} the host addresses that the newest connection has offered as candidates */
+/**
+ * @returns {?string[]} the host addresses that the newest connection has offered as candidates; null before there are any or
+ *   gathering is over: one that connects while the browser still makes up mDNS names offers none
+ */
 export function offeredHosts() {
-  const sdp = window.keelPeers.at(-1).localDescription.sdp;
-  return [...sdp.matchAll(/^a=candidate:\S+ \d udp \d+ (\S+) \d+ typ host/gim)].map((match) => match[1]);
+  const { localDescription, iceGatheringState } = window.keelPeers.at(-1);
+  const { sdp } = localDescription;
+  const hosts = [...sdp.matchAll(/^a=candidate:\S+ \d udp \d+ (\S+) \d+ typ host/gim)].map((match) => match[1]);
+  return hosts.length > 0 || iceGatheringState === 'complete' ? hosts : null;
 }
 
 /** @returns {string[]} the states of all connections that the page has made */
