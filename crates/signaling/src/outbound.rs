@@ -28,7 +28,7 @@ pub(crate) struct Target {
     path: String,
 }
 
-/// Why a text is no [`Target`].
+/// Why a text is no target of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// It is no `http` or `https` URL.

@@ -1,6 +1,6 @@
 //! WHIP (RFC 9725) at `/whip/{stream}` and WHEP (draft-ietf-wish-whep) at `/whep/{stream}`.
 //!
-//! The two differ in who sends: everything else is one. [`endpoint`] begins sessions, [`resource`] is what their
+//! The two differ in who sends: everything else is one. [`mod@endpoint`] begins sessions, [`resource`] is what their
 //! URLs can do, [`header`] reads and writes the header fields, [`error`] renders refusals.
 
 mod endpoint;
